@@ -1,0 +1,3 @@
+//! Configuration: raw files and flags become validated settings once, before anything starts.
+
+pub mod upstream;

@@ -1,0 +1,1 @@
+//! Sources that say where a peer may be found. None of them authorizes: the gate does.

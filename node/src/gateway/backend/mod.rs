@@ -1,0 +1,15 @@
+//! Where a request goes: a builtin, a child process, an HTTP server or a peer.
+
+pub mod upstream;
+
+use futures::future::BoxFuture;
+
+use crate::gateway::call::{Call, CallError, Reply};
+
+/// Something that answers MCP requests.
+///
+/// Dropping the returned future cancels the request, also at the far end.
+pub trait Backend: Send + Sync + 'static {
+    /// Answers `call`; its tool name is already the one that this backend knows.
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
+}

@@ -1,0 +1,8 @@
+//! A Peerage node: the mesh, the MCP gateway and their supervision.
+//!
+//! The README beside this crate draws the rooms and the threat model.
+
+pub mod config;
+pub mod discovery;
+pub mod gateway;
+pub mod net;

@@ -1,0 +1,3 @@
+//! The swarm: the gate that strangers do not pass, links to members, and substreams for calls.
+
+pub mod gatekeeper;

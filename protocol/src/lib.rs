@@ -1,0 +1,15 @@
+//! What Peerage nodes say to each other, and what it means.
+//!
+//! Nothing here performs IO, reads a clock or draws randomness: time arrives as [`time::Now`], random values
+//! arrive in inputs, signatures are checked by an injected [`signature::Verifier`]. The README beside this crate
+//! describes the wire format.
+
+#![deny(missing_docs)]
+
+pub mod catalog;
+pub mod id;
+pub mod limits;
+pub mod membership;
+pub mod signature;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,42 @@
+//! Every bound in one place. A value beyond its bound is a named refusal, never a panic or a silent cut.
+
+use std::time::Duration;
+
+/// Difference between two nodes' clocks that is forgiven at both ends of a validity period.
+pub const CLOCK_LEEWAY: Duration = Duration::from_secs(10 * 60);
+/// How long a certificate is valid unless its issuer says otherwise.
+pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// How long a ticket is valid unless its issuer says otherwise.
+pub const TICKET_LIFETIME: Duration = Duration::from_secs(15 * 60);
+/// The longest life a ticket may be given.
+pub const TICKET_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The most redemptions one ticket may allow.
+pub const TICKET_USES_MAX: u32 = 1_000;
+/// Tickets kept by one issuer, live ones only; one more is refused.
+pub const TICKETS_MAX: usize = 1_000;
+/// Most characters of a ticket's text.
+pub const TICKET_TEXT_MAX: usize = 4_096;
+/// Certificates between a subject and the root, the subject's own excluded.
+pub const ISSUER_CHAIN_MAX: usize = 4;
+/// Members one node keeps in its roster.
+pub const ROSTER_MAX: usize = 10_000;
+/// Addresses kept or told for one node.
+pub const ADDRESSES_PER_NODE_MAX: usize = 16;
+/// Bytes of one textual multiaddress.
+pub const ADDRESS_BYTES_MAX: usize = 256;
+/// Bytes of a gate message before the sender is known.
+pub const GATE_MESSAGE_BYTES_MAX: usize = 16 * 1024;
+/// Time from the start of a gate handshake to its verdict.
+pub const GATE_DEADLINE: Duration = Duration::from_secs(10);
+/// Tools in one manifest.
+pub const MANIFEST_TOOLS_MAX: usize = 10_000;
+/// Bytes of one encoded manifest.
+pub const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of one message body that the gateway carries: a request, a notification or a result.
+pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Nodes and gateways one call may pass before it is taken for a loop.
+pub const HOPS_MAX: usize = 8;
+/// Tools listed in full from other nodes before the rest is left to `tools_search`.
+pub const LISTED_REMOTE_TOOLS_MAX: usize = 128;
+/// Bytes of tool definitions listed from other nodes before the rest is left to `tools_search`.
+pub const LISTED_REMOTE_BYTES_MAX: usize = 256 * 1024;

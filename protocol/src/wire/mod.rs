@@ -1,0 +1,1 @@
+//! The bytes between nodes: frames, the gate handshake, calls.
