@@ -32,8 +32,26 @@ pub const GATE_DEADLINE: Duration = Duration::from_secs(10);
 pub const MANIFEST_TOOLS_MAX: usize = 10_000;
 /// Bytes of one encoded manifest.
 pub const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Servers in one manifest.
+pub const MANIFEST_SERVERS_MAX: usize = 1_000;
+/// Bytes of the name of one tool, as its server gave it.
+pub const TOOL_NAME_BYTES_MAX: usize = 1_024;
 /// Bytes of one message body that the gateway carries: a request, a notification or a result.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of the message that opens a substream: a call's header, or a whole small exchange.
+pub const OPENING_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a frame that says why a call failed.
+pub const FAILURE_BYTES_MAX: usize = 32 * 1024;
+/// Bytes of a frame of a kind that this version does not know, and therefore skips.
+pub const UNKNOWN_FRAME_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a frame that only signals: cancel, busy, end.
+pub const SIGNAL_BYTES_MAX: usize = 1024;
+/// The most time a call is taken to have left, whatever its caller says.
+pub const CALL_TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// Time from the acceptance of a substream to its opening message.
+pub const OPENING_DEADLINE: Duration = Duration::from_secs(5);
+/// Substreams one peer may have in progress at a node; one more is told that it is busy.
+pub const CALLS_PER_PEER_MAX: usize = 256;
 /// Nodes and gateways one call may pass before it is taken for a loop.
 pub const HOPS_MAX: usize = 8;
 /// Tools listed in full from other nodes before the rest is left to `tools_search`.

@@ -1,0 +1,258 @@
+//! What opens a substream, and what precedes its answer.
+//!
+//! Maps ignore members they do not know, so that a later version may add some. Times are time left, never a
+//! moment: the clocks of two nodes differ.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CborError, decode_cbor, encode_cbor};
+use crate::id::{AgentName, NodeId, ServerName};
+use crate::limits::CALL_TIME_LEFT_MAX;
+
+/// Most bytes of a method's or an exchange's name.
+pub const METHOD_BYTES_MAX: usize = 128;
+/// Most bytes of a trace context (W3C traceparent and tracestate together).
+pub const TRACE_BYTES_MAX: usize = 1_024;
+/// Most nodes in a call's history that are read at all; far beyond the point where it is taken for a loop.
+pub const VIA_READ_MAX: usize = 64;
+
+/// The first frame of a substream: what it is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Opening {
+    /// An MCP request; its params follow in a frame of their own.
+    Call(CallHeader),
+    /// One question with one answer, outside MCP.
+    Exchange(Exchange),
+}
+
+/// An MCP request without its params.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallHeader {
+    /// Which of the answering node's servers is asked.
+    pub server: ServerName,
+    /// The MCP method, at most [`METHOD_BYTES_MAX`] bytes.
+    pub method: String,
+    /// The agent behind the call, as its own node says; `None` for a guest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentName>,
+    /// How the caller speaks MCP.
+    pub era: Era,
+    /// Milliseconds that the caller will still wait.
+    pub time_left_ms: u64,
+    /// W3C trace context, at most [`TRACE_BYTES_MAX`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// Nodes that the request has passed, oldest first, the sender last.
+    #[serde(default)]
+    pub via: Vec<NodeId>,
+}
+
+impl CallHeader {
+    /// How long the caller will still wait, at most [`CALL_TIME_LEFT_MAX`].
+    pub fn time_left(&self) -> Duration {
+        Duration::from_millis(self.time_left_ms).min(CALL_TIME_LEFT_MAX)
+    }
+}
+
+/// One question of a kind that the control plane knows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exchange {
+    /// What is asked, at most [`METHOD_BYTES_MAX`] bytes.
+    pub kind: String,
+    /// The question; what it means depends on `kind`.
+    #[serde(with = "serde_bytes", default)]
+    pub body: Vec<u8>,
+}
+
+/// Which half of MCP's history a message belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Era {
+    /// Up to 2025-11-25: sessions.
+    Legacy,
+    /// 2026-07-28 and later: every request stands alone.
+    Modern,
+}
+
+/// What there is to know about an answer before its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplyHeader {
+    /// How the upstream speaks MCP.
+    pub era: Era,
+}
+
+impl ReplyHeader {
+    /// The payload of a REPLY frame.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_cbor(self)
+    }
+
+    /// Reads the payload of a REPLY frame.
+    pub fn decode(bytes: &[u8]) -> Result<Self, CborError> {
+        decode_cbor(bytes)
+    }
+}
+
+impl Opening {
+    /// The payload of an OPENING frame.
+    pub fn encode(&self) -> Vec<u8> {
+        encode_cbor(self)
+    }
+
+    /// Reads the payload of an OPENING frame; what is over its bound is refused.
+    pub fn decode(bytes: &[u8]) -> Result<Self, OpeningError> {
+        let opening: Self = decode_cbor(bytes)?;
+        match &opening {
+            Self::Call(header) => {
+                check("method", header.method.len(), METHOD_BYTES_MAX)?;
+                let trace = header.trace.as_ref().map_or(0, String::len);
+                check("trace", trace, TRACE_BYTES_MAX)?;
+                check("via", header.via.len(), VIA_READ_MAX)?;
+            }
+            Self::Exchange(exchange) => check("kind", exchange.kind.len(), METHOD_BYTES_MAX)?,
+        }
+        Ok(opening)
+    }
+}
+
+fn check(member: &'static str, length: usize, limit: usize) -> Result<(), OpeningError> {
+    if length > limit {
+        return Err(OpeningError::TooLong {
+            member,
+            length,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+/// Why bytes are not an opening.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpeningError {
+    /// Not CBOR, or of a kind that this version does not know.
+    #[error("the opening is not one this node knows: {0}")]
+    Cbor(#[from] CborError),
+    /// A member over its bound.
+    #[error("{member} has a length of {length}; at most {limit} is allowed")]
+    TooLong {
+        /// Which member.
+        member: &'static str,
+        /// Its length: bytes of a text, items of a list.
+        length: usize,
+        /// The bound.
+        limit: usize,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use ciborium::cbor;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn header() -> CallHeader {
+        CallHeader {
+            server: "files".parse().unwrap(),
+            method: "tools/call".to_owned(),
+            agent: Some("claude".parse().unwrap()),
+            era: Era::Modern,
+            time_left_ms: 60_000,
+            trace: None,
+            via: vec![],
+        }
+    }
+
+    #[test]
+    fn the_bytes_of_version_one_are_fixed() {
+        let golden = b"\xa1dcall\xa6fserverefilesfmethodjtools/calleagentfclaudeceraf\
+            modernltime_left_ms\x19\xea\x60cvia\x80";
+        let opening = Opening::Call(header());
+        assert_eq!(opening.encode(), golden);
+        assert_eq!(Opening::decode(golden).unwrap(), opening);
+        let exchange = Opening::Exchange(Exchange {
+            kind: "roster".to_owned(),
+            body: vec![1, 2],
+        });
+        let golden = b"\xa1hexchange\xa2dkindfrosterdbody\x42\x01\x02";
+        assert_eq!(exchange.encode(), golden);
+        assert_eq!(Opening::decode(golden).unwrap(), exchange);
+        let reply = ReplyHeader { era: Era::Legacy };
+        assert_eq!(reply.encode(), b"\xa1ceraflegacy");
+        assert_eq!(ReplyHeader::decode(b"\xa1ceraflegacy").unwrap(), reply);
+    }
+
+    #[test]
+    fn members_of_a_later_version_are_ignored_and_absent_ones_have_defaults() {
+        let later = cbor!({ "call" => {
+            "server" => "files", "method" => "tools/call", "era" => "legacy",
+            "time_left_ms" => 5, "shoe_size" => [44, { "wide" => true }],
+        }})
+        .unwrap();
+        let Opening::Call(read) = Opening::decode(&encode_cbor(&later)).unwrap() else {
+            panic!("it is a call");
+        };
+        assert_eq!(read.agent, None);
+        assert_eq!(read.via, []);
+    }
+
+    #[test]
+    fn an_opening_of_a_later_kind_is_a_named_refusal() {
+        let later = cbor!({ "teleport" => { "to" => "mars" } }).unwrap();
+        let error = Opening::decode(&encode_cbor(&later)).unwrap_err();
+        assert!(matches!(error, OpeningError::Cbor(_)), "{error}");
+    }
+
+    #[test]
+    fn a_server_name_outside_its_alphabet_is_refused() {
+        let bad = cbor!({ "call" => {
+            "server" => "../x", "method" => "m", "era" => "legacy", "time_left_ms" => 5,
+        }})
+        .unwrap();
+        assert!(Opening::decode(&encode_cbor(&bad)).is_err());
+    }
+
+    #[test]
+    fn members_over_their_bounds_are_refused_by_name() {
+        let long = Opening::Call(CallHeader {
+            method: "m".repeat(METHOD_BYTES_MAX + 1),
+            ..header()
+        });
+        let refused = Err(OpeningError::TooLong {
+            member: "method",
+            length: 129,
+            limit: 128,
+        });
+        assert_eq!(Opening::decode(&long.encode()), refused);
+    }
+
+    #[test]
+    fn time_left_is_bounded_whatever_the_caller_says() {
+        let patient = CallHeader {
+            time_left_ms: u64::MAX,
+            ..header()
+        };
+        assert_eq!(patient.time_left(), CALL_TIME_LEFT_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_opening_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
+            let _ = Opening::decode(&bytes);
+            let _ = ReplyHeader::decode(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_opening_is_read_or_refused(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = Opening::Call(header()).encode();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = Opening::decode(&bytes);
+        }
+    }
+}
