@@ -6,10 +6,13 @@
 
 #![deny(missing_docs)]
 
+pub mod address_book;
 pub mod catalog;
 pub mod id;
 pub mod limits;
+pub mod links;
 pub mod membership;
+pub mod node_state;
 pub mod signature;
 pub mod time;
 pub mod wire;

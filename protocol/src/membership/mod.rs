@@ -1,4 +1,7 @@
 //! Who belongs to a mesh: certificates, the tickets that lead to them, and the roster of their holders.
 
+pub mod admission;
 pub mod certificate;
+pub mod issuer;
+pub mod roster;
 pub mod ticket;

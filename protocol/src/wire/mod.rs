@@ -1,5 +1,6 @@
-//! The bytes between nodes: frames, the gate handshake, calls.
+//! The bytes between nodes: frames, the gate handshake, calls, announcements.
 
+pub mod announcement;
 pub mod call;
 pub mod failure;
 pub mod frame;

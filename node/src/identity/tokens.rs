@@ -1,0 +1,123 @@
+//! Agent tokens: random, shown once, kept as a hash, looked up without a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use peerage_protocol::id::{AgentName, NameError};
+
+use crate::store::{Store, StoreError, StoredToken};
+
+/// What every token begins with, so that people and secret scanners recognise one.
+const PREFIX: &str = "peerage_";
+
+/// Tokens one node keeps.
+const TOKENS_MAX: usize = 1_000;
+
+/// The agents of this node.
+#[derive(Clone)]
+pub struct Tokens {
+    store: Store,
+    agents: Arc<ArcSwap<HashMap<[u8; 32], AgentName>>>,
+}
+
+impl Tokens {
+    /// Reads what is kept.
+    pub async fn load(store: Store) -> Result<Self, TokenError> {
+        let tokens = Self {
+            store,
+            agents: Arc::default(),
+        };
+        tokens.refresh().await?;
+        Ok(tokens)
+    }
+
+    /// The agent that `token` belongs to.
+    pub fn agent(&self, token: &str) -> Option<AgentName> {
+        let hash = *blake3::hash(token.as_bytes()).as_bytes();
+        self.agents.load().get(&hash).cloned()
+    }
+
+    /// Makes a token for `agent`, in place of an earlier one. It can be shown now and never again.
+    pub async fn create(&self, agent: &AgentName, now: i64) -> Result<String, TokenError> {
+        let held = self.agents.load();
+        if held.len() >= TOKENS_MAX && !held.values().any(|name| name == agent) {
+            return Err(TokenError::TooMany);
+        }
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|_| TokenError::NoRandomness)?;
+        let token = format!(
+            "{PREFIX}{}",
+            data_encoding::BASE64URL_NOPAD.encode(&secret)
+        );
+        let stored = StoredToken {
+            agent: agent.to_string(),
+            hash: *blake3::hash(token.as_bytes()).as_bytes(),
+            created: now,
+        };
+        self.store.put_token(stored).await?;
+        self.refresh().await?;
+        Ok(token)
+    }
+
+    /// The agents that have a token, by name, each with the time it was made.
+    pub async fn list(&self) -> Result<Vec<StoredToken>, TokenError> {
+        Ok(self.store.tokens().await?)
+    }
+
+    /// Makes an agent's token worthless; says whether there was one.
+    pub async fn revoke(&self, agent: &AgentName) -> Result<bool, TokenError> {
+        let revoked = self.store.delete_token(agent.to_string()).await?;
+        self.refresh().await?;
+        Ok(revoked)
+    }
+
+    async fn refresh(&self) -> Result<(), TokenError> {
+        let mut agents = HashMap::new();
+        for token in self.store.tokens().await? {
+            agents.insert(token.hash, token.agent.parse()?);
+        }
+        self.agents.store(Arc::new(agents));
+        Ok(())
+    }
+}
+
+/// Why there is no token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A name in the database that is none.
+    #[error("a token in the database is damaged: {0}")]
+    Name(#[from] NameError),
+    /// The system has no randomness to give.
+    #[error("the system's random number generator failed")]
+    NoRandomness,
+    /// [`TOKENS_MAX`] tokens are kept.
+    #[error("{TOKENS_MAX} tokens exist already; revoke one with `peerage token revoke NAME`")]
+    TooMany,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_token_names_its_agent_until_it_is_replaced_or_revoked() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite")).unwrap();
+        let tokens = Tokens::load(store.clone()).await.unwrap();
+        let claude: AgentName = "claude".parse().unwrap();
+        let first = tokens.create(&claude, 1).await.unwrap();
+        assert_eq!(tokens.agent(&first), Some(claude.clone()));
+        let second = tokens.create(&claude, 2).await.unwrap();
+        assert_eq!(tokens.agent(&first), None);
+        let reopened = Tokens::load(store).await.unwrap();
+        assert_eq!(reopened.agent(&second), Some(claude.clone()));
+        assert!(tokens.revoke(&claude).await.unwrap());
+        assert_eq!(tokens.agent(&second), None);
+    }
+}

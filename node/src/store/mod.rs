@@ -1,0 +1,168 @@
+//! What a node keeps: one SQLite database, written by one thread, synced before a promise is made.
+
+mod records;
+mod schema;
+mod tokens;
+
+use std::path::Path;
+use std::sync::mpsc as blocking;
+
+use peerage_protocol::node_state::{Record, Write};
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+pub use tokens::StoredToken;
+
+/// Writes waiting for the disk; a writer beyond it waits in turn.
+const WAITING_MAX: usize = 256;
+
+/// A piece of work for the thread that owns the connection.
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A handle to the database; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    jobs: blocking::SyncSender<Job>,
+}
+
+impl Store {
+    /// Opens the database at `path`, creating or migrating it, and starts its thread, which ends with the last handle.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let mut connection = schema::open(path)?;
+        let (jobs, waiting) = blocking::sync_channel::<Job>(WAITING_MAX);
+        std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || {
+                for job in waiting {
+                    job(&mut connection);
+                }
+            })
+            .map_err(StoreError::Thread)?;
+        Ok(Self { jobs })
+    }
+
+    /// Every record that was written and not deleted.
+    pub async fn records(&self) -> Result<Vec<Record>, StoreError> {
+        self.run(records::load).await
+    }
+
+    /// Writes in one transaction; on disk once this returns.
+    pub async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.run(move |connection| records::write(connection, &writes))
+            .await
+    }
+
+    /// Every agent token.
+    pub async fn tokens(&self) -> Result<Vec<StoredToken>, StoreError> {
+        self.run(tokens::load).await
+    }
+
+    /// Keeps a token's hash, in place of an earlier token of the same agent.
+    pub async fn put_token(&self, token: StoredToken) -> Result<(), StoreError> {
+        self.run(move |connection| tokens::put(connection, &token))
+            .await
+    }
+
+    /// Forgets an agent's token; says whether there was one.
+    pub async fn delete_token(&self, agent: String) -> Result<bool, StoreError> {
+        self.run(move |connection| tokens::delete(connection, &agent))
+            .await
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // The asker may be gone; the work is done all the same.
+            let _ = answer.send(work(connection));
+        });
+        let jobs = self.jobs.clone();
+        tokio::task::spawn_blocking(move || jobs.send(job))
+            .await
+            .map_err(|_| StoreError::Gone)?
+            .map_err(|_| StoreError::Gone)?;
+        answered.await.map_err(|_| StoreError::Gone)?
+    }
+}
+
+/// Why the database could not serve.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// SQLite's own word: a full disk, a damaged file, a lock.
+    #[error("the database failed: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// A database from a later version of Peerage.
+    #[error(
+        "the database has schema version {found}, this program knows up to {known}: run the newer peerage that wrote it"
+    )]
+    FromTheFuture {
+        /// Its schema version.
+        found: usize,
+        /// The latest this program knows.
+        known: usize,
+    },
+    /// A record that cannot be read back.
+    #[error("a record in the database cannot be read: {why}")]
+    Damaged {
+        /// What is wrong.
+        why: String,
+    },
+    /// The thread could not be started.
+    #[error("the database thread could not be started: {0}")]
+    Thread(std::io::Error),
+    /// The thread has ended.
+    #[error("the database is closed")]
+    Gone,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use peerage_protocol::address_book::{KnownAddress, Source};
+    use peerage_protocol::id::NodeId;
+    use peerage_protocol::node_state::RecordKey;
+    use peerage_protocol::time::Timestamp;
+
+    use super::*;
+
+    fn seen(byte: u8) -> Record {
+        Record::Addresses {
+            node: NodeId::from_public_key([byte; 32]),
+            addresses: vec![KnownAddress {
+                address: "/ip4/127.0.0.1/tcp/1".to_owned(),
+                source: Source::Ticket,
+                succeeded: None,
+                told: Timestamp(5),
+            }],
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_written_is_there_after_reopening_and_what_was_deleted_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        let store = Store::open(&path).unwrap();
+        let puts = vec![Write::Put(seen(1)), Write::Put(seen(2))];
+        store.write(puts).await.unwrap();
+        let gone = RecordKey::Addresses(NodeId::from_public_key([1; 32]));
+        store.write(vec![Write::Delete(gone)]).await.unwrap();
+        drop(store);
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.records().await.unwrap(), [seen(2)]);
+    }
+
+    #[tokio::test]
+    async fn a_database_of_a_later_version_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.sqlite");
+        drop(Store::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        connection.pragma_update(None, "user_version", 99).unwrap();
+        drop(connection);
+        let refused = Store::open(&path).err().unwrap();
+        assert!(matches!(refused, StoreError::FromTheFuture { found: 99, .. }));
+    }
+}

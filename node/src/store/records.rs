@@ -1,0 +1,46 @@
+//! The protocol's records as rows: CBOR keys, CBOR values.
+
+use peerage_protocol::node_state::{Record, Write};
+use rusqlite::Connection;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::StoreError;
+
+pub(super) fn load(connection: &mut Connection) -> Result<Vec<Record>, StoreError> {
+    let mut statement = connection.prepare("SELECT value FROM records ORDER BY key")?;
+    let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+    rows.map(|row| decode(&row?)).collect()
+}
+
+pub(super) fn write(connection: &mut Connection, writes: &[Write]) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    for write in writes {
+        match write {
+            Write::Put(record) => transaction.execute(
+                "INSERT INTO records (key, value) VALUES (?1, ?2)
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+                (encode(&record.key())?, encode(record)?),
+            )?,
+            Write::Delete(key) => {
+                transaction.execute("DELETE FROM records WHERE key = ?1", [encode(key)?])?
+            }
+            Write::Clear => transaction.execute("DELETE FROM records", [])?,
+        };
+    }
+    Ok(transaction.commit()?)
+}
+
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(value, &mut bytes).map_err(|error| StoreError::Damaged {
+        why: error.to_string(),
+    })?;
+    Ok(bytes)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+    ciborium::from_reader(bytes).map_err(|error| StoreError::Damaged {
+        why: error.to_string(),
+    })
+}

@@ -1,0 +1,48 @@
+//! The tables, and how an older database becomes a newer one: forward only, after a backup.
+
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use super::StoreError;
+
+/// One step from each schema version to the next; never edited once released.
+const MIGRATIONS: &[&str] = &["
+    CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE tokens (
+        agent TEXT PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        created INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+"];
+
+/// Opens a database and brings it to the latest schema.
+pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    let found: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found > MIGRATIONS.len() {
+        return Err(StoreError::FromTheFuture {
+            found,
+            known: MIGRATIONS.len(),
+        });
+    }
+    if found > 0 && found < MIGRATIONS.len() {
+        back_up(&connection, path, found)?;
+    }
+    for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(step)?;
+        transaction.pragma_update(None, "user_version", version + 1)?;
+        transaction.commit()?;
+    }
+    Ok(connection)
+}
+
+fn back_up(connection: &Connection, path: &Path, version: usize) -> Result<(), StoreError> {
+    let copy = path.with_extension(format!("v{version}.backup"));
+    connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
+    Ok(())
+}

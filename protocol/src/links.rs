@@ -1,0 +1,211 @@
+//! When to dial whom: every member with a known address is linked, tried again with back-off while it is not.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::id::NodeId;
+use crate::time::Monotonic;
+
+/// First pause after a failed dial; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause between dials of a member.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Pause after a refusal: the other side must change before another try is worth it.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(60);
+/// A dial that has brought neither link nor failure by then counts as failed.
+const DIAL_LOST_AFTER: Duration = Duration::from_secs(30);
+/// Nodes that are no members (yet) and were sighted: as many are remembered.
+const STRANGERS_MAX: usize = 256;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    Up,
+    Dialing { since: Monotonic },
+    Waiting { until: Monotonic },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    link: Link,
+    failures: u32,
+}
+
+/// The links of one node, wanted and standing.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    members: BTreeMap<NodeId, Entry>,
+    strangers: BTreeMap<NodeId, Entry>,
+}
+
+impl Links {
+    /// Wants a link to a member.
+    pub fn want(&mut self, now: Monotonic, node: NodeId) {
+        let stranger = self.strangers.remove(&node);
+        self.members
+            .entry(node)
+            .or_insert_with(|| stranger.unwrap_or(Entry::due(now)));
+    }
+
+    /// Fresh addresses of a node were told: it is tried at once, unless a refusal or a dial is pending.
+    pub fn sighted(&mut self, now: Monotonic, node: NodeId) {
+        if let Some(entry) = self.members.get_mut(&node) {
+            entry.hasten(now);
+        } else if self.strangers.len() < STRANGERS_MAX {
+            self.strangers.entry(node).or_insert(Entry::due(now));
+        }
+    }
+
+    /// A link stands.
+    pub fn up(&mut self, node: NodeId) {
+        self.strangers.remove(&node);
+        let entry = Entry {
+            link: Link::Up,
+            failures: 0,
+        };
+        self.members.insert(node, entry);
+    }
+
+    /// The last connection to a node ended: it is dialed at once.
+    pub fn down(&mut self, now: Monotonic, node: NodeId) {
+        if let Some(entry) = self.members.get_mut(&node) {
+            *entry = Entry::due(now);
+        }
+    }
+
+    /// A dial failed.
+    pub fn failed(&mut self, now: Monotonic, node: NodeId, refused: bool) {
+        let members = self.members.get_mut(&node);
+        let Some(entry) = members.or(self.strangers.get_mut(&node)) else {
+            return;
+        };
+        if entry.link == Link::Up {
+            return;
+        }
+        let pause = if refused {
+            PAUSE_AFTER_REFUSAL
+        } else {
+            pause_after(node, entry.failures)
+        };
+        entry.failures = entry.failures.saturating_add(1);
+        entry.link = Link::Waiting { until: now + pause };
+    }
+
+    /// Stops wanting a link.
+    pub fn forget(&mut self, node: NodeId) {
+        self.members.remove(&node);
+        self.strangers.remove(&node);
+    }
+
+    /// Whether a link to `node` stands.
+    pub fn is_up(&self, node: NodeId) -> bool {
+        self.members
+            .get(&node)
+            .is_some_and(|entry| entry.link == Link::Up)
+    }
+
+    /// Every node to which a link stands.
+    pub fn standing(&self) -> impl Iterator<Item = NodeId> {
+        self.members
+            .iter()
+            .filter(|(_, entry)| entry.link == Link::Up)
+            .map(|(node, _)| *node)
+    }
+
+    /// The nodes to dial now; each is counted as being dialed from here on.
+    pub fn due(&mut self, now: Monotonic) -> Vec<NodeId> {
+        let mut due = Vec::new();
+        for (node, entry) in self.members.iter_mut().chain(self.strangers.iter_mut()) {
+            if entry.deadline().is_some_and(|deadline| deadline <= now) {
+                entry.link = Link::Dialing { since: now };
+                due.push(*node);
+            }
+        }
+        due
+    }
+
+    /// When [`Links::due`] has something next.
+    pub fn next_deadline(&self) -> Option<Monotonic> {
+        let entries = self.members.values().chain(self.strangers.values());
+        entries.filter_map(Entry::deadline).min()
+    }
+}
+
+impl Entry {
+    fn due(now: Monotonic) -> Self {
+        Self {
+            link: Link::Waiting { until: now },
+            failures: 0,
+        }
+    }
+
+    fn hasten(&mut self, now: Monotonic) {
+        if matches!(self.link, Link::Waiting { .. }) {
+            *self = Self::due(now);
+        }
+    }
+
+    fn deadline(&self) -> Option<Monotonic> {
+        match self.link {
+            Link::Up => None,
+            Link::Dialing { since } => Some(since + DIAL_LOST_AFTER),
+            Link::Waiting { until } => Some(until),
+        }
+    }
+}
+
+/// Doubles with every failure, spread by up to a quarter so that two nodes do not dial in step.
+fn pause_after(node: NodeId, failures: u32) -> Duration {
+    let pause = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(8))
+        .min(LONGEST_PAUSE);
+    let spread = u32::from(node.public_key()[(failures % 32) as usize]);
+    pause + pause * spread / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(byte: u8) -> NodeId {
+        NodeId::from_public_key([byte; 32])
+    }
+
+    #[test]
+    fn a_member_is_dialed_at_once_then_with_growing_pauses() {
+        let mut links = Links::default();
+        links.want(Monotonic(0), node(1));
+        assert_eq!(links.due(Monotonic(0)), [node(1)]);
+        let mut pauses = Vec::new();
+        let mut now = Monotonic(0);
+        for _ in 0..10 {
+            links.failed(now, node(1), false);
+            let next = links.next_deadline().expect("a retry is planned");
+            pauses.push(next.since(now));
+            now = next;
+            assert_eq!(links.due(now), [node(1)]);
+        }
+        assert!(pauses[0] >= FIRST_PAUSE);
+        assert!(pauses.is_sorted());
+        assert!(pauses[9] <= LONGEST_PAUSE * 5 / 4);
+    }
+
+    #[test]
+    fn a_lost_link_is_dialed_at_once() {
+        let mut links = Links::default();
+        links.up(node(1));
+        assert_eq!(links.next_deadline(), None);
+        links.down(Monotonic(5), node(1));
+        assert_eq!(links.due(Monotonic(5)), [node(1)]);
+    }
+
+    #[test]
+    fn sighted_strangers_are_bounded() {
+        let mut links = Links::default();
+        for key in 0..10_000_u32 {
+            let mut bytes = [0; 32];
+            bytes[..4].copy_from_slice(&key.to_be_bytes());
+            links.sighted(Monotonic(0), NodeId::from_public_key(bytes));
+        }
+        assert_eq!(links.due(Monotonic(0)).len(), STRANGERS_MAX);
+    }
+}

@@ -1,0 +1,168 @@
+//! What a dialer claims at the gate, and what the listener may answer.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::certificate::{CertificateChain, CertificateError, Validity};
+use super::ticket::{TicketId, TicketProof};
+use crate::id::{MeshId, NodeId, NodeName};
+use crate::signature::Verifier;
+use crate::time::Timestamp;
+
+/// What a dialer claims once both nonces are exchanged; bound to the secure channel by the node ids it proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Claim {
+    /// A valid certificate.
+    Member {
+        /// The dialer's certificate with its issuers.
+        chain: CertificateChain,
+    },
+    /// A certificate, expired or not, that asks for a fresh one.
+    Renew {
+        /// The dialer's certificate with its issuers.
+        chain: CertificateChain,
+    },
+    /// Possession of a ticket.
+    Redeem {
+        /// Which ticket.
+        ticket: TicketId,
+        /// Shows the secret for this handshake only.
+        proof: TicketProof,
+        /// The name the dialer would like.
+        name: NodeName,
+    },
+}
+
+/// What the listener answers to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Come in; here is my own certificate.
+    Admit {
+        /// The listener's certificate with its issuers.
+        own: Arc<CertificateChain>,
+    },
+    /// Here is your certificate; the handshake ends here, dial again with it.
+    Issue {
+        /// The listener's certificate with its issuers.
+        own: Arc<CertificateChain>,
+        /// The dialer's fresh certificate, on disk at the issuer before this is said.
+        issued: Arc<CertificateChain>,
+    },
+    /// No.
+    Refuse {
+        /// For the log of this node.
+        reason: Refusal,
+        /// Whether the dialer may be told `reason`: only the holder of a valid ticket proof is.
+        tell: bool,
+    },
+}
+
+impl Verdict {
+    /// A refusal that a stranger learns nothing from.
+    pub fn silent(reason: Refusal) -> Self {
+        Verdict::Refuse {
+            reason,
+            tell: false,
+        }
+    }
+
+    /// A refusal that the holder of a ticket may read.
+    pub fn spoken(reason: Refusal) -> Self {
+        Verdict::Refuse { reason, tell: true }
+    }
+}
+
+/// Why somebody is not let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum Refusal {
+    /// This node belongs to no mesh.
+    #[error("this node belongs to no mesh")]
+    NoMesh,
+    /// The dialer belongs to another mesh.
+    #[error("it belongs to another mesh")]
+    OtherMesh,
+    /// No protocol version in common.
+    #[error("no protocol version in common")]
+    Version,
+    /// The certificate does not verify, or is another node's.
+    #[error("the certificate is not good: {why}")]
+    Certificate {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The certificate is past its expiry.
+    #[error("the certificate has expired")]
+    Expired,
+    /// No such ticket, or a wrong proof.
+    #[error("the ticket is not one of ours")]
+    UnknownTicket,
+    /// The ticket is past its end.
+    #[error("the ticket has expired; ask for a new one")]
+    TicketExpired,
+    /// Every use of the ticket is taken.
+    #[error("the ticket has been used; ask for a new one")]
+    TicketUsed,
+    /// This node does not issue certificates.
+    #[error("this node is not an admin and issues no certificates")]
+    NotAnIssuer,
+    /// Something here is full.
+    #[error("the listener is full: {what}")]
+    Full {
+        /// What is full.
+        what: String,
+    },
+    /// The listener said no and did not say why.
+    #[error("the other node refused, and does not tell strangers why")]
+    Unspoken,
+    /// The listener could not answer now.
+    #[error("the listener could not answer: {why}")]
+    Unavailable {
+        /// What went wrong.
+        why: String,
+    },
+}
+
+impl From<CertificateError> for Refusal {
+    fn from(error: CertificateError) -> Self {
+        match error {
+            CertificateError::OtherMesh { .. } => Refusal::OtherMesh,
+            other => Refusal::Certificate {
+                why: other.to_string(),
+            },
+        }
+    }
+}
+
+/// Whether `chain` proves that `subject`, as the secure channel names it, is a member of `mesh` at `now`.
+pub fn check_member(
+    chain: &CertificateChain,
+    mesh: MeshId,
+    subject: NodeId,
+    now: Timestamp,
+    verifier: &dyn Verifier,
+) -> Result<(), Refusal> {
+    check_belongs(chain, mesh, subject, verifier)?;
+    match chain.validity(now) {
+        Validity::Valid => Ok(()),
+        Validity::Expired => Err(Refusal::Expired),
+        Validity::NotYet => Err(Refusal::Certificate {
+            why: "it is not valid yet; compare the two clocks".to_owned(),
+        }),
+    }
+}
+
+/// Whether `chain` belongs to `subject` and leads to `mesh`, whatever the time.
+pub fn check_belongs(
+    chain: &CertificateChain,
+    mesh: MeshId,
+    subject: NodeId,
+    verifier: &dyn Verifier,
+) -> Result<(), Refusal> {
+    if chain.body().subject != subject {
+        return Err(Refusal::Certificate {
+            why: format!("it belongs to {}", chain.body().subject),
+        });
+    }
+    Ok(chain.verify(mesh, verifier)?)
+}

@@ -1,0 +1,272 @@
+//! What an admin does: makes tickets, redeems each as often as it says, and gives unique names.
+//!
+//! A redemption is recorded, certificate included, before the certificate leaves: the same joiner asking again is
+//! answered with the same certificate, and two joiners never share one use.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::admission::Refusal;
+use super::certificate::{CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role};
+use super::roster::Roster;
+use super::ticket::{TicketId, TicketProof, TicketSecret, Transcript};
+use crate::id::{NodeId, NodeName, SHORT_NAME_MAX};
+use crate::limits::{CERTIFICATE_LIFETIME, TICKET_LIFETIME_MAX, TICKET_USES_MAX, TICKETS_MAX};
+use crate::signature::Signer;
+use crate::time::Timestamp;
+
+/// A ticket as its issuer keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketRecord {
+    /// Its name.
+    pub id: TicketId,
+    /// What its holder proves.
+    pub secret: TicketSecret,
+    /// When it ends.
+    pub expires: Timestamp,
+    /// How many nodes it admits.
+    pub uses: u32,
+    /// What they become.
+    pub role: Role,
+    /// Who redeemed it, and the certificate each was given.
+    pub redeemed: BTreeMap<NodeId, Arc<CertificateChain>>,
+}
+
+/// The tickets and serial numbers of one admin.
+#[derive(Clone, Debug, Default)]
+pub struct Issuer {
+    tickets: BTreeMap<TicketId, TicketRecord>,
+    last_serial: u64,
+}
+
+/// What somebody asks of [`Issuer::invite`].
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Random.
+    pub id: TicketId,
+    /// Random.
+    pub secret: TicketSecret,
+    /// From now on; at most [`TICKET_LIFETIME_MAX`].
+    pub lifetime: Duration,
+    /// From 1 to [`TICKET_USES_MAX`].
+    pub uses: u32,
+    /// What the joiners become.
+    pub role: Role,
+}
+
+impl Issuer {
+    /// Takes back a ticket that was persisted.
+    pub fn restore_ticket(&mut self, record: TicketRecord) {
+        for chain in record.redeemed.values() {
+            self.note_serial(chain.body().serial);
+        }
+        self.tickets.insert(record.id, record);
+    }
+
+    /// Serial numbers up to and including `serial` are taken.
+    pub fn note_serial(&mut self, serial: u64) {
+        self.last_serial = self.last_serial.max(serial);
+    }
+
+    /// Makes a ticket; also returns those whose time has passed, to be forgotten.
+    pub fn invite(
+        &mut self,
+        now: Timestamp,
+        invitation: Invitation,
+    ) -> Result<(TicketRecord, Vec<TicketId>), InviteError> {
+        if !(1..=TICKET_USES_MAX).contains(&invitation.uses) {
+            return Err(InviteError::Uses {
+                found: invitation.uses,
+            });
+        }
+        if invitation.lifetime.is_zero() || invitation.lifetime > TICKET_LIFETIME_MAX {
+            return Err(InviteError::Lifetime);
+        }
+        let ended = self.forget_ended(now);
+        if self.tickets.len() >= TICKETS_MAX {
+            return Err(InviteError::TooManyTickets);
+        }
+        let record = TicketRecord {
+            id: invitation.id,
+            secret: invitation.secret,
+            expires: now + invitation.lifetime,
+            uses: invitation.uses,
+            role: invitation.role,
+            redeemed: BTreeMap::new(),
+        };
+        self.tickets.insert(record.id, record.clone());
+        Ok((record, ended))
+    }
+
+    /// Tickets stay one day past their end, so that a late joiner hears "expired" rather than "unknown".
+    fn forget_ended(&mut self, now: Timestamp) -> Vec<TicketId> {
+        const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);
+        let ended: Vec<TicketId> = self
+            .tickets
+            .values()
+            .filter(|record| now >= record.expires + KEPT_AFTER_END)
+            .map(|record| record.id)
+            .collect();
+        for id in &ended {
+            self.tickets.remove(id);
+        }
+        ended
+    }
+
+    /// Redeems a ticket for `transcript.dialer`. The record returned must be on disk before the certificate leaves.
+    pub fn redeem(
+        &mut self,
+        now: Timestamp,
+        signer: &dyn Signer,
+        roster: &Roster,
+        claim: &Redemption<'_>,
+    ) -> Result<(TicketRecord, Arc<CertificateChain>), TicketRefusal> {
+        let joiner = claim.transcript.dialer;
+        let record = self
+            .tickets
+            .get(&claim.ticket)
+            .filter(|record| {
+                record
+                    .secret
+                    .check(record.id, claim.transcript, claim.proof)
+            })
+            .ok_or(TicketRefusal::unproved(Refusal::UnknownTicket))?;
+        if let Some(chain) = record.redeemed.get(&joiner) {
+            return Ok((record.clone(), chain.clone()));
+        }
+        if now >= record.expires {
+            return Err(TicketRefusal::proved(Refusal::TicketExpired));
+        }
+        if record.redeemed.len() >= usize::try_from(record.uses).unwrap_or(usize::MAX) {
+            return Err(TicketRefusal::proved(Refusal::TicketUsed));
+        }
+        let role = record.role;
+        let name = self.free_name(claim.name, joiner, roster);
+        let chain = self.issue(now, signer, roster, joiner, name, role);
+        let record = self
+            .tickets
+            .get_mut(&claim.ticket)
+            .ok_or(TicketRefusal::unproved(Refusal::UnknownTicket))?;
+        record.redeemed.insert(joiner, chain.clone());
+        Ok((record.clone(), chain))
+    }
+
+    /// A fresh certificate for `subject`, signed by this admin.
+    pub fn issue(
+        &mut self,
+        now: Timestamp,
+        signer: &dyn Signer,
+        roster: &Roster,
+        subject: NodeId,
+        name: NodeName,
+        role: Role,
+    ) -> Arc<CertificateChain> {
+        self.last_serial += 1;
+        let body = CertificateBody {
+            version: CERTIFICATE_VERSION,
+            mesh: roster.mesh,
+            serial: self.last_serial,
+            subject,
+            name,
+            role,
+            not_before: now,
+            expires: now + CERTIFICATE_LIFETIME,
+        };
+        let mut issuers = vec![roster.own.certificate.clone()];
+        issuers.extend(roster.own.issuers.iter().cloned());
+        Arc::new(body.sign(signer, issuers))
+    }
+
+    /// `wanted`, or `wanted-2` and so on where another node has it already.
+    fn free_name(&self, wanted: &NodeName, joiner: NodeId, roster: &Roster) -> NodeName {
+        let taken = |name: &NodeName| {
+            roster.named(name).is_some_and(|node| node != joiner)
+                || self
+                    .issued()
+                    .any(|chain| chain.body().name == *name && chain.body().subject != joiner)
+        };
+        if !taken(wanted) {
+            return wanted.clone();
+        }
+        let numbered = |number: u32| {
+            let suffix = format!("-{number}");
+            let kept: String = wanted
+                .as_str()
+                .chars()
+                .take(SHORT_NAME_MAX - suffix.len())
+                .collect();
+            format!("{kept}{suffix}").parse::<NodeName>().ok()
+        };
+        (2..u32::MAX)
+            .filter_map(numbered)
+            .find(|name| !taken(name))
+            .unwrap_or_else(|| wanted.clone())
+    }
+
+    fn issued(&self) -> impl Iterator<Item = &Arc<CertificateChain>> {
+        self.tickets
+            .values()
+            .flat_map(|record| record.redeemed.values())
+    }
+}
+
+/// A ticket shown at the gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Redemption<'a> {
+    /// The handshake it is shown in.
+    pub transcript: &'a Transcript,
+    /// Which ticket.
+    pub ticket: TicketId,
+    /// Shows the secret.
+    pub proof: &'a TicketProof,
+    /// The name the joiner would like.
+    pub name: &'a NodeName,
+}
+
+/// Why a ticket is not redeemed, and whether its holder may hear it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TicketRefusal {
+    /// Why.
+    pub reason: Refusal,
+    /// Whether the dialer proved that it holds the ticket.
+    pub proved: bool,
+}
+
+impl TicketRefusal {
+    fn proved(reason: Refusal) -> Self {
+        Self {
+            reason,
+            proved: true,
+        }
+    }
+
+    fn unproved(reason: Refusal) -> Self {
+        Self {
+            reason,
+            proved: false,
+        }
+    }
+}
+
+/// Why no ticket is made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InviteError {
+    /// This node may not issue.
+    #[error("this node is not an admin of its mesh; ask an admin for a ticket")]
+    NotAnAdmin,
+    /// The number of uses is out of bounds.
+    #[error("a ticket has from 1 to {TICKET_USES_MAX} uses, not {found}")]
+    Uses {
+        /// What was asked.
+        found: u32,
+    },
+    /// The lifetime is out of bounds.
+    #[error("a ticket lives from 1 second to 30 days")]
+    Lifetime,
+    /// [`TICKETS_MAX`] tickets are alive.
+    #[error("{TICKETS_MAX} tickets are alive already; wait until some have expired")]
+    TooManyTickets,
+}

@@ -1,0 +1,153 @@
+//! What can happen to a node.
+
+use std::sync::Arc;
+
+use crate::address_book::Source;
+use crate::catalog::snapshot::LocalServer;
+use crate::id::{MeshId, NodeId, NodeName};
+use crate::membership::admission::Claim;
+use crate::membership::certificate::CertificateChain;
+use crate::membership::issuer::Invitation;
+use crate::membership::ticket::Transcript;
+use crate::signature::Signer;
+use crate::wire::announcement::Announcement;
+
+/// Ties a reply to the input that asked for it; chosen by whoever runs the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub u64);
+
+/// Something that happened.
+pub enum Input {
+    /// The owner founds a mesh. The root key is on disk already.
+    Found {
+        /// Answered by [`Reply::Founded`](super::Reply::Founded).
+        request: RequestId,
+        /// The root key.
+        root: Arc<dyn Signer>,
+        /// What this node is called in it.
+        name: NodeName,
+    },
+    /// The owner wants a ticket.
+    Invite {
+        /// Answered by [`Reply::Invited`](super::Reply::Invited).
+        request: RequestId,
+        /// Its terms and its random parts.
+        invitation: Invitation,
+    },
+    /// A dialer makes a claim at this node's gate.
+    Judge {
+        /// Answered by [`Reply::Verdict`](super::Reply::Verdict).
+        request: RequestId,
+        /// The handshake so far.
+        transcript: Transcript,
+        /// What it claims.
+        claim: Claim,
+    },
+    /// A listener let this node in and shows its own certificate.
+    Admitted {
+        /// Answered by [`Reply::Taken`](super::Reply::Taken).
+        request: RequestId,
+        /// As the secure channel proved it.
+        listener: NodeId,
+        /// Its certificate.
+        chain: CertificateChain,
+    },
+    /// A listener issued this node a certificate, for a ticket or for an old certificate.
+    Certified {
+        /// Answered by [`Reply::Taken`](super::Reply::Taken).
+        request: RequestId,
+        /// The mesh this node asked to be in.
+        mesh: MeshId,
+        /// As the secure channel proved it.
+        listener: NodeId,
+        /// Its certificate.
+        theirs: CertificateChain,
+        /// This node's.
+        issued: CertificateChain,
+        /// Where the listener was reached.
+        addresses: Vec<String>,
+    },
+    /// A linked member asks for a fresh certificate.
+    RenewalAsked {
+        /// Answered by [`Reply::Renewal`](super::Reply::Renewal).
+        request: RequestId,
+        /// Who asks.
+        from: NodeId,
+    },
+    /// A linked admin answered [`Output::RequestRenewal`](super::Output::RequestRenewal).
+    Renewed {
+        /// Who answered.
+        from: NodeId,
+        /// This node's fresh certificate.
+        chain: CertificateChain,
+    },
+    /// The owner leaves the mesh.
+    Leave {
+        /// Answered by [`Reply::Left`](super::Reply::Left).
+        request: RequestId,
+    },
+    /// Some source says that a node may be found at these addresses.
+    Sighted {
+        /// The node, unproved.
+        node: NodeId,
+        /// Textual multiaddresses.
+        addresses: Vec<String>,
+        /// Who says so.
+        source: Source,
+    },
+    /// The first connection to a member stands.
+    LinkUp {
+        /// The member.
+        node: NodeId,
+        /// Its address, where this node dialed.
+        address: Option<String>,
+    },
+    /// The last connection to a node ended.
+    LinkDown {
+        /// The node.
+        node: NodeId,
+    },
+    /// A dial came to nothing.
+    DialFailed {
+        /// The node.
+        node: NodeId,
+        /// It was reached and said no.
+        refused: bool,
+    },
+    /// Where this node listens now.
+    Listening {
+        /// Textual multiaddresses that others can dial.
+        addresses: Vec<String>,
+    },
+    /// The local upstreams and their tools, whole.
+    LocalServers {
+        /// In order of name.
+        servers: Vec<LocalServer>,
+    },
+    /// A linked member announced itself.
+    Announced {
+        /// Who.
+        from: NodeId,
+        /// What it said.
+        announcement: Announcement,
+    },
+    /// An announcement did not arrive.
+    AnnounceFailed {
+        /// At whom.
+        to: NodeId,
+    },
+    /// A manifest arrived.
+    ManifestFetched {
+        /// From whom.
+        from: NodeId,
+        /// Its encoding.
+        bytes: Vec<u8>,
+    },
+    /// A manifest could not be had.
+    ManifestUnavailable {
+        /// From whom.
+        from: NodeId,
+    },
+    /// A deadline has come.
+    Wake,
+}

@@ -1,0 +1,118 @@
+//! Certificates are renewed at half their life without a hand, and links to expired ones are ended.
+
+use std::time::Duration;
+
+use super::NodeState;
+use super::gate::root_certificate;
+use super::input::RequestId;
+use super::output::{Output, Reply};
+use crate::id::NodeId;
+use crate::membership::admission::{Refusal, check_member};
+use crate::membership::certificate::{CertificateChain, Role, Validity};
+use crate::time::{Monotonic, Now};
+
+/// How often certificates are looked at.
+const CHECK_EVERY: Duration = Duration::from_secs(60);
+
+/// When certificates are looked at next.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Renewal {
+    next_check: Monotonic,
+}
+
+impl Default for Renewal {
+    fn default() -> Self {
+        Self {
+            next_check: Monotonic(0),
+        }
+    }
+}
+
+impl Renewal {
+    pub(super) fn next_check(&self) -> Monotonic {
+        self.next_check
+    }
+}
+
+impl NodeState {
+    pub(super) fn renew_when_due(&mut self, now: Now) {
+        if now.monotonic < self.renewal.next_check {
+            return;
+        }
+        self.renewal.next_check = now.monotonic + CHECK_EVERY;
+        self.cut_expired(now);
+        let Some(roster) = self.roster.clone() else {
+            return;
+        };
+        if now.wall < roster.own.half_life() {
+            return;
+        }
+        if let Some(root) = self.keys.root.clone() {
+            let own = roster.own.body();
+            let serial = own.serial + 1;
+            let chain = root_certificate(now.wall, &*root, serial, self.me, own.name.clone());
+            self.issuer.note_serial(serial);
+            self.adopt(roster.mesh, chain.into());
+        } else if let Some(from) = self.linked_admin() {
+            self.outputs.push_back(Output::RequestRenewal { from });
+        }
+    }
+
+    fn cut_expired(&mut self, now: Now) {
+        let Some(roster) = self.roster.as_ref() else {
+            return;
+        };
+        let expired = |node: &NodeId| {
+            let chain = roster.member(*node);
+            chain.is_some_and(|chain| chain.validity(now.wall) == Validity::Expired)
+        };
+        let cut = self.links.standing().filter(expired);
+        self.outputs
+            .extend(cut.map(|node| Output::Disconnect { node }));
+    }
+
+    fn linked_admin(&self) -> Option<NodeId> {
+        let roster = self.roster.as_ref()?;
+        let is_admin = |node: &NodeId| {
+            let chain = roster.member(*node);
+            chain.is_some_and(|chain| chain.body().role == Role::Admin)
+        };
+        self.links.standing().find(is_admin)
+    }
+
+    pub(super) fn renewal_asked(&mut self, now: Now, request: RequestId, from: NodeId) {
+        let renewal = self.renewal_for(now, from);
+        self.reply(request, Reply::Renewal(renewal));
+    }
+
+    fn renewal_for(
+        &mut self,
+        now: Now,
+        from: NodeId,
+    ) -> Result<std::sync::Arc<CertificateChain>, Refusal> {
+        let roster = self.roster.clone().ok_or(Refusal::NoMesh)?;
+        if !roster.is_admin() {
+            return Err(Refusal::NotAnIssuer);
+        }
+        let known = roster.member(from).ok_or(Refusal::OtherMesh)?;
+        let (name, role) = (known.body().name.clone(), known.body().role);
+        let signer = self.keys.node.clone();
+        let issued = self
+            .issuer
+            .issue(now.wall, &*signer, &roster, from, name, role);
+        self.take_member(now, &roster, issued.clone())?;
+        Ok(issued)
+    }
+
+    pub(super) fn renewed(&mut self, now: Now, from: NodeId, chain: CertificateChain) {
+        let Some(roster) = self.roster.clone() else {
+            return;
+        };
+        let verifier = self.keys.verifier.clone();
+        let good = check_member(&chain, roster.mesh, self.me, now.wall, &*verifier).is_ok();
+        let newer = chain.body().expires > roster.own.body().expires;
+        if self.is_member(from) && good && newer {
+            self.adopt(roster.mesh, chain.into());
+        }
+    }
+}
