@@ -3,6 +3,9 @@
 //! The README beside this crate draws the rooms and the threat model.
 
 pub mod config;
+pub mod control;
 pub mod discovery;
 pub mod gateway;
+pub mod identity;
 pub mod net;
+pub mod store;

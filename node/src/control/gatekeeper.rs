@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
-use peerage_protocol::membership::admission::{Claim, Refusal, Verdict, check_belongs, check_member};
+use peerage_protocol::membership::admission::{
+    Claim, Refusal, Verdict, check_belongs, check_member,
+};
 use peerage_protocol::membership::certificate::{CertificateChain, Role, Validity};
 use peerage_protocol::membership::ticket::Transcript;
 use peerage_protocol::node_state::{Input, Reply};
@@ -153,8 +155,7 @@ impl Gatekeeper for ControlGate {
     }
 
     fn refused(&self, listener: NodeId, refusal: Refusal) {
-        self.joining
-            .end(listener, Err(JoinError::Refused(refusal)));
+        self.joining.end(listener, Err(JoinError::Refused(refusal)));
     }
 
     fn is_member(&self, node: NodeId) -> bool {

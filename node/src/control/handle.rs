@@ -45,7 +45,10 @@ impl ControlHandle {
         let (answer, answered) = oneshot::channel();
         let asked = async {
             let command = Command::Ask(Box::new(input), answer);
-            self.commands.send(command).await.map_err(|_| ControlClosed)?;
+            self.commands
+                .send(command)
+                .await
+                .map_err(|_| ControlClosed)?;
             answered.await.map_err(|_| ControlClosed)
         };
         tokio::time::timeout(REPLY_WITHIN, asked)

@@ -1,19 +1,27 @@
 //! The control plane: one task owns the protocol's `NodeState` and turns its outputs into deeds.
 //!
-//! The data plane never waits for it: calls read the snapshots it publishes.
+//! The data plane never waits for it: calls read the snapshots it publishes. Arrows: everything tells control
+//! through [`ControlHandle`]; control does through [`PeerNetwork`] and the store, and tells nobody else.
 
 mod announcer;
 mod clock;
+mod exchanges;
 mod gatekeeper;
 mod handle;
-mod inputs;
 mod joining;
+mod local_offers;
+mod network;
+mod requests;
 mod snapshots;
 mod task;
 
-pub use clock::Clock;
+pub use clock::{Clock, wall};
+pub use exchanges::MemberExchanges;
 pub use gatekeeper::ControlGate;
 pub use handle::{ControlClosed, ControlHandle};
 pub use joining::JoinError;
+pub use local_offers::{LocalOffers, OfferChange};
+pub use network::{PeerNetwork, follow_network};
+pub use requests::{Membership, MembershipError};
 pub use snapshots::Snapshots;
-pub use task::{ControlParts, PeerNetwork, run};
+pub use task::{Control, ControlError};

@@ -46,10 +46,7 @@ impl Tokens {
         }
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|_| TokenError::NoRandomness)?;
-        let token = format!(
-            "{PREFIX}{}",
-            data_encoding::BASE64URL_NOPAD.encode(&secret)
-        );
+        let token = format!("{PREFIX}{}", data_encoding::BASE64URL_NOPAD.encode(&secret));
         let stored = StoredToken {
             agent: agent.to_string(),
             hash: *blake3::hash(token.as_bytes()).as_bytes(),

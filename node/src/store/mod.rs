@@ -163,6 +163,9 @@ mod tests {
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         let refused = Store::open(&path).err().unwrap();
-        assert!(matches!(refused, StoreError::FromTheFuture { found: 99, .. }));
+        assert!(matches!(
+            refused,
+            StoreError::FromTheFuture { found: 99, .. }
+        ));
     }
 }

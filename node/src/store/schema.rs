@@ -22,7 +22,8 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    let found: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let found = found as usize;
     if found > MIGRATIONS.len() {
         return Err(StoreError::FromTheFuture {
             found,
@@ -32,10 +33,10 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     if found > 0 && found < MIGRATIONS.len() {
         back_up(&connection, path, found)?;
     }
-    for (version, step) in MIGRATIONS.iter().enumerate().skip(found) {
+    for (version, step) in (1_u32..).zip(MIGRATIONS).skip(found) {
         let transaction = connection.transaction()?;
         transaction.execute_batch(step)?;
-        transaction.pragma_update(None, "user_version", version + 1)?;
+        transaction.pragma_update(None, "user_version", version)?;
         transaction.commit()?;
     }
     Ok(connection)

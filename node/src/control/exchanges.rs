@@ -1,0 +1,109 @@
+//! Questions between the control planes of two members, over the link between them.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::node_state::{Input, Reply};
+use peerage_protocol::wire::announcement::Announcement;
+
+use super::handle::ControlHandle;
+use super::snapshots::Snapshots;
+
+/// Carries an announcement; answered with nothing.
+pub(super) const ANNOUNCE: &str = "announce";
+/// Carries a hash; answered with the manifest that has it.
+pub(super) const MANIFEST: &str = "manifest";
+/// Carries nothing; answered with the asker's fresh certificate.
+pub(super) const RENEW: &str = "renew";
+
+/// Answers what linked members ask.
+#[derive(Clone)]
+pub struct MemberExchanges {
+    control: ControlHandle,
+    snapshots: Arc<Snapshots>,
+}
+
+impl MemberExchanges {
+    /// Answers from snapshots where it can, and from control where it must.
+    pub fn new(control: ControlHandle, snapshots: Arc<Snapshots>) -> Self {
+        Self { control, snapshots }
+    }
+
+    /// The answer to one question; the error is fit for a member's eyes.
+    pub async fn answer(
+        &self,
+        from: NodeId,
+        kind: &str,
+        body: &[u8],
+    ) -> Result<Bytes, ExchangeError> {
+        match kind {
+            ANNOUNCE => self.take_announcement(from, body).await,
+            MANIFEST => self.manifest(body),
+            RENEW => self.renew(from).await,
+            _ => Err(ExchangeError::UnknownKind),
+        }
+    }
+
+    async fn take_announcement(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let announcement = Announcement::decode(body).map_err(|error| ExchangeError::NotGood {
+            why: error.to_string(),
+        })?;
+        self.control
+            .tell(Input::Announced { from, announcement })
+            .await;
+        Ok(Bytes::new())
+    }
+
+    fn manifest(&self, hash: &[u8]) -> Result<Bytes, ExchangeError> {
+        let manifest = self.snapshots.manifest().ok_or(ExchangeError::OtherHash)?;
+        if manifest.hash.as_bytes() != hash {
+            return Err(ExchangeError::OtherHash);
+        }
+        Ok(Bytes::copy_from_slice(&manifest.bytes))
+    }
+
+    async fn renew(&self, from: NodeId) -> Result<Bytes, ExchangeError> {
+        let asked = self
+            .control
+            .ask(move |request| Input::RenewalAsked { request, from });
+        match asked.await {
+            Ok(Reply::Renewal(Ok(chain))) => Ok(encode_chain(&chain)),
+            Ok(Reply::Renewal(Err(refusal))) => Err(ExchangeError::NotGood {
+                why: refusal.to_string(),
+            }),
+            _ => Err(ExchangeError::Busy),
+        }
+    }
+}
+
+fn encode_chain(chain: &CertificateChain) -> Bytes {
+    let mut bytes = Vec::new();
+    ciborium::into_writer(chain, &mut bytes).expect("writing to memory does not fail");
+    bytes.into()
+}
+
+pub(super) fn decode_chain(bytes: &[u8]) -> Option<CertificateChain> {
+    ciborium::from_reader(bytes).ok()
+}
+
+/// Why a question has no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExchangeError {
+    /// A question from another time.
+    #[error("this node does not know that kind of question")]
+    UnknownKind,
+    /// What came with it is not well formed, or not allowed.
+    #[error("{why}")]
+    NotGood {
+        /// What is wrong.
+        why: String,
+    },
+    /// The manifest has changed since it was announced.
+    #[error("the manifest has changed; a fresh announcement is on its way")]
+    OtherHash,
+    /// Control did not answer in time.
+    #[error("the node is stopping or too busy to answer")]
+    Busy,
+}

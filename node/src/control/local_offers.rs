@@ -1,0 +1,116 @@
+//! What this node's own upstreams offer, gathered into one list for control.
+
+use std::collections::BTreeMap;
+
+use peerage_protocol::catalog::manifest::ToolEntry;
+use peerage_protocol::catalog::snapshot::LocalServer;
+use peerage_protocol::id::ServerName;
+use peerage_protocol::node_state::Input;
+
+use crate::gateway::backend::upstream::{ToolDefinition, UpstreamChange, UpstreamEvent};
+
+/// Something that changes what this node offers.
+#[derive(Clone, Debug)]
+pub enum OfferChange {
+    /// At one upstream.
+    Upstream(UpstreamEvent),
+    /// The configuration: every upstream, and whether it is shared.
+    Configured(BTreeMap<ServerName, bool>),
+}
+
+/// The tools of the configured upstreams, as each last listed them.
+#[derive(Debug, Default)]
+pub struct LocalOffers {
+    shares: BTreeMap<ServerName, bool>,
+    tools: BTreeMap<ServerName, Vec<ToolEntry>>,
+}
+
+impl LocalOffers {
+    /// Takes a change and says what control is to hear. Tools of a server that is not configured wait until it is.
+    pub fn take(&mut self, change: OfferChange) -> Input {
+        match change {
+            OfferChange::Configured(shares) => {
+                self.tools.retain(|server, _| shares.contains_key(server));
+                self.shares = shares;
+            }
+            OfferChange::Upstream(UpstreamEvent { server, change }) => match change {
+                UpstreamChange::Tools(tools) => {
+                    let entries = tools.into_iter().filter_map(as_entry).collect();
+                    self.tools.insert(server, entries);
+                }
+                UpstreamChange::Removed => {
+                    self.tools.remove(&server);
+                }
+            },
+        }
+        Input::LocalServers {
+            servers: self.servers(),
+        }
+    }
+
+    fn servers(&self) -> Vec<LocalServer> {
+        let server = |(name, share): (&ServerName, &bool)| LocalServer {
+            name: name.clone(),
+            share: *share,
+            tools: self.tools.get(name).cloned().unwrap_or_default(),
+        };
+        self.shares.iter().map(server).collect()
+    }
+}
+
+/// JSON is UTF-8 by its grammar; an upstream that sends anything else offers nothing by it.
+fn as_entry(tool: ToolDefinition) -> Option<ToolEntry> {
+    let definition = std::str::from_utf8(&tool.definition).ok()?;
+    Some(ToolEntry {
+        name: tool.name.into(),
+        definition: definition.into(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn tools(server: &str, names: &[&str]) -> OfferChange {
+        let definition = |name: &&str| ToolDefinition {
+            name: (*name).to_owned(),
+            definition: format!(r#"{{"name":"{name}"}}"#).into(),
+        };
+        OfferChange::Upstream(UpstreamEvent {
+            server: server.parse().unwrap(),
+            change: UpstreamChange::Tools(names.iter().map(definition).collect()),
+        })
+    }
+
+    fn offered(input: Input) -> Vec<(String, bool, usize)> {
+        let Input::LocalServers { servers } = input else {
+            panic!("control hears of servers");
+        };
+        let row =
+            |server: &LocalServer| (server.name.to_string(), server.share, server.tools.len());
+        servers.iter().map(row).collect()
+    }
+
+    #[test]
+    fn a_server_is_offered_with_its_tools_until_it_is_no_longer_configured() {
+        let mut offers = LocalOffers::default();
+        let name: ServerName = "files".parse().unwrap();
+        let configured = OfferChange::Configured([(name, true)].into());
+        assert_eq!(
+            offered(offers.take(configured)),
+            [("files".to_owned(), true, 0)]
+        );
+        let listed = offered(offers.take(tools("files", &["read", "write"])));
+        assert_eq!(listed, [("files".to_owned(), true, 2)]);
+        let emptied = offered(offers.take(OfferChange::Configured(BTreeMap::new())));
+        assert_eq!(emptied, []);
+    }
+
+    #[test]
+    fn tools_of_a_server_nobody_configured_are_not_offered() {
+        let mut offers = LocalOffers::default();
+        assert_eq!(offered(offers.take(tools("ghost", &["boo"]))), []);
+    }
+}

@@ -1,0 +1,165 @@
+//! What the owner asks of the mesh: found, invite, join, leave.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerage_protocol::id::NodeName;
+use peerage_protocol::membership::certificate::Role;
+use peerage_protocol::membership::issuer::{Invitation, InviteError};
+use peerage_protocol::membership::roster::Roster;
+use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
+use peerage_protocol::node_state::{Input, Reply};
+use peerage_protocol::signature::Signer;
+
+use super::handle::{ControlClosed, ControlHandle};
+use super::joining::{JOIN_WITHIN, JoinError, Joining};
+use super::network::PeerNetwork;
+use super::snapshots::Snapshots;
+
+/// How long `join` waits for the first link once it has its certificate.
+const LINK_WITHIN: Duration = Duration::from_secs(5);
+
+/// The mesh as its owner handles it.
+#[derive(Clone)]
+pub struct Membership {
+    control: ControlHandle,
+    snapshots: Arc<Snapshots>,
+    joining: Arc<Joining>,
+    network: Arc<dyn PeerNetwork>,
+}
+
+impl Membership {
+    pub(super) fn new(
+        control: ControlHandle,
+        snapshots: Arc<Snapshots>,
+        joining: Arc<Joining>,
+        network: Arc<dyn PeerNetwork>,
+    ) -> Self {
+        Self {
+            control,
+            snapshots,
+            joining,
+            network,
+        }
+    }
+
+    /// Founds a mesh; `root` is on disk already.
+    pub async fn found(
+        &self,
+        root: Arc<dyn Signer>,
+        name: NodeName,
+    ) -> Result<Arc<Roster>, MembershipError> {
+        let asked = self.control.ask(move |request| Input::Found {
+            request,
+            root,
+            name,
+        });
+        match asked.await? {
+            Reply::Founded(Ok(roster)) => Ok(roster),
+            Reply::Founded(Err(_)) => Err(JoinError::AlreadyInMesh.into()),
+            _ => Err(ControlClosed.into()),
+        }
+    }
+
+    /// Makes a ticket that names `addresses`.
+    pub async fn invite(
+        &self,
+        lifetime: Duration,
+        uses: u32,
+        role: Role,
+        addresses: Vec<String>,
+    ) -> Result<Ticket, MembershipError> {
+        let roster = self.snapshots.roster().ok_or(MembershipError::NoMesh)?;
+        let (mut id, mut secret) = ([0; 16], [0; 32]);
+        getrandom::fill(&mut id).map_err(|_| MembershipError::NoRandomness)?;
+        getrandom::fill(&mut secret).map_err(|_| MembershipError::NoRandomness)?;
+        let invitation = Invitation {
+            id: TicketId(id),
+            secret: TicketSecret(secret),
+            lifetime,
+            uses,
+            role,
+        };
+        let asked = self.control.ask(move |request| Input::Invite {
+            request,
+            invitation,
+        });
+        let record = match asked.await? {
+            Reply::Invited(invited) => invited?,
+            _ => return Err(ControlClosed.into()),
+        };
+        Ok(Ticket {
+            mesh: roster.mesh,
+            issuer: roster.own.body().subject,
+            id: record.id,
+            secret: record.secret,
+            expires: record.expires,
+            addresses,
+        })
+    }
+
+    /// Redeems a ticket; returns once the certificate is on disk and the issuer linked, or a few seconds later.
+    pub async fn join(&self, ticket: Ticket, name: NodeName) -> Result<Arc<Roster>, JoinError> {
+        if self.snapshots.roster().is_some() {
+            return Err(JoinError::AlreadyInMesh);
+        }
+        if ticket.addresses.is_empty() {
+            return Err(JoinError::NoAddress);
+        }
+        let issuer = ticket.issuer;
+        let addresses = ticket.addresses.clone();
+        let mut outcome = self.joining.begin(Arc::new(ticket), name)?;
+        self.network.dial(issuer, addresses);
+        let ended = tokio::time::timeout(JOIN_WITHIN, &mut outcome).await;
+        self.joining.abandon();
+        match ended {
+            Ok(Ok(joined)) => joined?,
+            Ok(Err(_)) => return Err(JoinError::Closed),
+            Err(_) => {
+                let why = format!("no answer within {} s", JOIN_WITHIN.as_secs());
+                return Err(JoinError::Unreachable { why });
+            }
+        }
+        self.wait_for_link(issuer).await;
+        self.snapshots.roster().ok_or(JoinError::Closed)
+    }
+
+    async fn wait_for_link(&self, node: peerage_protocol::id::NodeId) {
+        let mut links = self.snapshots.links();
+        let linked = links.wait_for(|links| links.contains(&node));
+        if tokio::time::timeout(LINK_WITHIN, linked).await.is_err() {
+            tracing::warn!(%node, "joined, but no link to the issuer stands yet; it is tried again");
+        }
+    }
+
+    /// Leaves the mesh; returns what was left.
+    pub async fn leave(&self) -> Result<Arc<Roster>, MembershipError> {
+        match self.control.ask(|request| Input::Leave { request }).await? {
+            Reply::Left(Some(roster)) => Ok(roster),
+            Reply::Left(None) => Err(MembershipError::NoMesh),
+            _ => Err(ControlClosed.into()),
+        }
+    }
+}
+
+/// Why a request about the mesh failed.
+#[derive(Debug, thiserror::Error)]
+pub enum MembershipError {
+    /// There is nothing to leave or to invite to.
+    #[error(
+        "this home belongs to no mesh; `peerage invite` founds one, `peerage join TICKET` enters one"
+    )]
+    NoMesh,
+    /// No ticket is made.
+    #[error(transparent)]
+    Invite(#[from] InviteError),
+    /// The home is in a mesh.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The system has no randomness to give.
+    #[error("the system's random number generator failed")]
+    NoRandomness,
+    /// Control does not answer.
+    #[error(transparent)]
+    Closed(#[from] ControlClosed),
+}

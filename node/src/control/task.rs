@@ -1,0 +1,276 @@
+//! The task that owns the root machine: inputs in, outputs carried out in order, deadlines kept.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerage_protocol::id::NodeId;
+use peerage_protocol::node_state::{Input, Keys, NodeState, Output, Reply, RequestId};
+use peerage_protocol::wire::announcement::Announcement;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::announcer::Announcer;
+use super::clock::Clock;
+use super::exchanges::{ANNOUNCE, MANIFEST, RENEW, decode_chain};
+use super::gatekeeper::ControlGate;
+use super::handle::{Command, ControlHandle};
+use super::joining::Joining;
+use super::network::{JoiningDials, PeerNetwork};
+use super::requests::Membership;
+use super::snapshots::Snapshots;
+use crate::store::{Store, StoreError};
+
+/// How long a member is given to hear a goodbye before the link is cut.
+const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
+
+/// The control plane before its network exists: what the gate, the frontends and the router are built from.
+pub struct Control {
+    state: NodeState,
+    clock: Clock,
+    store: Store,
+    snapshots: Arc<Snapshots>,
+    handle: ControlHandle,
+    commands: mpsc::Receiver<Command>,
+    joining: Arc<Joining>,
+}
+
+impl Control {
+    /// Takes up what the store kept; publishes the first snapshots.
+    pub async fn load(clock: Clock, keys: Keys, store: Store) -> Result<Self, ControlError> {
+        let records = store.records().await?;
+        let state = NodeState::new(clock.now(), keys, records);
+        let snapshots = Arc::new(Snapshots::default());
+        snapshots.set_roster(state.roster().cloned());
+        snapshots.set_manifest(state.manifest().clone());
+        let (handle, commands) = ControlHandle::new();
+        Ok(Self {
+            state,
+            clock,
+            store,
+            snapshots,
+            handle,
+            commands,
+            joining: Arc::default(),
+        })
+    }
+
+    /// How everything else tells and asks control.
+    pub fn handle(&self) -> ControlHandle {
+        self.handle.clone()
+    }
+
+    /// What everything else reads.
+    pub fn snapshots(&self) -> Arc<Snapshots> {
+        self.snapshots.clone()
+    }
+
+    /// What stands behind the gate.
+    pub fn gate(&self) -> ControlGate {
+        ControlGate::new(
+            self.handle.clone(),
+            self.snapshots.clone(),
+            self.joining.clone(),
+        )
+    }
+
+    /// What the network tells of dials that a redemption waits for.
+    pub fn joining_dials(&self) -> JoiningDials {
+        JoiningDials(self.joining.clone())
+    }
+
+    /// Founding, inviting, joining and leaving.
+    pub fn membership(&self, network: Arc<dyn PeerNetwork>) -> Membership {
+        Membership::new(
+            self.handle.clone(),
+            self.snapshots.clone(),
+            self.joining.clone(),
+            network,
+        )
+    }
+
+    /// Runs until `stop`; an error means that the disk can no longer hold what would be promised.
+    pub async fn run(
+        self,
+        network: Arc<dyn PeerNetwork>,
+        stop: CancellationToken,
+    ) -> Result<(), ControlError> {
+        let mut task = Task {
+            state: self.state,
+            clock: self.clock,
+            store: self.store,
+            snapshots: self.snapshots,
+            handle: self.handle,
+            network,
+            announcer: Announcer::default(),
+            replies: HashMap::new(),
+            last_request: 0,
+            ended: mpsc::channel(64),
+        };
+        task.hear(Input::Wake).await?;
+        task.follow(self.commands, stop).await
+    }
+}
+
+/// What came of an announcement.
+struct Announced {
+    to: NodeId,
+    arrived: bool,
+}
+
+struct Task {
+    state: NodeState,
+    clock: Clock,
+    store: Store,
+    snapshots: Arc<Snapshots>,
+    handle: ControlHandle,
+    network: Arc<dyn PeerNetwork>,
+    announcer: Announcer,
+    replies: HashMap<RequestId, oneshot::Sender<Reply>>,
+    last_request: u64,
+    ended: (mpsc::Sender<Announced>, mpsc::Receiver<Announced>),
+}
+
+impl Task {
+    async fn follow(
+        &mut self,
+        mut commands: mpsc::Receiver<Command>,
+        stop: CancellationToken,
+    ) -> Result<(), ControlError> {
+        loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                () = stop.cancelled() => return Ok(()),
+                Some(command) = commands.recv() => self.take(command).await?,
+                Some(announced) = self.ended.1.recv() => self.announced(announced).await?,
+                () = tokio::time::sleep_until(deadline) => self.hear(Input::Wake).await?,
+            }
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        const FAR: Duration = Duration::from_secs(24 * 60 * 60);
+        let next = self.state.next_deadline();
+        next.map_or_else(|| Instant::now() + FAR, |at| self.clock.instant(at))
+    }
+
+    async fn take(&mut self, command: Command) -> Result<(), ControlError> {
+        match command {
+            Command::Tell(input) => self.hear(*input).await,
+            Command::Ask(input, answer) => {
+                self.last_request += 1;
+                let request = RequestId(self.last_request);
+                self.replies.insert(request, answer);
+                self.hear(input(request)).await
+            }
+        }
+    }
+
+    async fn hear(&mut self, input: Input) -> Result<(), ControlError> {
+        self.state.handle(self.clock.now(), input);
+        while let Some(output) = self.state.poll_output() {
+            self.carry_out(output).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, output: Output) -> Result<(), ControlError> {
+        match output {
+            Output::Persist(writes) => self.store.write(writes).await?,
+            Output::PublishRoster(roster) => self.snapshots.set_roster(roster),
+            Output::PublishCatalog(catalog) => self.snapshots.set_catalog(catalog),
+            Output::PublishManifest(manifest) => self.snapshots.set_manifest(manifest),
+            Output::ManifestRefused(error) => {
+                tracing::error!(%error, "the shared tools are too many; members see the previous list");
+            }
+            Output::Reply { request, reply } => self.reply(request, reply),
+            Output::Dial { node, addresses } => self.network.dial(node, addresses),
+            Output::Disconnect { node } => self.network.disconnect(node),
+            Output::Announce { to, announcement } if announcement.leaving => {
+                self.say_goodbye(to, &announcement).await;
+            }
+            Output::Announce { to, announcement } => {
+                if let Some(announcement) = self.announcer.offer(to, announcement) {
+                    self.announce(to, &announcement);
+                }
+            }
+            Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
+            Output::RequestRenewal { from } => self.request_renewal(from),
+        }
+        Ok(())
+    }
+
+    fn reply(&mut self, request: RequestId, reply: Reply) {
+        if let Some(answer) = self.replies.remove(&request) {
+            // The asker may have given up.
+            let _ = answer.send(reply);
+        }
+    }
+
+    fn announce(&self, to: NodeId, announcement: &Announcement) {
+        let told = self.network.exchange(to, ANNOUNCE, announcement.encode());
+        let ended = self.ended.0.clone();
+        tokio::spawn(async move {
+            let arrived = told.await.is_ok();
+            // Closed only when the node stops.
+            let _ = ended.send(Announced { to, arrived }).await;
+        });
+    }
+
+    async fn announced(&mut self, announced: Announced) -> Result<(), ControlError> {
+        let Announced { to, arrived } = announced;
+        match self.announcer.ended(to) {
+            Some(next) => {
+                if let Some(next) = self.announcer.offer(to, next) {
+                    self.announce(to, &next);
+                }
+                Ok(())
+            }
+            None if arrived => Ok(()),
+            None => self.hear(Input::AnnounceFailed { to }).await,
+        }
+    }
+
+    async fn say_goodbye(&self, to: NodeId, announcement: &Announcement) {
+        let told = self.network.exchange(to, ANNOUNCE, announcement.encode());
+        if tokio::time::timeout(GOODBYE_WITHIN, told).await.is_err() {
+            tracing::debug!(%to, "the member did not hear the goodbye");
+        }
+    }
+
+    fn fetch(&self, from: NodeId, hash: Vec<u8>) {
+        let fetched = self.network.exchange(from, MANIFEST, hash);
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let input = match fetched.await {
+                Ok(bytes) => Input::ManifestFetched {
+                    from,
+                    bytes: bytes.into(),
+                },
+                Err(_) => Input::ManifestUnavailable { from },
+            };
+            handle.tell(input).await;
+        });
+    }
+
+    fn request_renewal(&self, from: NodeId) {
+        let renewed = self.network.exchange(from, RENEW, Vec::new());
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let chain = renewed.await.ok().and_then(|bytes| decode_chain(&bytes));
+            match chain {
+                Some(chain) => handle.tell(Input::Renewed { from, chain }).await,
+                None => tracing::warn!(%from, "the certificate was not renewed; it is tried again"),
+            }
+        });
+    }
+}
+
+/// Why control cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// What would be promised cannot be kept.
+    #[error("the node stops, because what it promises can no longer be written: {0}")]
+    Store(#[from] StoreError),
+}
