@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peerage_protocol::id::{AgentName, NodeId, NodeName};
+use peerage_protocol::wire::call as wire;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -194,6 +195,24 @@ impl CallError {
             CallError::DeadlineExceeded { .. } => "deadline_exceeded",
             CallError::Loop => "loop",
             CallError::TooLarge { .. } => "too_large",
+        }
+    }
+}
+
+impl From<wire::Era> for Era {
+    fn from(era: wire::Era) -> Self {
+        match era {
+            wire::Era::Legacy => Self::Legacy,
+            wire::Era::Modern => Self::Modern,
+        }
+    }
+}
+
+impl From<Era> for wire::Era {
+    fn from(era: Era) -> Self {
+        match era {
+            Era::Legacy => Self::Legacy,
+            Era::Modern => Self::Modern,
         }
     }
 }

@@ -2,4 +2,9 @@
 
 pub mod backend;
 pub mod call;
+pub mod failure;
+pub mod frontend;
 pub mod mcp;
+
+#[cfg(test)]
+mod peer_call_tests;

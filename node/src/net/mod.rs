@@ -1,6 +1,9 @@
 //! The swarm: the gate that strangers do not pass, links to members, and substreams for calls.
 
+pub mod asking;
+pub mod framed;
 pub mod gatekeeper;
+pub mod substream;
 
 use libp2p::Multiaddr;
 use peerage_protocol::address_book::Source;

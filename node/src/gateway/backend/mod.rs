@@ -1,5 +1,6 @@
 //! Where a request goes: a builtin, a child process, an HTTP server or a peer.
 
+pub mod peer;
 pub mod upstream;
 
 use futures::future::BoxFuture;

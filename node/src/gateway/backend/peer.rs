@@ -1,0 +1,167 @@
+//! Calls to another member's servers: one fresh substream per call.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use peerage_protocol::id::{AgentName, NodeId, NodeName, ServerName};
+use peerage_protocol::limits::{BODY_BYTES_MAX, HOPS_MAX};
+use peerage_protocol::wire::call::{CallHeader, METHOD_BYTES_MAX, Opening, TRACE_BYTES_MAX};
+use peerage_protocol::wire::frame::{Frame, FrameKind};
+use tokio::time::timeout_at;
+
+use super::Backend;
+use crate::gateway::call::{Call, CallError, Caller, Reply, ReplyBody};
+use crate::gateway::failure;
+use crate::net::asking::{Answer, ask};
+use crate::net::substream::{OpenError, OpenSubstream};
+
+/// One server of another member.
+#[derive(Debug)]
+pub struct PeerBackend<O> {
+    own: NodeId,
+    node: NodeId,
+    node_name: NodeName,
+    server: ServerName,
+    opener: Arc<O>,
+}
+
+impl<O: OpenSubstream> PeerBackend<O> {
+    /// The server `server` of `node`, which goes by `node_name`; `own` is the node that calls.
+    pub fn new(
+        own: NodeId,
+        node: NodeId,
+        node_name: NodeName,
+        server: ServerName,
+        opener: Arc<O>,
+    ) -> Self {
+        Self {
+            own,
+            node,
+            node_name,
+            server,
+            opener,
+        }
+    }
+
+    async fn ask(&self, call: Call) -> Result<Reply, CallError> {
+        let deadline = call.deadline;
+        timeout_at(deadline, self.ask_in_time(call))
+            .await
+            .unwrap_or_else(|_| {
+                Err(CallError::DeadlineExceeded {
+                    target: format!("{} on {}", self.server, self.node_name),
+                })
+            })
+    }
+
+    async fn ask_in_time(&self, call: Call) -> Result<Reply, CallError> {
+        let params = call.params.to_bytes();
+        check(&call, &params)?;
+        let stream = self.opener.open(self.node).await;
+        let stream = stream.map_err(|error| self.not_opened(error))?;
+        let opening = Opening::Call(self.header(&call)).encode();
+        let question = [
+            Frame::new(FrameKind::Opening, opening.into()),
+            Frame::new(FrameKind::Params, params),
+        ];
+        match ask(stream, &question, Some(&call.notifications)).await {
+            Ok(answer) => self.reply(answer),
+            Err(error) => Err(self.unreachable(error.to_string())),
+        }
+    }
+
+    /// What is said before the params; the time left is read last, after the substream was opened.
+    fn header(&self, call: &Call) -> CallHeader {
+        let mut via = call.via.clone();
+        via.push(self.own);
+        CallHeader {
+            server: self.server.clone(),
+            method: call.method.to_string(),
+            agent: agent(&call.caller),
+            era: call.era.into(),
+            time_left_ms: u64::try_from(call.time_left().as_millis()).unwrap_or(u64::MAX),
+            trace: call.trace.as_deref().and_then(bounded_trace),
+            via,
+        }
+    }
+
+    fn reply(&self, answer: Answer) -> Result<Reply, CallError> {
+        let (era, body) = match answer {
+            Answer::Result { era, json } => (era, ReplyBody::Result(json)),
+            Answer::Error { era, json } => (era, ReplyBody::Error(json)),
+            Answer::Failure(failure) => return Err(failure::from_wire(failure, &self.node_name)),
+            Answer::Busy => return Err(self.busy()),
+            Answer::Data(_) => {
+                return Err(self.unreachable("it answered another question".to_owned()));
+            }
+        };
+        Ok(Reply {
+            era: era.into(),
+            body,
+        })
+    }
+
+    fn not_opened(&self, error: OpenError) -> CallError {
+        match error {
+            OpenError::Busy { .. } => CallError::Busy {
+                what: format!("the link to {}: {error}", self.node_name),
+            },
+            OpenError::NotConnected | OpenError::Failed { .. } => {
+                self.unreachable(error.to_string())
+            }
+        }
+    }
+
+    fn busy(&self) -> CallError {
+        CallError::Busy {
+            what: format!("{} has too many calls of this node", self.node_name),
+        }
+    }
+
+    fn unreachable(&self, why: String) -> CallError {
+        CallError::PeerUnreachable {
+            node: self.node_name.to_string(),
+            why,
+        }
+    }
+}
+
+impl<O: OpenSubstream> Backend for PeerBackend<O> {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
+        Box::pin(self.ask(call))
+    }
+}
+
+/// Refuses here what the other node would refuse.
+fn check(call: &Call, params: &Bytes) -> Result<(), CallError> {
+    if call.via.len() >= HOPS_MAX {
+        return Err(CallError::Loop);
+    }
+    let too_large = |what: &str, limit| {
+        Err(CallError::TooLarge {
+            what: what.to_owned(),
+            limit,
+        })
+    };
+    if call.method.len() > METHOD_BYTES_MAX {
+        return too_large("the method's name", METHOD_BYTES_MAX);
+    }
+    if params.len() > BODY_BYTES_MAX {
+        return too_large("the request", BODY_BYTES_MAX);
+    }
+    Ok(())
+}
+
+/// The agent of this node that asks, in the eyes of another node.
+fn agent(caller: &Caller) -> Option<AgentName> {
+    match caller {
+        Caller::Agent(name) => Some(name.clone()),
+        Caller::Guest | Caller::Owner | Caller::Peer { .. } => None,
+    }
+}
+
+/// A trace context beyond its bound is not carried on, as W3C Trace Context allows.
+fn bounded_trace(trace: &str) -> Option<String> {
+    (trace.len() <= TRACE_BYTES_MAX).then(|| trace.to_owned())
+}

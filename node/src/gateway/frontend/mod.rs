@@ -1,0 +1,4 @@
+//! Where requests come from: a peer's substream.
+
+pub mod admission;
+pub mod peer;

@@ -1,0 +1,104 @@
+//! Substreams to members: who opens them, and the exchange of one question for one answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::BoxFuture;
+use futures::io::{AsyncRead, AsyncWrite};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::wire::call::{Exchange, Opening};
+use peerage_protocol::wire::failure::Failure;
+use peerage_protocol::wire::frame::{Frame, FrameKind};
+
+use super::asking::{Answer, AnswerError, ask};
+
+/// Opens substreams to members; the swarm's handle.
+pub trait OpenSubstream: Send + Sync + 'static {
+    /// What is opened: dropping it ends both directions.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
+
+    /// Opens a fresh substream to `node`, over the best connection there is. Dropping the future opens nothing.
+    fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>>;
+}
+
+impl<O: OpenSubstream> OpenSubstream for Arc<O> {
+    type Stream = O::Stream;
+
+    fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>> {
+        self.as_ref().open(node)
+    }
+}
+
+/// Why no substream was opened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// There is no link to the node.
+    #[error("there is no link to it")]
+    NotConnected,
+    /// As many substreams are being opened as may be.
+    #[error("{limit} substreams to it are already being opened")]
+    Busy {
+        /// The bound.
+        limit: usize,
+    },
+    /// The link failed, or the node speaks no version of the protocol.
+    #[error("a substream could not be opened: {why}")]
+    Failed {
+        /// What went wrong.
+        why: String,
+    },
+}
+
+/// Asks `node` the question `body` of the given `kind` and waits for the answer for at most `patience`.
+pub async fn exchange<O: OpenSubstream>(
+    opener: &O,
+    node: NodeId,
+    kind: &str,
+    body: Vec<u8>,
+    patience: Duration,
+) -> Result<Bytes, ExchangeError> {
+    let opening = Opening::Exchange(Exchange {
+        kind: kind.to_owned(),
+        body,
+    });
+    let question = [Frame::new(FrameKind::Opening, opening.encode().into())];
+    let asked = async {
+        let stream = opener.open(node).await?;
+        match ask(stream, &question, None).await? {
+            Answer::Data(body) => Ok(body),
+            Answer::Failure(failure) => Err(ExchangeError::Refused(failure)),
+            Answer::Busy => Err(ExchangeError::Busy),
+            Answer::Result { .. } | Answer::Error { .. } => Err(ExchangeError::NotData),
+        }
+    };
+    tokio::time::timeout(patience, asked)
+        .await
+        .unwrap_or(Err(ExchangeError::TimedOut { patience }))
+}
+
+/// Why a question has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ExchangeError {
+    /// No substream.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The conversation broke off.
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    /// The other node said why not.
+    #[error("it refused: {} {}", String::from(.0.kind.clone()), .0.detail)]
+    Refused(Failure),
+    /// The other node takes no more substreams from here now.
+    #[error("it has too much in progress for this node")]
+    Busy,
+    /// The answer of a call to a question that is none.
+    #[error("it answered as if it had been called")]
+    NotData,
+    /// No answer in time.
+    #[error("no answer within {patience:?}")]
+    TimedOut {
+        /// How long it was waited for.
+        patience: Duration,
+    },
+}
