@@ -5,4 +5,5 @@
 pub mod config;
 pub mod discovery;
 pub mod gateway;
+pub mod home;
 pub mod net;
