@@ -4,6 +4,7 @@
 //! the machine can read a key, or speak through the socket.
 
 mod atomic;
+mod error;
 mod lock;
 mod secret;
 
@@ -13,6 +14,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 pub use atomic::write_atomically;
+pub use error::HomeError;
 pub use lock::{Holder, HomeLock};
 pub use secret::{read_secret, write_secret};
 
@@ -187,74 +189,6 @@ fn create_private_folder(path: &Path) -> io::Result<()> {
 fn platform_data_folder() -> Option<PathBuf> {
     let folders = directories::ProjectDirs::from("", "", "peerage")?;
     Some(folders.data_local_dir().to_path_buf())
-}
-
-/// Why a home cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum HomeError {
-    /// Neither a flag, nor the variable, nor the platform names a folder.
-    #[error("no home folder: set {HOME_VARIABLE} or pass --home DIR")]
-    Nowhere,
-    /// The folder or a secret in it can be read by others.
-    #[error(
-        "{} is open to other users (mode {mode:03o}); if you trust what is in it, run: chmod {} '{}'",
-        path.display(), if path.is_dir() { "700" } else { "600" }, path.display()
-    )]
-    TooOpen {
-        /// Which.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It belongs to someone else.
-    #[error(
-        "{} belongs to another user (id {owner}); choose another folder with --home DIR",
-        path.display()
-    )]
-    NotOurs {
-        /// Which.
-        path: PathBuf,
-        /// Its owner.
-        owner: u32,
-    },
-    /// Another node runs on it.
-    #[error("{} is in use by {holder}; stop that node or choose another folder with --home DIR", path.display())]
-    Held {
-        /// The home.
-        path: PathBuf,
-        /// Who holds it.
-        holder: Holder,
-    },
-    /// A secret does not have the size it must have.
-    #[error("{} has {found} bytes where {expected} are expected; restore it from a backup, or use a fresh home with --home DIR", path.display())]
-    SecretSize {
-        /// Which file.
-        path: PathBuf,
-        /// What it must have.
-        expected: usize,
-        /// What it has.
-        found: usize,
-    },
-    /// The file system said no.
-    #[error("cannot {deed} {}: {source}; check the path and its permissions, or choose another folder with --home DIR", path.display())]
-    Io {
-        /// What was tried.
-        deed: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
-}
-
-impl HomeError {
-    pub(crate) fn io(deed: &'static str, path: &Path, source: io::Error) -> Self {
-        Self::Io {
-            deed,
-            path: path.to_path_buf(),
-            source,
-        }
-    }
 }
 
 #[cfg(test)]
