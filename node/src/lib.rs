@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod discovery;
 pub mod gateway;
+pub mod home;
 pub mod identity;
 pub mod net;
 pub mod store;

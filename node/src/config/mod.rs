@@ -1,3 +1,16 @@
 //! Configuration: raw files and flags become validated settings once, before anything starts.
 
+pub mod choices;
+pub mod environment;
+pub mod expand;
+pub mod http_addresses;
+mod json_lines;
+mod mesh_port;
+mod node_name;
+pub mod servers;
+pub mod servers_edit;
+pub mod servers_error;
+pub mod settings;
+pub mod settings_error;
+pub mod settings_file;
 pub mod upstream;

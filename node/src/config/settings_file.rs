@@ -1,0 +1,426 @@
+//! Reads `peerage.toml` into typed, optional values; what it does not say is left to flags, environment and defaults.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use toml_edit::{Document, DocumentMut, Item, TableLike};
+
+use super::choices::{LogLevel, ToolList, ToolNames};
+use super::http_addresses::HttpAddresses;
+use super::settings_error::{SettingsError, SettingsFileError};
+use crate::home::write_atomically;
+
+/// The largest `peerage.toml` that is read, in bytes.
+pub const SETTINGS_FILE_BYTES_MAX: u64 = 256 * 1024;
+
+/// What a `peerage.toml` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SettingsFile {
+    /// `name`.
+    pub name: Option<String>,
+    /// `[http] address` and `port`, together.
+    pub http: Option<HttpAddresses>,
+    /// `[http] allowed_hosts`.
+    pub allowed_hosts: Option<Vec<String>>,
+    /// `[mesh] listen`.
+    pub listen: Option<Vec<String>>,
+    /// `[mesh] port`.
+    pub mesh_port: Option<u16>,
+    /// `[discovery] mdns`.
+    pub mdns: Option<bool>,
+    /// `[discovery] bootstrap`, as written.
+    pub bootstrap: Option<PathBuf>,
+    /// `[tools] names`.
+    pub tool_names: Option<ToolNames>,
+    /// `[tools] list`.
+    pub tool_list: Option<ToolList>,
+    /// `[log] level`.
+    pub log: Option<LogLevel>,
+    /// Keys that nobody here knows, each as `line 3, key "http.prot"`.
+    pub unknown: Vec<String>,
+}
+
+impl SettingsFile {
+    /// Reads the file; one that does not exist says nothing.
+    pub fn load(path: &Path) -> Result<Self, SettingsFileError> {
+        Self::parse(&read_text(path)?).map_err(|error| SettingsFileError::Invalid {
+            path: path.to_path_buf(),
+            error,
+        })
+    }
+
+    /// Reads the text of a `peerage.toml`.
+    pub fn parse(text: &str) -> Result<Self, SettingsError> {
+        let document = Document::parse(text).map_err(|error| SettingsError {
+            line: line_of(text, error.span()),
+            key: String::new(),
+            problem: error.message().trim().replace('\n', "; "),
+        })?;
+        let mut file = Self::default();
+        let root = Section {
+            text,
+            name: "",
+            table: document.as_table(),
+        };
+        file.read_root(&root)?;
+        Ok(file)
+    }
+
+    fn read_root(&mut self, root: &Section<'_>) -> Result<(), SettingsError> {
+        self.name = root
+            .read("name", "a string", Item::as_str)?
+            .map(str::to_owned);
+        let known = ["name", "http", "mesh", "discovery", "tools", "log"];
+        self.note_unknown(root, &known);
+        for (name, read) in Self::SECTIONS {
+            if let Some(section) = root.section(name)? {
+                read(self, &section)?;
+            }
+        }
+        Ok(())
+    }
+
+    const SECTIONS: [(&str, ReadSection); 5] = [
+        ("http", Self::read_http),
+        ("mesh", Self::read_mesh),
+        ("discovery", Self::read_discovery),
+        ("tools", Self::read_tools),
+        ("log", Self::read_log),
+    ];
+
+    fn read_http(&mut self, http: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(http, &["address", "port", "allowed_hosts"]);
+        let port = http.port("port")?;
+        let address = http.read("address", "a string", Item::as_str)?;
+        self.http = match (address, port) {
+            (None, None) => None,
+            (None, Some(port)) => Some(HttpAddresses::loopback(port)),
+            (Some(text), port) => {
+                let addresses = HttpAddresses::at_host(text, port.unwrap_or(HttpAddresses::PORT))
+                    .ok_or_else(|| {
+                    http.error("address", "must be an IP address or \"localhost\"")
+                })?;
+                Some(addresses)
+            }
+        };
+        self.allowed_hosts = http.texts("allowed_hosts")?;
+        Ok(())
+    }
+
+    fn read_mesh(&mut self, mesh: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(mesh, &["listen", "port"]);
+        self.listen = mesh.texts("listen")?;
+        self.mesh_port = mesh.port("port")?;
+        if self.mesh_port == Some(0) {
+            return Err(mesh.error(
+                "port",
+                "must be from 1 to 65535: it is kept, so that tickets stay true",
+            ));
+        }
+        Ok(())
+    }
+
+    fn read_discovery(&mut self, discovery: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(discovery, &["mdns", "bootstrap"]);
+        self.mdns = discovery.read("mdns", "true or false", Item::as_bool)?;
+        let bootstrap = discovery.read("bootstrap", "a path in quotes", Item::as_str)?;
+        self.bootstrap = bootstrap.map(PathBuf::from);
+        Ok(())
+    }
+
+    fn read_tools(&mut self, tools: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(tools, &["names", "list"]);
+        let names = [
+            ("qualified", ToolNames::Qualified),
+            ("plain", ToolNames::Plain),
+        ];
+        let lists = [("budgeted", ToolList::Budgeted), ("full", ToolList::Full)];
+        self.tool_names = tools.choice("names", &names)?;
+        self.tool_list = tools.choice("list", &lists)?;
+        Ok(())
+    }
+
+    fn read_log(&mut self, log: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(log, &["level"]);
+        self.log = log.choice("level", &LogLevel::NAMES)?;
+        Ok(())
+    }
+
+    fn note_unknown(&mut self, section: &Section<'_>, known: &[&str]) {
+        for (key, _) in section.table.iter().filter(|(key, _)| !known.contains(key)) {
+            let line = section.line(key);
+            let path = section.path(key);
+            self.unknown.push(format!("line {line}, key {path:?}"));
+        }
+    }
+}
+
+type ReadSection = fn(&mut SettingsFile, &Section<'_>) -> Result<(), SettingsError>;
+
+/// One table of the file, with what is needed to say where a fault is.
+struct Section<'a> {
+    text: &'a str,
+    name: &'a str,
+    table: &'a dyn TableLike,
+}
+
+impl<'a> Section<'a> {
+    fn section(&self, name: &'a str) -> Result<Option<Section<'a>>, SettingsError> {
+        let table = self.read(name, "a table", Item::as_table_like)?;
+        Ok(table.map(|table| Section {
+            text: self.text,
+            name,
+            table,
+        }))
+    }
+
+    fn read<T>(
+        &self,
+        key: &str,
+        expected: &str,
+        convert: impl FnOnce(&'a Item) -> Option<T>,
+    ) -> Result<Option<T>, SettingsError> {
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(item) => match convert(item) {
+                Some(value) => Ok(Some(value)),
+                None => Err(self.error(key, &format!("must be {expected}"))),
+            },
+        }
+    }
+
+    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
+        self.read(key, "an array of strings", |item| {
+            let texts = item.as_array()?.iter();
+            texts
+                .map(|value| value.as_str().map(str::to_owned))
+                .collect()
+        })
+    }
+
+    fn port(&self, key: &str) -> Result<Option<u16>, SettingsError> {
+        self.read(key, "a port from 0 to 65535", |item| {
+            u16::try_from(item.as_integer()?).ok()
+        })
+    }
+
+    fn choice<T: Copy>(
+        &self,
+        key: &str,
+        choices: &[(&str, T)],
+    ) -> Result<Option<T>, SettingsError> {
+        let names: Vec<String> = choices
+            .iter()
+            .map(|(name, _)| format!("{name:?}"))
+            .collect();
+        self.read(key, &names.join(" or "), |item| {
+            let text = item.as_str()?;
+            let chosen = choices.iter().find(|(name, _)| *name == text)?;
+            Some(chosen.1)
+        })
+    }
+
+    fn error(&self, key: &str, problem: &str) -> SettingsError {
+        SettingsError {
+            line: self.line(key),
+            key: self.path(key),
+            problem: problem.to_owned(),
+        }
+    }
+
+    fn path(&self, key: &str) -> String {
+        match self.name {
+            "" => key.to_owned(),
+            name => format!("{name}.{key}"),
+        }
+    }
+
+    fn line(&self, key: &str) -> usize {
+        let of_key = self.table.key(key).and_then(toml_edit::Key::span);
+        let of_item = || self.table.get(key).and_then(Item::span);
+        line_of(self.text, of_key.or_else(of_item))
+    }
+}
+
+fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
+    let start = span.map_or(0, |span| span.start).min(text.len());
+    1 + text.as_bytes()[..start]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+}
+
+/// Writes `[mesh] port` into the file and leaves everything else as it stands, comments too.
+pub fn write_mesh_port(path: &Path, port: u16) -> Result<(), SettingsFileError> {
+    let text = read_text(path)?;
+    let text = with_mesh_port(&text, port).map_err(|error| SettingsFileError::Invalid {
+        path: path.to_path_buf(),
+        error,
+    })?;
+    write_atomically(path, text.as_bytes()).map_err(|source| SettingsFileError::Io {
+        deed: "write",
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+fn with_mesh_port(text: &str, port: u16) -> Result<String, SettingsError> {
+    // Also refuses what the next start would refuse.
+    SettingsFile::parse(text)?;
+    let mut document: DocumentMut =
+        text.parse()
+            .map_err(|error: toml_edit::TomlError| SettingsError {
+                line: line_of(text, error.span()),
+                key: String::new(),
+                problem: error.message().to_owned(),
+            })?;
+    let mesh = document.entry("mesh").or_insert_with(toml_edit::table);
+    if let Some(mesh) = mesh.as_table_like_mut() {
+        mesh.insert("port", toml_edit::value(i64::from(port)));
+    }
+    Ok(document.to_string())
+}
+
+fn read_text(path: &Path) -> Result<String, SettingsFileError> {
+    let failed = |source| SettingsFileError::Io {
+        deed: "read",
+        path: path.to_path_buf(),
+        source,
+    };
+    match fs::metadata(path) {
+        Ok(metadata) if metadata.len() > SETTINGS_FILE_BYTES_MAX => {
+            Err(SettingsFileError::TooLarge {
+                path: path.to_path_buf(),
+            })
+        }
+        Ok(_) => fs::read_to_string(path).map_err(failed),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_setting_is_read() {
+        let file = SettingsFile::parse(
+            r#"name = "desk"
+            [http]
+            address = "127.0.0.1"
+            port = 9000
+            allowed_hosts = ["desk.local"]
+            [mesh]
+            listen = ["/ip4/0.0.0.0/tcp/1"]
+            port = 4001
+            [discovery]
+            mdns = false
+            bootstrap = "peers.toml"
+            [tools]
+            names = "plain"
+            list = "full"
+            [log]
+            level = "debug""#,
+        );
+        let expected = SettingsFile {
+            name: Some("desk".to_owned()),
+            http: HttpAddresses::at_host("127.0.0.1", 9000),
+            allowed_hosts: Some(vec!["desk.local".to_owned()]),
+            listen: Some(vec!["/ip4/0.0.0.0/tcp/1".to_owned()]),
+            mesh_port: Some(4001),
+            mdns: Some(false),
+            bootstrap: Some("peers.toml".into()),
+            tool_names: Some(ToolNames::Plain),
+            tool_list: Some(ToolList::Full),
+            log: Some(LogLevel::Debug),
+            unknown: Vec::new(),
+        };
+        assert_eq!(file, Ok(expected));
+    }
+
+    #[test]
+    fn every_fault_names_its_line_and_key() {
+        let cases = [
+            ("name = 1", "line 1, key \"name\": must be a string"),
+            (
+                "\n[http]\nport = 70000",
+                "line 3, key \"http.port\": must be a port",
+            ),
+            (
+                "[http]\naddress = \"here\"",
+                "line 2, key \"http.address\": must be an IP address",
+            ),
+            ("http = 3", "line 1, key \"http\": must be a table"),
+            (
+                "[mesh]\nport = 0",
+                "line 2, key \"mesh.port\": must be from 1",
+            ),
+            (
+                "[mesh]\nlisten = [1]",
+                "line 2, key \"mesh.listen\": must be an array of strings",
+            ),
+            (
+                "[tools]\n\nnames = \"short\"",
+                "line 3, key \"tools.names\": must be \"qualified\" or \"plain\"",
+            ),
+            (
+                "[log]\nlevel = \"loud\"",
+                "line 2, key \"log.level\": must be \"error\" or",
+            ),
+            ("a = 1\nb = = 2", "line 2: "),
+        ];
+        for (text, expected) in cases {
+            let refused = SettingsFile::parse(text).unwrap_err().to_string();
+            assert!(
+                refused.starts_with(expected),
+                "{refused:?} does not begin with {expected:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_tolerated_and_named() {
+        let file = SettingsFile::parse("nmae = \"x\"\n[http]\nprot = 1").unwrap();
+        assert_eq!(
+            file.unknown,
+            ["line 1, key \"nmae\"", "line 3, key \"http.prot\""]
+        );
+    }
+
+    #[test]
+    fn the_mesh_port_is_written_beside_everything_that_was_there() {
+        let text = "# mine\nname = \"x\" # so\nodd = 1\n\n[mesh]\n# where\nlisten = []\n";
+        let written = with_mesh_port(text, 4001).unwrap();
+        assert_eq!(written, format!("{text}port = 4001\n"));
+        assert_eq!(SettingsFile::parse(&written).unwrap().mesh_port, Some(4001));
+    }
+
+    #[test]
+    fn the_mesh_port_makes_a_file_where_there_is_none() {
+        assert_eq!(with_mesh_port("", 4001).unwrap(), "[mesh]\nport = 4001\n");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let text = String::from_utf8_lossy(&bytes);
+            let _ = SettingsFile::parse(&text);
+            let _ = with_mesh_port(&text, 4001);
+        }
+
+        #[test]
+        fn any_toml_like_text_is_edited_or_refused_without_a_panic(
+            text in r#"((\[?(name|mesh|http|tools|log)(\.port)?\]?)|=|"x"|\{|\}|\[|\]|1|,|\n| |é){0,30}"#,
+        ) {
+            if let Ok(written) = with_mesh_port(&text, 4001) {
+                prop_assert_eq!(SettingsFile::parse(&written).map(|file| file.mesh_port), Ok(Some(4001)));
+            }
+        }
+    }
+}
