@@ -4,7 +4,9 @@ pub mod backend;
 pub mod call;
 pub mod failure;
 pub mod frontend;
+pub mod listing;
 pub mod mcp;
+pub mod router;
 
 #[cfg(test)]
 mod peer_call_tests;

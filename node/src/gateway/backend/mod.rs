@@ -1,9 +1,13 @@
 //! Where a request goes: a builtin, a child process, an HTTP server or a peer.
 
+pub mod builtin;
 pub mod peer;
 pub mod upstream;
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
+use peerage_protocol::id::ServerName;
 
 use crate::gateway::call::{Call, CallError, Reply};
 
@@ -13,4 +17,10 @@ use crate::gateway::call::{Call, CallError, Reply};
 pub trait Backend: Send + Sync + 'static {
     /// Answers `call`; its tool name is already the one that this backend knows.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
+}
+
+/// The servers of this node, by name.
+pub trait LocalBackends: Send + Sync + 'static {
+    /// The backend of `server`; `None` when it is not configured.
+    fn backend(&self, server: &ServerName) -> Option<Arc<dyn Backend>>;
 }

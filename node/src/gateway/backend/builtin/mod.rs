@@ -1,0 +1,3 @@
+//! Tools of the node itself, one file a category.
+
+pub mod catalog;
