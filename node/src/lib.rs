@@ -8,5 +8,6 @@ pub mod discovery;
 pub mod gateway;
 pub mod home;
 pub mod identity;
+pub mod keys;
 pub mod net;
 pub mod store;
