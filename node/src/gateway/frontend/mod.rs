@@ -1,0 +1,3 @@
+//! Where requests come in: each frontend turns one transport into calls and answers.
+
+pub mod http;
