@@ -1,5 +1,19 @@
 //! Where a request goes: a builtin, a child process, an HTTP server or a peer.
 
+mod backoff;
+mod desk;
+mod greeting;
+mod handshake;
+mod http;
+mod incoming;
+mod outgoing;
+mod progress;
+mod rpc_error;
+mod runner;
+mod stdio;
+pub mod supervisor;
+mod timing;
+mod tool_list;
 pub mod upstream;
 
 use futures::future::BoxFuture;
