@@ -7,3 +7,4 @@ pub mod discovery;
 pub mod gateway;
 pub mod home;
 pub mod net;
+pub mod node;

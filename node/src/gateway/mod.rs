@@ -2,4 +2,5 @@
 
 pub mod backend;
 pub mod call;
+pub mod frontend;
 pub mod mcp;

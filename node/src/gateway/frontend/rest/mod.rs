@@ -1,0 +1,4 @@
+//! The control API: HTTP/JSON over the Unix socket in the home, for the command line of the same user.
+
+pub mod api;
+pub mod refusal;
