@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
-use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketProof, Transcript};
-use serde::{Deserialize, Serialize};
+use peerage_protocol::membership::ticket::{Ticket, Transcript};
+pub use peerage_protocol::wire::hello::{Claim, Refusal};
 
 /// What this node shows at every gate.
 #[derive(Clone, Debug)]
@@ -33,30 +33,6 @@ pub enum Purpose {
     },
 }
 
-/// What a dialer claims, once both nonces are exchanged; bound to the secure channel by the node ids it proved.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Claim {
-    /// A valid certificate.
-    Member {
-        /// The dialer's certificate with its issuers.
-        chain: CertificateChain,
-    },
-    /// A certificate, expired or not, that asks for a fresh one.
-    Renew {
-        /// The dialer's certificate with its issuers.
-        chain: CertificateChain,
-    },
-    /// Possession of a ticket.
-    Redeem {
-        /// Which ticket.
-        ticket: TicketId,
-        /// Shows the secret for this handshake only.
-        proof: TicketProof,
-        /// The name the dialer would like.
-        name: NodeName,
-    },
-}
-
 /// What the listener answers to a claim.
 #[derive(Clone, Debug)]
 pub enum Verdict {
@@ -78,56 +54,6 @@ pub enum Verdict {
         reason: Refusal,
         /// Whether the dialer may be told `reason`.
         tell: bool,
-    },
-}
-
-/// Why somebody is not let in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-pub enum Refusal {
-    /// This node belongs to no mesh.
-    #[error("this node belongs to no mesh")]
-    NoMesh,
-    /// The dialer belongs to another mesh.
-    #[error("it belongs to another mesh")]
-    OtherMesh,
-    /// No protocol version in common.
-    #[error("no protocol version in common")]
-    Version,
-    /// The certificate does not verify, or is another node's.
-    #[error("its certificate is not good: {why}")]
-    Certificate {
-        /// What is wrong with it.
-        why: String,
-    },
-    /// The certificate is past its expiry.
-    #[error("its certificate has expired")]
-    Expired,
-    /// No such ticket, or a wrong proof.
-    #[error("the ticket is not one of ours")]
-    UnknownTicket,
-    /// The ticket is past its end.
-    #[error("the ticket has expired; ask for a new one")]
-    TicketExpired,
-    /// Every use of the ticket is taken.
-    #[error("the ticket has been used; ask for a new one")]
-    TicketUsed,
-    /// This node does not issue certificates.
-    #[error("this node is not an admin and issues no certificates")]
-    NotAnIssuer,
-    /// Something here is full.
-    #[error("the listener is full: {what}")]
-    Full {
-        /// What is full.
-        what: String,
-    },
-    /// The listener said no and did not say why.
-    #[error("the other node refused and does not say why to strangers")]
-    Unspoken,
-    /// The listener could not answer now.
-    #[error("the listener could not answer: {why}")]
-    Unavailable {
-        /// What went wrong.
-        why: String,
     },
 }
 

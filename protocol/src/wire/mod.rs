@@ -1,1 +1,3 @@
 //! The bytes between nodes: frames, the gate handshake, calls.
+
+pub mod hello;
