@@ -1,3 +1,24 @@
 //! The swarm: the gate that strangers do not pass, links to members, and substreams for calls.
+//!
+//! One task owns the swarm; everybody else holds a [`Network`] handle. A call does not pass through that task: it
+//! reads a snapshot of the links and goes straight to its connection.
 
+mod arrivals;
+mod bounded_close;
+mod calls;
+mod dial_failure;
+mod driver;
+pub mod event;
+mod gate;
 pub mod gatekeeper;
+mod listen;
+mod membership_check;
+mod network;
+mod outbox;
+pub mod peer_id;
+mod pulse;
+mod transport;
+
+pub use calls::{InboundSubstreams, Links, OpenError, OpenFailure};
+pub use event::{DialFailure, LinkEnd, NetworkEvent, SightingSource};
+pub use network::{Network, NetworkSettings, StartError};
