@@ -10,4 +10,5 @@ pub mod home;
 pub mod identity;
 pub mod keys;
 pub mod net;
+pub mod node;
 pub mod store;

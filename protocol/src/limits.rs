@@ -58,3 +58,17 @@ pub const HOPS_MAX: usize = 8;
 pub const LISTED_REMOTE_TOOLS_MAX: usize = 128;
 /// Bytes of tool definitions listed from other nodes before the rest is left to `tools_search`.
 pub const LISTED_REMOTE_BYTES_MAX: usize = 256 * 1024;
+/// Silence on a link, while this node itself was running, after which the other end is declared dead.
+pub const LINK_SILENCE_MAX: Duration = Duration::from_millis(3_500);
+/// Time between two signs of life that each end of a link gives.
+pub const PULSE_INTERVAL: Duration = Duration::from_secs(1);
+/// Connections between two nodes at one time.
+pub const CONNECTIONS_PER_NODE_MAX: u32 = 4;
+/// Inbound connections that have not passed the gate yet.
+pub const CONNECTIONS_PENDING_MAX: u32 = 64;
+/// Substreams the other end of a connection may hold open at one time.
+pub const SUBSTREAMS_PER_CONNECTION_MAX: u32 = 1_024;
+/// Substreams of one connection that are asked for and not open yet; as many again may wait in its queue.
+pub const SUBSTREAMS_OPENING_MAX: usize = 256;
+/// Time a substream may take to open.
+pub const SUBSTREAM_OPEN_DEADLINE: Duration = Duration::from_secs(5);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, Reply};
@@ -10,6 +12,8 @@ use peerage_protocol::wire::announcement::Announcement;
 
 use super::handle::ControlHandle;
 use super::snapshots::Snapshots;
+use crate::gateway::call::CallError;
+use crate::gateway::frontend::peer::ExchangeService;
 
 /// Carries an announcement; answered with nothing.
 pub(super) const ANNOUNCE: &str = "announce";
@@ -75,6 +79,31 @@ impl MemberExchanges {
             }),
             _ => Err(ExchangeError::Busy),
         }
+    }
+}
+
+impl ExchangeService for MemberExchanges {
+    fn exchange(
+        &self,
+        from: NodeId,
+        kind: String,
+        body: Bytes,
+    ) -> BoxFuture<'_, Result<Bytes, CallError>> {
+        async move {
+            let answer = self.answer(from, &kind, &body).await;
+            answer.map_err(|error| match error {
+                ExchangeError::UnknownKind => CallError::UnknownMethod { method: kind },
+                ExchangeError::Busy => CallError::Busy {
+                    what: error.to_string(),
+                },
+                ExchangeError::NotGood { .. } | ExchangeError::OtherHash => {
+                    CallError::InvalidParams {
+                        what: error.to_string(),
+                    }
+                }
+            })
+        }
+        .boxed()
     }
 }
 

@@ -12,6 +12,7 @@ mod joining;
 mod local_offers;
 mod network;
 mod requests;
+mod servers;
 mod snapshots;
 mod task;
 
@@ -21,7 +22,8 @@ pub use gatekeeper::ControlGate;
 pub use handle::{ControlClosed, ControlHandle};
 pub use joining::JoinError;
 pub use local_offers::{LocalOffers, OfferChange};
-pub use network::{PeerNetwork, follow_network};
+pub use network::{JoiningDials, PeerNetwork, follow_network};
 pub use requests::{Membership, MembershipError};
-pub use snapshots::Snapshots;
+pub use servers::{Reloaded, Servers};
+pub use snapshots::{LinkStatus, Links, Snapshots};
 pub use task::{Control, ControlError};

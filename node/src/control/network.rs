@@ -1,8 +1,10 @@
 //! The network as control uses it, and what it tells control.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::Input;
@@ -11,15 +13,19 @@ use tokio::sync::mpsc;
 use super::handle::ControlHandle;
 use super::joining::{JoinError, Joining};
 use super::snapshots::Snapshots;
-use crate::net::{DialError, NetworkEvent};
+use crate::net::substream::exchange;
+use crate::net::{DialFailure, Network, NetworkEvent};
 
-/// What control wants of the network. Nothing here waits, except the answer to an exchange.
+/// How long another member's control may take to answer.
+const EXCHANGE_WITHIN: Duration = Duration::from_secs(20);
+
+/// What control wants of the network. Only an exchange waits for the other node.
 pub trait PeerNetwork: Send + Sync + 'static {
     /// Tries to reach a node; the outcome comes as an event.
-    fn dial(&self, node: NodeId, addresses: Vec<String>);
+    fn dial(&self, node: NodeId, addresses: Vec<String>) -> BoxFuture<'_, ()>;
 
     /// Ends every connection to a node.
-    fn disconnect(&self, node: NodeId);
+    fn disconnect(&self, node: NodeId) -> BoxFuture<'_, ()>;
 
     /// Asks a linked member one question of control's own; the error says why there is no answer.
     fn exchange(
@@ -39,8 +45,10 @@ pub async fn follow_network(
 ) {
     while let Some(event) = events.recv().await {
         match &event {
-            NetworkEvent::LinkUp { node, .. } => snapshots.link_changed(*node, true),
-            NetworkEvent::LinkDown { node, .. } => snapshots.link_changed(*node, false),
+            NetworkEvent::LinkUp { node, address, .. } => {
+                snapshots.link_up(*node, address.to_string());
+            }
+            NetworkEvent::LinkDown { node, .. } => snapshots.link_down(*node),
             NetworkEvent::DialFailed { node, why } => joining.failed(*node, why),
             NetworkEvent::Sighted { .. } | NetworkEvent::ListenAddresses(_) => {}
         }
@@ -52,10 +60,10 @@ pub async fn follow_network(
 pub struct JoiningDials(pub(super) Arc<Joining>);
 
 impl JoiningDials {
-    fn failed(&self, node: NodeId, why: &DialError) {
-        // A refusal was told by the gate already, with its reason.
-        if !why.is_refusal() {
-            let why = why.to_string();
+    fn failed(&self, node: NodeId, why: &DialFailure) {
+        // Refusals and certificates were told by the gate already, with all that belongs to them.
+        if let DialFailure::Unreachable { why } = why {
+            let why = why.clone();
             self.0.end(node, Err(JoinError::Unreachable { why }));
         }
     }
@@ -81,6 +89,10 @@ fn as_input(event: NetworkEvent) -> Input {
             address: dialed.then(|| address.to_string()),
         },
         NetworkEvent::LinkDown { node, .. } => Input::LinkDown { node },
+        NetworkEvent::DialFailed {
+            node,
+            why: DialFailure::Issued,
+        } => Input::DialAgain { node },
         NetworkEvent::DialFailed { node, why } => Input::DialFailed {
             node,
             refused: why.is_refusal(),
@@ -93,4 +105,37 @@ fn as_input(event: NetworkEvent) -> Input {
 
 fn texts(addresses: Vec<libp2p::Multiaddr>) -> Vec<String> {
     addresses.iter().map(ToString::to_string).collect()
+}
+
+impl PeerNetwork for Network {
+    fn dial(&self, node: NodeId, addresses: Vec<String>) -> BoxFuture<'_, ()> {
+        let readable = |address: &String| match address.parse() {
+            Ok(address) => Some(address),
+            Err(error) => {
+                tracing::debug!(%node, address, %error, "an address cannot be read and is not dialed");
+                None
+            }
+        };
+        let addresses = addresses.iter().filter_map(readable).collect();
+        Network::dial(self, node, addresses).boxed()
+    }
+
+    fn disconnect(&self, node: NodeId) -> BoxFuture<'_, ()> {
+        Network::disconnect(self, node).boxed()
+    }
+
+    fn exchange(
+        &self,
+        node: NodeId,
+        kind: &'static str,
+        body: Vec<u8>,
+    ) -> BoxFuture<'static, Result<Bytes, String>> {
+        let links = self.links().clone();
+        async move {
+            exchange(&links, node, kind, body, EXCHANGE_WITHIN)
+                .await
+                .map_err(|error| error.to_string())
+        }
+        .boxed()
+    }
 }

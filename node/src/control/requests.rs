@@ -109,7 +109,7 @@ impl Membership {
         let issuer = ticket.issuer;
         let addresses = ticket.addresses.clone();
         let mut outcome = self.joining.begin(Arc::new(ticket), name)?;
-        self.network.dial(issuer, addresses);
+        self.network.dial(issuer, addresses).await;
         let ended = tokio::time::timeout(JOIN_WITHIN, &mut outcome).await;
         self.joining.abandon();
         match ended {
@@ -126,7 +126,7 @@ impl Membership {
 
     async fn wait_for_link(&self, node: peerage_protocol::id::NodeId) {
         let mut links = self.snapshots.links();
-        let linked = links.wait_for(|links| links.contains(&node));
+        let linked = links.wait_for(|links| links.get(&node).is_some_and(|link| link.up));
         if tokio::time::timeout(LINK_WITHIN, linked).await.is_err() {
             tracing::warn!(%node, "joined, but no link to the issuer stands yet; it is tried again");
         }

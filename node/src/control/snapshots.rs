@@ -1,21 +1,35 @@
 //! What control publishes and everything else reads without waiting.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::snapshot::Catalog;
-use peerage_protocol::id::NodeId;
+use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::membership::roster::Roster;
 use tokio::sync::watch;
+
+/// Members by id, each with its link.
+pub type Links = BTreeMap<NodeId, LinkStatus>;
+
+/// The link to one member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkStatus {
+    /// Whether it stands.
+    pub up: bool,
+    /// The address it stands or stood over.
+    pub address: String,
+}
 
 /// The roster, the catalog and the manifest as they stand, each replaced whole.
 pub struct Snapshots {
     roster: ArcSwapOption<Roster>,
     catalog: ArcSwap<Catalog>,
     manifest: ArcSwapOption<EncodedManifest>,
-    links: watch::Sender<Arc<Vec<NodeId>>>,
+    links: watch::Sender<Arc<Links>>,
     catalog_version: watch::Sender<u64>,
+    shares: ArcSwap<BTreeMap<ServerName, bool>>,
 }
 
 impl Default for Snapshots {
@@ -26,6 +40,7 @@ impl Default for Snapshots {
             manifest: ArcSwapOption::empty(),
             links: watch::Sender::new(Arc::default()),
             catalog_version: watch::Sender::new(0),
+            shares: ArcSwap::default(),
         }
     }
 }
@@ -51,9 +66,18 @@ impl Snapshots {
         self.catalog_version.subscribe()
     }
 
-    /// The members to which a link stands.
-    pub fn links(&self) -> watch::Receiver<Arc<Vec<NodeId>>> {
+    /// The links that stand or stood since the start.
+    pub fn links(&self) -> watch::Receiver<Arc<Links>> {
         self.links.subscribe()
+    }
+
+    /// This node's configured servers, and whether members may call each; holds from the next call on.
+    pub fn shares(&self) -> Arc<BTreeMap<ServerName, bool>> {
+        self.shares.load_full()
+    }
+
+    pub(super) fn set_shares(&self, shares: BTreeMap<ServerName, bool>) {
+        self.shares.store(Arc::new(shares));
     }
 
     pub(super) fn set_roster(&self, roster: Option<Arc<Roster>>) {
@@ -69,13 +93,21 @@ impl Snapshots {
         self.catalog_version.send_modify(|version| *version += 1);
     }
 
-    pub(super) fn link_changed(&self, node: NodeId, up: bool) {
-        self.links.send_modify(|links| {
-            let mut changed: Vec<NodeId> = links.iter().copied().filter(|n| *n != node).collect();
-            if up {
-                changed.push(node);
-            }
-            *links = Arc::new(changed);
+    pub(super) fn link_up(&self, node: NodeId, address: String) {
+        self.change_links(|links| {
+            links.insert(node, LinkStatus { up: true, address });
         });
+    }
+
+    pub(super) fn link_down(&self, node: NodeId) {
+        self.change_links(|links| {
+            if let Some(link) = links.get_mut(&node) {
+                link.up = false;
+            }
+        });
+    }
+
+    fn change_links(&self, change: impl FnOnce(&mut Links)) {
+        self.links.send_modify(|links| change(Arc::make_mut(links)));
     }
 }

@@ -185,8 +185,8 @@ impl Task {
                 tracing::error!(%error, "the shared tools are too many; members see the previous list");
             }
             Output::Reply { request, reply } => self.reply(request, reply),
-            Output::Dial { node, addresses } => self.network.dial(node, addresses),
-            Output::Disconnect { node } => self.network.disconnect(node),
+            Output::Dial { node, addresses } => self.network.dial(node, addresses).await,
+            Output::Disconnect { node } => self.network.disconnect(node).await,
             Output::Announce { to, announcement } if announcement.leaving => {
                 self.say_goodbye(to, &announcement).await;
             }

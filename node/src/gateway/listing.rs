@@ -224,7 +224,8 @@ mod tests {
         loop {
             let page = listing.page(cursor.as_deref()).unwrap();
             let page: Value =
-                serde_json::from_str(&String::from_utf8_lossy(&page).replace("1e400", "1")).unwrap();
+                serde_json::from_str(&String::from_utf8_lossy(&page).replace("1e400", "1"))
+                    .unwrap();
             for tool in page["tools"].as_array().unwrap() {
                 names.push(tool["name"].as_str().unwrap().to_owned());
             }
@@ -238,7 +239,8 @@ mod tests {
     #[test]
     fn everything_but_the_name_is_the_servers_own_bytes() {
         let listing = Listing::render(&catalog(1, 0), BUDGETED);
-        let expected = r#"{"tools":[{ "inputSchema":{"x":1e400},"name":"files__tool0", "odd":[ ] }]}"#;
+        let expected =
+            r#"{"tools":[{ "inputSchema":{"x":1e400},"name":"files__tool0", "odd":[ ] }]}"#;
         assert_eq!(listing.page(None).unwrap(), expected);
     }
 
@@ -304,6 +306,9 @@ mod tests {
             tools: broken,
         };
         let catalog = Catalog::build(vec![files], vec![]);
-        assert_eq!(names(&Listing::render(&catalog, BUDGETED)), ["files__tool1"]);
+        assert_eq!(
+            names(&Listing::render(&catalog, BUDGETED)),
+            ["files__tool1"]
+        );
     }
 }

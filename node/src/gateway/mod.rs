@@ -7,6 +7,7 @@ pub mod frontend;
 pub mod listing;
 pub mod mcp;
 pub mod router;
+pub mod service;
 
 #[cfg(test)]
 mod peer_call_tests;

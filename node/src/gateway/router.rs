@@ -1,9 +1,8 @@
 //! Sends each request to the backend that answers it, by one look at the catalog.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -33,7 +32,6 @@ pub struct Router<O> {
     locals: Arc<dyn LocalBackends>,
     opener: Arc<O>,
     style: ListStyle,
-    shares: ArcSwap<BTreeMap<ServerName, bool>>,
     listing: ArcSwapOption<(Arc<Catalog>, Listing)>,
 }
 
@@ -52,14 +50,8 @@ impl<O: OpenSubstream> Router<O> {
             locals,
             opener,
             style,
-            shares: ArcSwap::default(),
             listing: ArcSwapOption::empty(),
         }
-    }
-
-    /// Which servers are configured, and whether members may call them; holds from the next call on.
-    pub fn set_shares(&self, shares: BTreeMap<ServerName, bool>) {
-        self.shares.store(Arc::new(shares));
     }
 
     /// Answers a local caller.
@@ -84,9 +76,10 @@ impl<O: OpenSubstream> Router<O> {
             cursor: Option<String>,
         }
         let raw = call.params.to_bytes();
-        let page: Page = serde_json::from_slice(&raw).map_err(|error| CallError::InvalidParams {
-            what: format!("params of tools/list: {error}"),
-        })?;
+        let page: Page =
+            serde_json::from_slice(&raw).map_err(|error| CallError::InvalidParams {
+                what: format!("params of tools/list: {error}"),
+            })?;
         let listing = self.listing();
         let tools = listing.1.page(page.cursor.as_deref());
         let tools = tools.ok_or_else(|| CallError::InvalidParams {
@@ -201,8 +194,8 @@ impl<O: OpenSubstream> Router<O> {
             });
         }
         let name = tool_name(&call.params)?;
-        let shared = self.shares.load().get(&server).copied().unwrap_or(false);
-        if !shared {
+        let shared = self.snapshots.shares().get(&server).copied();
+        if shared != Some(true) {
             return Err(CallError::UnknownTool { name });
         }
         self.call_local(&server, &name, call).await

@@ -18,6 +18,8 @@ pub use error::HomeError;
 pub use lock::{Holder, HomeLock};
 pub use secret::{read_secret, write_secret};
 
+use peerage_protocol::id::MeshId;
+
 use crate::config::environment::Environment;
 
 /// The variable that names the home when no flag does.
@@ -110,6 +112,11 @@ impl Home {
     /// The mesh's root key; only on the node that founded one.
     pub fn root_key(&self) -> PathBuf {
         self.root.join("root.key")
+    }
+
+    /// Where a founder that left keeps the root key of the mesh it founded.
+    pub fn former_root_key(&self, mesh: MeshId) -> PathBuf {
+        self.root.join(format!("root-{mesh}.key"))
     }
 
     /// The database: membership, tickets, address book, tokens.

@@ -238,22 +238,17 @@ mod tests {
         let sent = result(1000);
         let writing = writer.write_frames(&sent);
         let reading = async {
-            loop {
+            let first = loop {
                 tokio::select! {
                     biased;
                     frame = reader.read_frame() => break frame.unwrap().unwrap(),
                     () = tokio::task::yield_now() => {}
                 }
-            }
+            };
+            (first, reader.read_frame().await.unwrap())
         };
-        let (written, frame) = tokio::join!(writing, async {
-            let first = reading.await;
-            assert_eq!(
-                reader.read_frame().await.unwrap(),
-                Some(Frame::signal(FrameKind::End))
-            );
-            first
-        });
+        let (written, (frame, end)) = tokio::join!(writing, reading);
+        assert_eq!(end, Some(Frame::signal(FrameKind::End)));
         written.unwrap();
         assert_eq!(frame.payload.len(), 1000);
     }

@@ -1,39 +1,28 @@
 //! The swarm: the gate that strangers do not pass, links to members, and substreams for calls.
+//!
+//! One task owns the swarm; everybody else holds a [`Network`] handle. A call does not pass through that task: it
+//! reads a snapshot of the links and goes straight to its connection.
 
+pub mod answering;
+mod arrivals;
 pub mod asking;
+mod bounded_close;
+mod calls;
+mod dial_failure;
+mod driver;
+pub mod event;
 pub mod framed;
+mod gate;
 pub mod gatekeeper;
+mod listen;
+mod membership_check;
+mod network;
+mod outbox;
+pub mod peer_id;
+mod pulse;
 pub mod substream;
+mod transport;
 
-use libp2p::Multiaddr;
-use peerage_protocol::address_book::Source;
-use peerage_protocol::id::NodeId;
-pub enum NetworkEvent {
-    Sighted {
-        node: NodeId,
-        addresses: Vec<Multiaddr>,
-        source: Source,
-    },
-    LinkUp {
-        node: NodeId,
-        address: Multiaddr,
-        dialed: bool,
-    },
-    LinkDown {
-        node: NodeId,
-        why: String,
-    },
-    DialFailed {
-        node: NodeId,
-        why: DialError,
-    },
-    ListenAddresses(Vec<Multiaddr>),
-}
-#[derive(Debug, thiserror::Error)]
-#[error("x")]
-pub struct DialError;
-impl DialError {
-    pub fn is_refusal(&self) -> bool {
-        false
-    }
-}
+pub use calls::{InboundSubstreams, Links, OpenError, OpenFailure};
+pub use event::{DialFailure, LinkEnd, NetworkEvent};
+pub use network::{Network, NetworkSettings, StartError};

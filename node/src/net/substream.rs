@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite};
 use peerage_protocol::id::NodeId;
@@ -12,6 +13,7 @@ use peerage_protocol::wire::failure::Failure;
 use peerage_protocol::wire::frame::{Frame, FrameKind};
 
 use super::asking::{Answer, AnswerError, ask};
+use super::calls::{Links, OpenError};
 
 /// Opens substreams to members; the swarm's handle.
 pub trait OpenSubstream: Send + Sync + 'static {
@@ -30,24 +32,12 @@ impl<O: OpenSubstream> OpenSubstream for Arc<O> {
     }
 }
 
-/// Why no substream was opened.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OpenError {
-    /// There is no link to the node.
-    #[error("there is no link to it")]
-    NotConnected,
-    /// As many substreams are being opened as may be.
-    #[error("{limit} substreams to it are already being opened")]
-    Busy {
-        /// The bound.
-        limit: usize,
-    },
-    /// The link failed, or the node speaks no version of the protocol.
-    #[error("a substream could not be opened: {why}")]
-    Failed {
-        /// What went wrong.
-        why: String,
-    },
+impl OpenSubstream for Links {
+    type Stream = libp2p::Stream;
+
+    fn open(&self, node: NodeId) -> BoxFuture<'_, Result<libp2p::Stream, OpenError>> {
+        Links::open(self, node).boxed()
+    }
 }
 
 /// Asks `node` the question `body` of the given `kind` and waits for the answer for at most `patience`.

@@ -114,6 +114,11 @@ pub enum Input {
         /// It was reached and said no.
         refused: bool,
     },
+    /// A dial brought this node a certificate in place of a link: the next one is worth making at once.
+    DialAgain {
+        /// The node that issued it.
+        node: NodeId,
+    },
     /// Where this node listens now.
     Listening {
         /// Textual multiaddresses that others can dial.

@@ -163,6 +163,7 @@ impl NodeState {
             Input::DialFailed { node, refused } => {
                 self.links.failed(now.monotonic, node, refused);
             }
+            Input::DialAgain { node } => self.links.down(now.monotonic, node),
             Input::Listening { addresses } => self.now_listening(addresses),
             Input::LocalServers { servers } => self.offers.set_local(servers),
             Input::Announced { from, announcement } => self.announced(now, from, announcement),
@@ -323,6 +324,13 @@ impl NodeState {
         let Some(mut roster) = self.roster.as_deref().cloned() else {
             return;
         };
+        // The key of a mesh that was left signs nothing in this one.
+        let mesh_key = roster.mesh.public_key();
+        self.keys.root = self
+            .keys
+            .root
+            .take()
+            .filter(|root| root.public_key() == *mesh_key);
         for chain in members {
             self.issuer.note_serial(chain.body().serial);
             self.links.want(now.monotonic, chain.body().subject);

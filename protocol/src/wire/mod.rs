@@ -4,6 +4,7 @@ pub mod announcement;
 pub mod call;
 pub mod failure;
 pub mod frame;
+pub mod hello;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

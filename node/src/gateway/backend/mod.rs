@@ -1,7 +1,21 @@
 //! Where a request goes: a builtin, a child process, an HTTP server or a peer.
 
+mod backoff;
 pub mod builtin;
+mod desk;
+mod greeting;
+mod handshake;
+mod http;
+mod incoming;
+mod outgoing;
 pub mod peer;
+mod progress;
+mod rpc_error;
+mod runner;
+mod stdio;
+pub mod supervisor;
+mod timing;
+mod tool_list;
 pub mod upstream;
 
 use std::sync::Arc;

@@ -13,8 +13,9 @@ use tokio::time::timeout_at;
 use super::Backend;
 use crate::gateway::call::{Call, CallError, Caller, Reply, ReplyBody};
 use crate::gateway::failure;
+use crate::net::OpenError;
 use crate::net::asking::{Answer, ask};
-use crate::net::substream::{OpenError, OpenSubstream};
+use crate::net::substream::OpenSubstream;
 
 /// One server of another member.
 #[derive(Debug)]
@@ -107,7 +108,7 @@ impl<O: OpenSubstream> PeerBackend<O> {
             OpenError::Busy { .. } => CallError::Busy {
                 what: format!("the link to {}: {error}", self.node_name),
             },
-            OpenError::NotConnected | OpenError::Failed { .. } => {
+            OpenError::NotConnected { .. } | OpenError::Failed { .. } => {
                 self.unreachable(error.to_string())
             }
         }

@@ -1,4 +1,7 @@
-//! Where requests come from: a peer's substream.
+//! Where requests come in: each frontend turns one transport into calls and answers.
 
 pub mod admission;
+pub mod http;
+pub mod members;
 pub mod peer;
+pub mod rest;

@@ -1,29 +1,25 @@
 //! Serves one substream that a member opened: a call of this node's own shared servers, or an exchange.
 //!
-//! The caller keeps its half open while it waits. A CANCEL frame, any other frame, or the end of that half before the
-//! answer drops what is in progress. Every answer ends with END.
+//! A caller that gives up drops what is in progress; every answer ends with END.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use futures::io::{AsyncRead, AsyncWrite};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use peerage_protocol::limits::{BODY_BYTES_MAX, HOPS_MAX, OPENING_DEADLINE};
 use peerage_protocol::wire::call::{CallHeader, Exchange, Opening, ReplyHeader};
 use peerage_protocol::wire::frame::{Frame, FrameKind};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::admission::Admission;
-use crate::gateway::call::{
-    Call, CallError, Caller, NOTIFICATIONS_WAITING_MAX, Notification, Reply, ReplyBody,
-};
+use crate::gateway::call::{Call, CallError, Caller, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
 use crate::gateway::failure;
 use crate::gateway::mcp::splice::Params;
-use crate::net::framed::{FrameReader, FrameWriter, WriteError, split};
+use crate::net::answering::Answering;
 
 /// How long an exchange may take.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(30);
@@ -83,23 +79,21 @@ impl PeerFrontend {
 
     /// Serves `stream`, which `peer` opened, to its end.
     pub async fn serve<S: AsyncRead + AsyncWrite>(&self, peer: Peer, stream: S) {
-        let (reader, writer) = split(stream);
-        let mut substream = Substream { reader, writer };
+        let mut substream = Answering::new(stream);
         let Some(_place) = self.admission.enter(peer.node) else {
-            return substream.refuse(FrameKind::Busy).await;
+            let busy = [FrameKind::Busy, FrameKind::End].map(Frame::signal);
+            return substream.say(&busy).await;
         };
-        match timeout(OPENING_DEADLINE, substream.reader.read_frame()).await {
-            Ok(Ok(Some(frame))) => self.open(&peer, &mut substream, &frame).await,
-            Ok(Ok(None)) => tracing::debug!(%peer.node, "a substream ended before its opening"),
-            Ok(Err(error)) => tracing::debug!(%peer.node, %error, "a substream has no opening"),
-            Err(_) => tracing::debug!(%peer.node, "a substream was opened and then silent"),
+        match substream.hear(Instant::now() + OPENING_DEADLINE).await {
+            Ok(frame) => self.open(&peer, &mut substream, &frame).await,
+            Err(error) => tracing::debug!(node = %peer.node, %error, "a substream has no opening"),
         }
     }
 
     async fn open<S: AsyncRead + AsyncWrite>(
         &self,
         peer: &Peer,
-        substream: &mut Substream<S>,
+        substream: &mut Answering<S>,
         frame: &Frame,
     ) {
         let opening = match frame.kind {
@@ -111,28 +105,30 @@ impl PeerFrontend {
             Ok(Opening::Exchange(question)) => {
                 self.serve_exchange(peer, substream, question).await;
             }
-            Err(what) => substream.fail(CallError::InvalidParams { what }).await,
+            Err(what) => fail(substream, CallError::InvalidParams { what }).await,
         }
     }
 
     async fn serve_call<S: AsyncRead + AsyncWrite>(
         &self,
         peer: &Peer,
-        substream: &mut Substream<S>,
+        substream: &mut Answering<S>,
         header: CallHeader,
     ) {
         let deadline = Instant::now() + header.time_left();
         if header.via.contains(&self.own) || header.via.len() > HOPS_MAX {
-            return substream.fail(CallError::Loop).await;
+            return fail(substream, CallError::Loop).await;
         }
-        let Some(raw) = substream.read_params(deadline).await else {
-            return tracing::debug!(%peer.node, "a call came without its params");
+        let raw = match substream.hear(deadline).await {
+            Ok(frame) if frame.kind == FrameKind::Params => frame.payload,
+            Ok(frame) => return fail(substream, out_of_place(frame.kind)).await,
+            Err(error) => return tracing::debug!(node = %peer.node, %error, "a call has no params"),
         };
         let params = match Params::scan(raw) {
             Ok(params) => params,
             Err(error) => {
                 let what = error.to_string();
-                return substream.fail(CallError::InvalidParams { what }).await;
+                return fail(substream, CallError::InvalidParams { what }).await;
             }
         };
         let (sender, notifications) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
@@ -163,7 +159,7 @@ impl PeerFrontend {
     async fn serve_exchange<S: AsyncRead + AsyncWrite>(
         &self,
         peer: &Peer,
-        substream: &mut Substream<S>,
+        substream: &mut Answering<S>,
         Exchange { kind, body }: Exchange,
     ) {
         let deadline = Instant::now() + EXCHANGE_DEADLINE;
@@ -187,107 +183,15 @@ fn with_sender(mut via: Vec<NodeId>, sender: NodeId) -> Vec<NodeId> {
     via
 }
 
-/// A substream at the end that answers.
-struct Substream<S> {
-    reader: FrameReader<ReadHalf<S>>,
-    writer: FrameWriter<WriteHalf<S>>,
+async fn fail<S: AsyncRead + AsyncWrite>(substream: &mut Answering<S>, error: CallError) {
+    let frames = [failure_frame(error), Frame::signal(FrameKind::End)];
+    substream.say(&frames).await;
 }
 
-impl<S: AsyncRead + AsyncWrite> Substream<S> {
-    async fn read_params(&mut self, deadline: Instant) -> Option<Bytes> {
-        match timeout_at(deadline, self.reader.read_frame()).await {
-            Ok(Ok(Some(frame))) if frame.kind == FrameKind::Params => Some(frame.payload),
-            _ => None,
-        }
+fn out_of_place(kind: FrameKind) -> CallError {
+    CallError::InvalidParams {
+        what: format!("a call's opening is followed by its params, not by {kind:?}"),
     }
-
-    /// Answers with what `answer` comes to, after its notifications; gives up when the caller does, or at `end`.
-    async fn serve(
-        &mut self,
-        answer: impl Future<Output = Vec<Frame>>,
-        notifications: mpsc::Receiver<Notification>,
-        end: Instant,
-    ) {
-        let written = write_answer(&mut self.writer, answer, notifications);
-        let outcome = tokio::select! {
-            biased;
-            outcome = timeout_at(end, written) => outcome,
-            () = caller_gone(&mut self.reader) => return tracing::debug!("a caller gave up"),
-        };
-        match outcome {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "an answer could not be written"),
-            Err(_) => tracing::debug!("a caller did not take its answer in time"),
-        }
-    }
-
-    async fn fail(&mut self, error: CallError) {
-        let failure = failure_frame(error);
-        self.say(&[failure, Frame::signal(FrameKind::End)]).await;
-    }
-
-    async fn refuse(&mut self, kind: FrameKind) {
-        let frames = [Frame::signal(kind), Frame::signal(FrameKind::End)];
-        self.say(&frames).await;
-    }
-
-    async fn say(&mut self, frames: &[Frame]) {
-        let writing = write_last(&mut self.writer, frames);
-        if !matches!(timeout(ANSWER_GRACE, writing).await, Ok(Ok(()))) {
-            tracing::debug!("a refusal could not be written");
-        }
-    }
-}
-
-/// Resolves once the caller cancels, closes its half, or says something that has no place in a call.
-async fn caller_gone<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) {
-    match reader.read_frame().await {
-        Ok(Some(frame)) => tracing::trace!(kind = ?frame.kind, "a caller cancels"),
-        Ok(None) => tracing::trace!("a caller closed its half"),
-        Err(error) => tracing::trace!(%error, "a caller is lost"),
-    }
-}
-
-/// Writes notifications as they come and the answer last, in one message with what waits before it.
-async fn write_answer<W: AsyncWrite + Unpin>(
-    writer: &mut FrameWriter<W>,
-    answer: impl Future<Output = Vec<Frame>>,
-    mut notifications: mpsc::Receiver<Notification>,
-) -> Result<(), WriteError> {
-    let mut answer = pin!(answer);
-    let answer = loop {
-        tokio::select! {
-            biased;
-            Some(first) = notifications.recv() => {
-                writer.write_frames(&waiting(Some(first), &mut notifications)).await?;
-            }
-            answer = &mut answer => break answer,
-        }
-    };
-    let mut frames = waiting(None, &mut notifications);
-    frames.extend(answer);
-    write_last(writer, &frames).await
-}
-
-async fn write_last<W: AsyncWrite + Unpin>(
-    writer: &mut FrameWriter<W>,
-    frames: &[Frame],
-) -> Result<(), WriteError> {
-    writer.write_frames(frames).await?;
-    Ok(writer.close().await?)
-}
-
-/// `first` and the notifications that wait behind it.
-fn waiting(
-    first: Option<Notification>,
-    notifications: &mut mpsc::Receiver<Notification>,
-) -> Vec<Frame> {
-    let more = std::iter::from_fn(|| notifications.try_recv().ok());
-    first
-        .into_iter()
-        .chain(more.take(NOTIFICATIONS_WAITING_MAX))
-        .map(|Notification(message)| Frame::new(FrameKind::Notification, message))
-        .collect()
 }
 
 fn reply_frames(reply: Result<Reply, CallError>) -> Vec<Frame> {

@@ -1,3 +1,8 @@
 //! MCP as the gateway needs it: borrowed envelopes, the splice, eras and the session engine. No IO.
 
+pub mod answer;
+pub mod envelope;
+pub mod era;
+pub mod session;
 pub mod splice;
+pub mod sse;

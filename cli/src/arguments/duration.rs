@@ -1,0 +1,99 @@
+//! Spans of time as people write them: `500ms`, `60s`, `15m`, `2h`, `7d`.
+
+use std::time::Duration;
+
+use peerage_protocol::limits::TICKET_LIFETIME_MAX;
+
+/// The longest that a call may be waited for.
+const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The life of a ticket: from a second to [`TICKET_LIFETIME_MAX`].
+pub fn ticket_lifetime(text: &str) -> Result<Duration, DurationError> {
+    within(text, Duration::from_secs(1), TICKET_LIFETIME_MAX)
+}
+
+/// The patience of a caller: from a millisecond to a day.
+pub fn timeout(text: &str) -> Result<Duration, DurationError> {
+    within(text, Duration::from_millis(1), TIMEOUT_MAX)
+}
+
+fn within(text: &str, least: Duration, most: Duration) -> Result<Duration, DurationError> {
+    let duration = parse(text).ok_or(DurationError::NotADuration)?;
+    match (least..=most).contains(&duration) {
+        true => Ok(duration),
+        false => Err(DurationError::OutOfRange { least, most }),
+    }
+}
+
+fn parse(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at(unit_at);
+    let millis: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(millis).map(Duration::from_millis)
+}
+
+/// Why a text is not a span of time that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DurationError {
+    /// Not a number with a unit.
+    #[error("write a number and a unit: 500ms, 60s, 15m, 2h or 7d")]
+    NotADuration,
+    /// Too short or too long.
+    #[error("give from {least:?} to {} hours", most.as_secs() / 3_600)]
+    OutOfRange {
+        /// The shortest allowed.
+        least: Duration,
+        /// The longest allowed.
+        most: Duration,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_unit_is_understood() {
+        let cases = [
+            ("500ms", 500),
+            ("60s", 60_000),
+            ("15m", 900_000),
+            ("2h", 7_200_000),
+            ("1d", 86_400_000),
+        ];
+        for (text, millis) in cases {
+            assert_eq!(timeout(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_span_of_time_is_refused() {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1.5h",
+            "99999999999999999999s",
+            "1y",
+        ] {
+            assert_eq!(timeout(text), Err(DurationError::NotADuration), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_lives_neither_no_time_nor_for_ever() {
+        assert!(ticket_lifetime("0s").is_err());
+        assert!(ticket_lifetime("30d").is_ok());
+        assert!(ticket_lifetime("31d").is_err());
+    }
+}

@@ -1,0 +1,260 @@
+//! The command line: its commands and flags, every value parsed into the type that means it.
+
+mod duration;
+mod pair;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use peerage_node::config::choices::LogLevel;
+use peerage_node::config::http_addresses::HttpAddresses;
+use peerage_protocol::id::{AgentName, NodeName, ServerName};
+use peerage_protocol::limits::TICKET_USES_MAX;
+
+pub use pair::{ArgumentsObject, Pair, Variable};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
+                          5 the tool reported an error.";
+
+/// A peer-to-peer mesh for MCP: the tools of all your machines, at http://localhost:8080/mcp on each.
+#[derive(Debug, Parser)]
+#[command(name = "peerage", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// The node's folder [default: $PEERAGE_HOME, else the platform's data folder]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the node in the foreground
+    Up(Up),
+    /// Add an upstream MCP server to this node, or replace it
+    Serve(Serve),
+    /// Remove an upstream MCP server from this node
+    Unserve {
+        /// Its name
+        name: ServerName,
+    },
+    /// Print a ticket with which another machine joins; the first one founds the mesh
+    Invite(Invite),
+    /// Join the mesh of a ticket
+    Join {
+        /// The line that `peerage invite` printed
+        ticket: String,
+    },
+    /// Leave the mesh
+    Leave,
+    /// List the members of the mesh
+    Nodes,
+    /// List the tools that can be called, or search them
+    Tools {
+        /// Words to look for
+        query: Vec<String>,
+    },
+    /// Show this node, its mesh and its servers
+    Status,
+    /// Call a tool and print what it answers
+    Call(Call),
+    /// Manage the tokens of local agents
+    #[command(subcommand)]
+    Token(Token),
+}
+
+/// Run the node in the foreground.
+#[derive(Debug, Args)]
+pub struct Up {
+    /// The node's name: 1 to 20 of a-z, 0-9 and - [default: the machine's]
+    #[arg(long)]
+    pub name: Option<NodeName>,
+    /// Where the gateway listens, or auto for any free port [default: port 8080 of 127.0.0.1 and [::1]]
+    #[arg(long, value_name = "ADDR:PORT|auto")]
+    pub http: Option<HttpAddresses>,
+    /// Where the mesh listens; may be given several times
+    #[arg(long, value_name = "MULTIADDR")]
+    pub listen: Vec<String>,
+    /// A file with addresses to begin from
+    #[arg(long, value_name = "FILE")]
+    pub bootstrap: Option<PathBuf>,
+    /// Do not look for members in the local network
+    #[arg(long)]
+    pub no_mdns: bool,
+    /// error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log: Option<LogLevel>,
+}
+
+/// Add an upstream MCP server.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "peerage serve NAME [--share] [--env K=V]... -- CMD ARGS...\n       \
+                            peerage serve NAME URL [--share]"
+)]
+pub struct Serve {
+    /// What it is called: 1 to 20 of a-z, 0-9 and -
+    pub name: ServerName,
+    /// Its streamable HTTP endpoint
+    #[arg(
+        value_name = "URL",
+        required_unless_present = "command",
+        conflicts_with = "command"
+    )]
+    pub url: Option<String>,
+    /// Let every member of the mesh see and call it
+    #[arg(long)]
+    pub share: bool,
+    /// A variable for the command; may be given several times
+    #[arg(long, value_name = "K=V", conflicts_with = "url")]
+    pub env: Vec<Variable>,
+    /// The command that runs it, with its arguments
+    #[arg(last = true, value_name = "CMD")]
+    pub command: Vec<String>,
+}
+
+/// Print a ticket.
+#[derive(Debug, Args)]
+pub struct Invite {
+    /// How long the ticket is good
+    #[arg(long, default_value = "15m", value_parser = duration::ticket_lifetime)]
+    pub ttl: Duration,
+    /// How many machines may use it
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TICKET_USES_MAX)))]
+    pub uses: u32,
+    /// What they become
+    #[arg(long, value_enum, default_value_t = Role::Member)]
+    pub role: Role,
+}
+
+/// What a node may do in a mesh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Role {
+    /// Use the mesh
+    Member,
+    /// And invite others
+    Admin,
+}
+
+impl Role {
+    /// As the control API names it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Member => "member",
+            Role::Admin => "admin",
+        }
+    }
+}
+
+/// Call a tool.
+#[derive(Debug, Args)]
+pub struct Call {
+    /// The tool
+    pub name: String,
+    /// Arguments; a value that is JSON is taken as JSON, any other as text
+    #[arg(value_name = "K=V", conflicts_with = "args")]
+    pub pairs: Vec<Pair>,
+    /// All arguments as one JSON object
+    #[arg(long, value_name = "JSON")]
+    pub args: Option<ArgumentsObject>,
+    /// How long to wait
+    #[arg(long, default_value = "60s", value_parser = duration::timeout)]
+    pub timeout: Duration,
+}
+
+/// Manage the tokens of local agents.
+#[derive(Debug, Subcommand)]
+pub enum Token {
+    /// Make a token; it is shown once
+    Create {
+        /// What the agent is called: 1 to 20 of a-z, 0-9 and -
+        name: AgentName,
+    },
+    /// List the agents that have one
+    List,
+    /// Make a token worthless
+    Revoke {
+        /// The agent
+        name: AgentName,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_line_of_the_contract_is_understood() {
+        let lines = [
+            "peerage up --home h --name n --http auto --listen /ip4/1.2.3.4/tcp/1 --listen x --bootstrap f --no-mdns --log debug",
+            "peerage up --http 127.0.0.1:0 --json",
+            "peerage serve fs --share --env A=b --env C= -- npx -y server --json",
+            "peerage serve web https://example.com/mcp --share",
+            "peerage unserve fs",
+            "peerage invite --ttl 15m --uses 1 --role member",
+            "peerage --json join peerage1abc",
+            "peerage leave --home h",
+            "peerage nodes",
+            "peerage tools read a file",
+            "peerage status --json",
+            "peerage call desk__fs__read path=/etc/hosts n=3 --timeout 5s",
+            "peerage call t --args {\"a\":1}",
+            "peerage token create agent",
+            "peerage token list",
+            "peerage token revoke agent",
+        ];
+        for line in lines {
+            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
+        }
+    }
+
+    #[test]
+    fn wrong_usage_exits_with_2() {
+        let lines = [
+            "peerage",
+            "peerage up --http here",
+            "peerage up --name My_Node",
+            "peerage serve fs",
+            "peerage serve fs http://h/ -- cmd",
+            "peerage serve fs http://h/ --env A=b",
+            "peerage serve FS -- cmd",
+            "peerage invite --uses 0",
+            "peerage invite --ttl soon",
+            "peerage call t novalue",
+            "peerage call t a=1 --args {}",
+            "peerage call t --args []",
+            "peerage token",
+        ];
+        for line in lines {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn flags_after_the_dashes_belong_to_the_served_command() {
+        let arguments = parse("peerage serve fs -- npx --json --home x").unwrap();
+        assert!(!arguments.json);
+        let Command::Serve(serve) = arguments.command else {
+            panic!("it is a serve command");
+        };
+        assert_eq!(serve.command, ["npx", "--json", "--home", "x"]);
+    }
+}

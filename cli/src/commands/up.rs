@@ -1,0 +1,104 @@
+//! `up`: runs the node in the foreground until a signal, and stops it within five seconds.
+
+use std::time::Duration;
+
+use peerage_node::config::environment::Environment;
+use peerage_node::config::settings::{Flags, Settings};
+use peerage_node::home::HomeError;
+use peerage_node::node::{Node, StartError};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::Context;
+use crate::arguments::Up;
+use crate::failure::Failure;
+use crate::terminal::{View, print};
+use crate::{log, render};
+
+/// How long calls under way may take to end; the rest of the five seconds belongs to the process.
+const DRAIN: Duration = Duration::from_secs(4);
+
+pub(super) async fn up(
+    context: &Context,
+    up: Up,
+    environment: &(dyn Environment + Sync),
+) -> Result<(), Failure> {
+    // First of all, so that no signal falls between.
+    let mut signals = Signals::listen()?;
+    let settings = Settings::load(&context.home, flags(up), environment)
+        .map_err(|error| Failure::failed("settings", error))?;
+    log::start(settings.log, View::of_stderr(environment).colour);
+    warn(&settings);
+    let node = tokio::select! {
+        node = Node::start(settings) => node.map_err(start_failed)?,
+        () = signals.any() => return Ok(()),
+    };
+    match context.json {
+        true => print(&render::json(node.ready())?)?,
+        false => print(&render::ready(node.ready()))?,
+    }
+    signals.any().await;
+    tracing::info!("stopping; a second signal ends it at once");
+    tokio::select! {
+        () = node.stop() => {}
+        () = tokio::time::sleep(DRAIN) => tracing::warn!("some calls did not end in time"),
+        () = signals.any() => {}
+    }
+    Ok(())
+}
+
+fn flags(up: Up) -> Flags {
+    Flags {
+        name: up.name.map(|name| name.to_string()),
+        http: up.http,
+        listen: up.listen,
+        bootstrap: up.bootstrap,
+        no_mdns: up.no_mdns,
+        log: up.log,
+    }
+}
+
+fn warn(settings: &Settings) {
+    for warning in &settings.warnings {
+        tracing::warn!("{warning}");
+    }
+    if settings.http.is_exposed() {
+        tracing::warn!(
+            "the gateway listens beyond this machine: everyone who reaches it may call tools; \
+             keep it on loopback with --http 127.0.0.1:8080"
+        );
+    }
+}
+
+fn start_failed(error: StartError) -> Failure {
+    match &error {
+        StartError::Home(HomeError::Held { .. }) => Failure::refused("home_held", error),
+        _ => Failure::failed("start", error),
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let failed = |error| {
+            Failure::failed(
+                "signals",
+                format!("cannot listen for signals: {error}; start it again"),
+            )
+        };
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
+            terminate: signal(SignalKind::terminate()).map_err(failed)?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

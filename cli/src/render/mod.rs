@@ -1,0 +1,52 @@
+//! Turns answers into text: pure functions, so that what people see is tested.
+
+mod call;
+mod failure;
+mod lists;
+mod mesh;
+mod servers;
+mod status;
+mod table;
+mod time;
+
+pub use call::call;
+pub use failure::failure;
+pub use lists::{nodes, tokens, tools};
+pub use mesh::{TOKEN_SHOWN_ONCE, invite, joined, left, ready};
+pub use servers::{served, unserved};
+pub use status::status;
+
+use crate::failure::Failure;
+
+/// One line of JSON.
+pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
+    match serde_json::to_string(value) {
+        Ok(line) => Ok(line + "\n"),
+        Err(error) => Err(Failure::failed("json", error)),
+    }
+}
+
+/// Text of others on one line of a screen: control characters could move the cursor, or forge output.
+fn one_line(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let spaced: String = text.chars().map(visible).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// `1 tool`, `2 tools`.
+fn counted(count: usize, noun: &str) -> String {
+    match count {
+        1 => format!("1 {noun}"),
+        _ => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_of_others_lose_their_power() {
+        assert_eq!(one_line("a\u{1b}[2Jb\r\nc"), "a [2Jb c");
+    }
+}

@@ -1,0 +1,48 @@
+//! Times as people read them, without a time zone to ask for: how long from now, how long ago.
+
+use std::time::Duration;
+
+/// `2 days`, `3 hours`, `15 minutes`, `8 seconds`: the largest unit that fits, rounded down.
+pub(super) fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (count, noun) = match seconds {
+        0..=59 => (seconds, "second"),
+        60..=3_599 => (seconds / 60, "minute"),
+        3_600..=86_399 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    super::counted(usize::try_from(count).unwrap_or(usize::MAX), noun)
+}
+
+/// How long until `then`, or since; both in milliseconds of the same clock.
+pub(super) fn from_now(now: u64, then: u64) -> String {
+    match then.checked_sub(now) {
+        Some(left) => format!("in {}", span(Duration::from_millis(left))),
+        None => format!("{} ago", span(Duration::from_millis(now - then))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_largest_unit_that_fits_is_named() {
+        let cases = [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "1 minute"),
+            (7_200, "2 hours"),
+            (90_000, "1 day"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn the_past_and_the_future_are_told_apart() {
+        assert_eq!(from_now(1_000, 61_000), "in 1 minute");
+        assert_eq!(from_now(61_000, 1_000), "1 minute ago");
+    }
+}

@@ -1,0 +1,270 @@
+//! What we say to an upstream in its own era, and what its greeting means.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
+
+use super::outgoing::quoted;
+use crate::gateway::call::Era;
+
+/// The modern version we speak.
+pub(crate) const MODERN_VERSION: &str = "2026-07-28";
+/// The legacy version we offer.
+pub(crate) const LEGACY_VERSION: &str = "2025-11-25";
+/// The legacy versions we accept.
+const LEGACY_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_VERSION];
+
+const META_VERSION: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
+const META_CLIENT: &str = concat!(
+    r#""io.modelcontextprotocol/clientInfo":{"name":"peerage","version":""#,
+    env!("CARGO_PKG_VERSION"),
+    r#""}"#
+);
+const META_CAPABILITIES: &str = r#""io.modelcontextprotocol/clientCapabilities":{}"#;
+
+/// The params of `initialize`.
+pub(crate) fn initialize_params() -> Bytes {
+    Bytes::from_static(
+        concat!(
+            r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"peerage","version":""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""}}"#
+        )
+        .as_bytes(),
+    )
+}
+
+/// The params of a request of our own that needs none but what `era` demands.
+pub(crate) fn bare_params(era: Era) -> Bytes {
+    own_params(era, "")
+}
+
+/// The params of `tools/list` for one page.
+pub(crate) fn list_params(era: Era, cursor: Option<&str>) -> Bytes {
+    match cursor {
+        Some(cursor) => own_params(era, &format!(r#""cursor":{}"#, quoted(cursor))),
+        None => bare_params(era),
+    }
+}
+
+/// The params of `subscriptions/listen` for changes of the tool list.
+pub(crate) fn listen_params() -> Bytes {
+    own_params(Era::Modern, r#""notifications":{"toolsListChanged":true}"#)
+}
+
+fn own_params(era: Era, members: &str) -> Bytes {
+    match (era, members) {
+        (Era::Legacy, _) => format!("{{{members}}}"),
+        (Era::Modern, "") => format!(r#"{{"_meta":{{{}}}}}"#, whole_meta()),
+        (Era::Modern, _) => format!(r#"{{{members},"_meta":{{{}}}}}"#, whole_meta()),
+    }
+    .into()
+}
+
+fn whole_meta() -> String {
+    [META_VERSION, META_CLIENT, META_CAPABILITIES].join(",")
+}
+
+#[derive(Deserialize)]
+struct CallerParams<'a> {
+    #[serde(borrow, rename = "_meta")]
+    meta: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct CallerMeta {
+    #[serde(rename = "io.modelcontextprotocol/protocolVersion")]
+    version: Option<IgnoredAny>,
+    #[serde(rename = "io.modelcontextprotocol/clientInfo")]
+    client: Option<IgnoredAny>,
+    #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
+    capabilities: Option<IgnoredAny>,
+}
+
+/// A legacy caller's `params` with the `_meta` members that a modern upstream demands; what the caller gave stays.
+/// Params whose `_meta` is no object go as they are, for the upstream to refuse.
+pub(crate) fn with_modern_meta(params: Bytes) -> Bytes {
+    let Ok(parsed) = serde_json::from_slice::<CallerParams<'_>>(&params) else {
+        return params;
+    };
+    let Some(raw) = parsed.meta else {
+        return insert_members(&params, 0, &format!(r#""_meta":{{{}}}"#, whole_meta()));
+    };
+    let Ok(given) = serde_json::from_str::<CallerMeta>(raw.get()) else {
+        return params;
+    };
+    let missing: Vec<&str> = [
+        (given.version.is_none(), META_VERSION),
+        (given.client.is_none(), META_CLIENT),
+        (given.capabilities.is_none(), META_CAPABILITIES),
+    ]
+    .iter()
+    .filter_map(|(missing, member)| missing.then_some(*member))
+    .collect();
+    let start = raw.get().as_ptr() as usize - params.as_ptr() as usize;
+    insert_members(&params, start, &missing.join(","))
+}
+
+/// Puts `members` first into the object that begins at or after `from`.
+fn insert_members(json: &Bytes, from: usize, members: &str) -> Bytes {
+    let Some(brace) = json[from..].iter().position(|byte| *byte == b'{') else {
+        return json.clone();
+    };
+    let inside = from + brace + 1;
+    let empty = json[inside..]
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace())
+        .is_some_and(|byte| *byte == b'}');
+    let comma: &[u8] = if empty || members.is_empty() {
+        b""
+    } else {
+        b","
+    };
+    [&json[..inside], members.as_bytes(), comma, &json[inside..]]
+        .concat()
+        .into()
+}
+
+#[derive(Deserialize)]
+struct DiscoverResult<'a> {
+    #[serde(borrow, rename = "supportedVersions")]
+    versions: Vec<Cow<'a, str>>,
+}
+
+/// Whether a result of `server/discover` offers the modern version we speak.
+pub(crate) fn speaks_modern(result: &[u8]) -> bool {
+    serde_json::from_slice::<DiscoverResult<'_>>(result).is_ok_and(|result| {
+        result
+            .versions
+            .iter()
+            .any(|version| version == MODERN_VERSION)
+    })
+}
+
+#[derive(Deserialize)]
+struct InitializeResult<'a> {
+    #[serde(borrow, rename = "protocolVersion")]
+    version: Cow<'a, str>,
+}
+
+/// The legacy version that a result of `initialize` settled on.
+pub(crate) fn settled_version(result: &[u8]) -> Result<&'static str, GreetingError> {
+    let result: InitializeResult<'_> =
+        serde_json::from_slice(result).map_err(|_| GreetingError::NoVersion)?;
+    LEGACY_VERSIONS
+        .into_iter()
+        .find(|version| *version == result.version)
+        .ok_or_else(|| GreetingError::UnknownVersion {
+            version: result.version.chars().take(40).collect(),
+        })
+}
+
+/// Why a greeting is not understood.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum GreetingError {
+    /// Not the result of `initialize`.
+    #[error("it answered initialize without a protocolVersion; is it an MCP server?")]
+    NoVersion,
+    /// A version from neither half of MCP's history.
+    #[error("it speaks MCP {version:?}, which this node does not know")]
+    UnknownVersion {
+        /// As it said, cut to 40 characters.
+        version: String,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn completed(params: &str) -> Value {
+        serde_json::from_slice(&with_modern_meta(Bytes::from(params.to_owned()))).unwrap()
+    }
+
+    #[test]
+    fn a_legacy_callers_params_gain_what_a_modern_upstream_demands() {
+        for params in [
+            "{}",
+            "{ }",
+            r#"{"name":"x"}"#,
+            r#"{"_meta":{}}"#,
+            r#"{"_meta": {"progressToken":1}}"#,
+        ] {
+            let meta = &completed(params)["_meta"];
+            assert_eq!(
+                meta["io.modelcontextprotocol/protocolVersion"], MODERN_VERSION,
+                "{params}"
+            );
+            assert_eq!(
+                meta["io.modelcontextprotocol/clientCapabilities"],
+                json!({}),
+                "{params}"
+            );
+            assert_eq!(
+                meta["io.modelcontextprotocol/clientInfo"]["name"], "peerage",
+                "{params}"
+            );
+        }
+        let kept = completed(
+            r#"{"name":"x","_meta":{"progressToken":1,"io.modelcontextprotocol/clientInfo":{"name":"theirs"}}}"#,
+        );
+        assert_eq!(kept["name"], "x");
+        assert_eq!(kept["_meta"]["progressToken"], 1);
+        assert_eq!(
+            kept["_meta"]["io.modelcontextprotocol/clientInfo"]["name"],
+            "theirs"
+        );
+    }
+
+    #[test]
+    fn our_own_params_are_valid_in_both_eras() {
+        for era in [Era::Legacy, Era::Modern] {
+            for raw in [
+                bare_params(era),
+                list_params(era, Some("a\"b")),
+                initialize_params(),
+                listen_params(),
+            ] {
+                serde_json::from_slice::<Value>(&raw).unwrap();
+            }
+        }
+        let page: Value = serde_json::from_slice(&list_params(Era::Modern, Some("a\"b"))).unwrap();
+        assert_eq!(page["cursor"], "a\"b");
+    }
+
+    #[test]
+    fn eras_are_told_by_the_versions_offered() {
+        assert!(speaks_modern(
+            br#"{"supportedVersions":["2025-11-25","2026-07-28"]}"#
+        ));
+        assert!(!speaks_modern(br#"{"supportedVersions":["2099-01-01"]}"#));
+        assert!(!speaks_modern(b"{}"));
+        assert_eq!(
+            settled_version(br#"{"protocolVersion":"2024-11-05"}"#),
+            Ok("2024-11-05")
+        );
+        assert_eq!(settled_version(b"[]"), Err(GreetingError::NoVersion));
+        assert!(matches!(
+            settled_version(br#"{"protocolVersion":"1.0"}"#),
+            Err(GreetingError::UnknownVersion { .. })
+        ));
+    }
+
+    proptest! {
+        #[test]
+        fn completed_params_stay_valid_json(key in "[a-z]{0,8}", value in "\\PC*", space in "[ \n]{0,3}") {
+            let raw = format!("{space}{{{space}{}:{},\"_meta\":{space}{{{space}}}}}", quoted(&key), quoted(&value));
+            let whole: Value = serde_json::from_slice(&with_modern_meta(raw.into())).unwrap();
+            prop_assert_eq!(&whole[&key], &Value::from(value));
+            prop_assert!(whole["_meta"]["io.modelcontextprotocol/protocolVersion"].is_string());
+        }
+    }
+}

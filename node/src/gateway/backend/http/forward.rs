@@ -1,0 +1,136 @@
+//! Passes one call on to an HTTP server and brings back its notifications and its answer.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::answer::Aside;
+use super::name_header;
+use super::session::{Failure, Session};
+use crate::gateway::backend::greeting::with_modern_meta;
+use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::incoming::Incoming;
+use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
+use crate::gateway::backend::progress::{self, PROGRESS};
+use crate::gateway::call::{Call, Era, Notification, Reply};
+
+/// The log notifications of a request.
+const LOG: &str = "notifications/message";
+/// The server's tools have changed.
+pub(super) const LIST_CHANGED: &str = "notifications/tools/list_changed";
+
+impl Session {
+    /// Passes `call` on, whose raw progress token is `token`. Dropping the future cancels the call at the server: a
+    /// modern one sees its stream close, a legacy one is told.
+    pub(crate) async fn forward(
+        self: &Arc<Self>,
+        call: &mut Call,
+        token: Option<&Bytes>,
+    ) -> Result<Reply, Failure> {
+        let id = self.next_id();
+        let params = self.params(call, id, token);
+        let message = Outgoing::request(id, &call.method, params);
+        let name = match self.era() {
+            Era::Modern => name_header::of_call(call),
+            Era::Legacy => None,
+        };
+        let mut cancel = CancelOnDrop {
+            session: self,
+            id,
+            armed: self.era() == Era::Legacy,
+        };
+        let relay = Relay {
+            session: self,
+            call,
+            token: token.filter(|_| self.era() == Era::Legacy),
+        };
+        let answered = async {
+            let response = self.post(message, &call.method, name, &call.via).await?;
+            self.read_answer(response, id, |aside, message| relay.take(aside, message))
+                .await
+        };
+        let answered = answered.await;
+        cancel.armed = false;
+        Ok(Reply {
+            era: self.era(),
+            body: answered?,
+        })
+    }
+
+    /// The params as this server needs them. The callers of a legacy server share one session there, so its progress
+    /// tokens must be ours.
+    fn params(&self, call: &mut Call, id: u64, token: Option<&Bytes>) -> Bytes {
+        match (self.era(), call.era) {
+            (Era::Legacy, _) => {
+                if token.is_some() {
+                    call.params.set_progress_token(id.to_string().as_bytes());
+                }
+                call.params.to_bytes()
+            }
+            (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes()),
+            (Era::Modern, Era::Modern) => call.params.to_bytes(),
+        }
+    }
+}
+
+/// Where the notifications of one call go.
+struct Relay<'a> {
+    session: &'a Arc<Session>,
+    call: &'a Call,
+    /// The caller's token, where the server knows another.
+    token: Option<&'a Bytes>,
+}
+
+impl Relay<'_> {
+    /// Waits for a caller that reads slowly: the server feels it.
+    async fn take(&self, aside: Aside, message: Bytes) {
+        match aside {
+            Aside::Notification { method } => match &*method {
+                PROGRESS => self.tell(self.with_callers_token(&message)).await,
+                LOG => self.tell(Some(on_one_line(message))).await,
+                LIST_CHANGED => self.session.list_changed.notify_one(),
+                _ => {}
+            },
+            Aside::Request { id, method } => {
+                self.session.post_aside(Outgoing::answer(&id, &method), "");
+            }
+        }
+    }
+
+    async fn tell(&self, message: Option<Bytes>) {
+        if let Some(message) = message {
+            let _ = self.call.notifications.send(Notification(message)).await;
+        }
+    }
+
+    fn with_callers_token(&self, message: &Bytes) -> Option<Bytes> {
+        let Some(callers) = self.token else {
+            return Some(on_one_line(message.clone()));
+        };
+        let Ok(Incoming::Notification {
+            params: Some(params),
+            ..
+        }) = Incoming::read(message)
+        else {
+            return None;
+        };
+        let token = progress::token(params)?;
+        Some(progress::with_token(message, token, callers))
+    }
+}
+
+/// Tells a legacy server that nobody waits any more, unless the answer came.
+struct CancelOnDrop<'a> {
+    session: &'a Arc<Session>,
+    id: u64,
+    armed: bool,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let message = Outgoing::cancelled(self.id);
+            self.session.post_aside(message, "notifications/cancelled");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! Keeps a session with an HTTP server: opens it, follows its tools, notices its end.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::StatusCode;
+use peerage_protocol::id::{NodeId, ServerName};
+use tokio::time::{Instant, sleep, timeout};
+
+use super::body::{ContentKind, EventStream};
+use super::endpoint::{Endpoint, EndpointError};
+use super::forward::LIST_CHANGED;
+use super::greet::greet;
+use super::session::{Over, Session};
+use crate::gateway::backend::backoff::Backoff;
+use crate::gateway::backend::desk::Outage;
+use crate::gateway::backend::greeting::listen_params;
+use crate::gateway::backend::handshake::{Ask, HandshakeError, list_tools};
+use crate::gateway::backend::incoming::Incoming;
+use crate::gateway::backend::outgoing::Outgoing;
+use crate::gateway::backend::runner::{Ended, Link, Opened, ToolNews, settled};
+use crate::gateway::backend::timing::Timing;
+use crate::gateway::call::Era;
+
+/// An HTTP server and the session with it.
+#[derive(Debug)]
+pub(crate) struct HttpLink {
+    server: ServerName,
+    endpoint: Result<Arc<Endpoint>, EndpointError>,
+    timing: Timing,
+    /// The era it was found to speak; asked anew after a handshake that failed.
+    era: Option<Era>,
+    session: Option<Arc<Session>>,
+}
+
+impl HttpLink {
+    /// A link to the server at `url`, which gets `headers` and the name of this `node` with every request.
+    pub(crate) fn new(
+        server: ServerName,
+        url: &str,
+        headers: &BTreeMap<String, String>,
+        node: NodeId,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            server,
+            endpoint: Endpoint::new(url, headers, node).map(Arc::new),
+            timing,
+            era: None,
+            session: None,
+        }
+    }
+}
+
+impl Link for HttpLink {
+    type Session = Session;
+
+    const STOPS_WHEN_IDLE: bool = false;
+
+    fn backoff(timing: &Timing) -> Backoff {
+        Backoff::new(timing.reconnect_first, timing.reconnect_last)
+    }
+
+    async fn open(&mut self) -> Result<Opened<Session>, Outage> {
+        let endpoint = self
+            .endpoint
+            .as_ref()
+            .map_err(|error| Outage::new(error.to_string()))?;
+        let known = self.era.take();
+        let session = Arc::new(greet(&self.server, endpoint, known, &self.timing).await?);
+        self.session = Some(Arc::clone(&session));
+        let tools = list_tools(&*session).await;
+        let tools = tools.map_err(|error| Outage::new(error.to_string()))?;
+        self.era = Some(session.era());
+        Ok(Opened { session, tools })
+    }
+
+    async fn serve(&mut self, session: &Arc<Session>, news: &ToolNews) -> Ended {
+        let timing = &self.timing;
+        tokio::select! {
+            over = session.until_over() => over.into(),
+            outage = follow_announced(session, news, timing) => Ended::Failed(outage),
+            outage = follow_asked(session, news, timing) => Ended::Failed(outage),
+        }
+    }
+
+    async fn close(&mut self, _why: &str) {
+        if let Some(session) = self.session.take() {
+            let _ = timeout(self.timing.ending, session.delete()).await;
+        }
+    }
+}
+
+impl From<Over> for Ended {
+    fn from(over: Over) -> Self {
+        match over {
+            Over::Forgotten => Ended::Forgotten,
+            Over::Failed(outage) => Ended::Failed(outage),
+        }
+    }
+}
+
+/// Listens for announcements, and lists again after each, and after each gap. A server that announces nothing is
+/// asked from time to time instead, which also shows whether it is still there.
+async fn follow_announced(session: &Arc<Session>, news: &ToolNews, timing: &Timing) -> Outage {
+    let mut backoff = Backoff::new(timing.reconnect_first, timing.relist);
+    loop {
+        let wait = match listen(session).await {
+            Some(stream) => {
+                let opened = Instant::now();
+                hear(session, stream).await;
+                if opened.elapsed() >= timing.steady {
+                    backoff.reset();
+                }
+                backoff.wait()
+            }
+            None => timing.relist,
+        };
+        sleep(wait).await;
+        if let Err(outage) = list_anew(session, news).await {
+            return outage;
+        }
+    }
+}
+
+/// Lists again when something happened: the server said that its tools changed, or a call went wrong.
+async fn follow_asked(session: &Arc<Session>, news: &ToolNews, timing: &Timing) -> Outage {
+    loop {
+        tokio::select! {
+            () = settled(&session.list_changed, timing.coalesce) => {}
+            () = session.suspect.notified() => {}
+        }
+        if let Err(outage) = list_anew(session, news).await {
+            return outage;
+        }
+    }
+}
+
+/// Lists the tools. A server that answers with nonsense keeps its old list; one that does not answer is down.
+async fn list_anew(session: &Arc<Session>, news: &ToolNews) -> Result<(), Outage> {
+    match list_tools(&**session).await {
+        Ok(tools) => news.tools(tools).await,
+        Err(HandshakeError::Unanswered(error)) if session.over().is_none() => {
+            return Err(Outage::new(HandshakeError::Unanswered(error).to_string()));
+        }
+        Err(error) => {
+            tracing::warn!(target: "upstream", server = %session.server, "the tools are not listed anew: {error}");
+        }
+    }
+    Ok(())
+}
+
+/// The stream on which the server announces changes; `None` where it has none.
+async fn listen(session: &Arc<Session>) -> Option<EventStream> {
+    let rpc = "subscriptions/listen";
+    let opening = async {
+        match session.era() {
+            Era::Legacy => session.get().await,
+            Era::Modern => {
+                let message = Outgoing::request(session.next_id(), rpc, listen_params());
+                session.post(message, rpc, None, &[]).await
+            }
+        }
+    };
+    let response = timeout(session.reach(), opening).await.ok()?.ok()?;
+    let offered = response.status() == StatusCode::OK
+        && ContentKind::of(response.headers()) == ContentKind::Events;
+    offered.then(|| EventStream::new(response))
+}
+
+/// Hears announcements until the stream ends.
+async fn hear(session: &Arc<Session>, mut stream: EventStream) {
+    while let Ok(Some(message)) = stream.next().await {
+        match Incoming::read(&message) {
+            Ok(Incoming::Notification { method, .. }) if method == LIST_CHANGED => {
+                session.list_changed.notify_one();
+            }
+            Ok(Incoming::Request { id, method }) => {
+                session.post_aside(Outgoing::answer(id.get(), &method), "");
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! A session with an HTTP server: posts messages, reads their answers, and knows when it is over.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use hyper::body::Incoming as Body;
+use peerage_protocol::id::{NodeId, ServerName};
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::timeout;
+
+use super::endpoint::{Endpoint, SendError};
+use super::name_header;
+use crate::gateway::backend::desk::Outage;
+use crate::gateway::backend::greeting::MODERN_VERSION;
+use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::outgoing::Outgoing;
+use crate::gateway::call::{CallError, Era, ReplyBody};
+
+/// The header that names a legacy session.
+pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// Cancellations and refusals on their way at once; more are left out.
+const ASIDES_MAX: usize = 64;
+
+/// Why a session is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The server does not know it any more.
+    Forgotten,
+    /// The server does not answer, or not us.
+    Failed(Outage),
+}
+
+/// Why a request of this session has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// The server does not know the session: the request did not run.
+    Forgotten,
+    /// Anything else; the request may have run.
+    Call(CallError),
+}
+
+/// What every request to one server has in common.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(super) server: ServerName,
+    endpoint: Arc<Endpoint>,
+    era: Era,
+    headers: HeaderMap,
+    last_id: AtomicU64,
+    over: watch::Sender<Option<Over>>,
+    pub(super) list_changed: Notify,
+    /// A call went wrong in a way that may mean the server is gone.
+    pub(super) suspect: Notify,
+    asides: Arc<Semaphore>,
+    reach: Duration,
+}
+
+impl Session {
+    /// A session in the modern sense: none.
+    pub(crate) fn modern(server: ServerName, endpoint: Arc<Endpoint>, reach: Duration) -> Self {
+        let version = HeaderValue::from_static(MODERN_VERSION);
+        let headers = HeaderMap::from_iter([(VERSION, version)]);
+        Self::new(server, endpoint, Era::Modern, headers, reach)
+    }
+
+    /// What `initialize` is sent with.
+    pub(crate) fn greeting(server: ServerName, endpoint: Arc<Endpoint>, reach: Duration) -> Self {
+        Self::new(server, endpoint, Era::Legacy, HeaderMap::new(), reach)
+    }
+
+    /// The legacy session that `greeting` opened.
+    pub(crate) fn legacy(greeting: Self, version: &'static str, id: Option<HeaderValue>) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(VERSION, HeaderValue::from_static(version));
+        if let Some(mut id) = id {
+            id.set_sensitive(true);
+            headers.insert(SESSION, id);
+        }
+        Self {
+            headers,
+            ..greeting
+        }
+    }
+
+    fn new(
+        server: ServerName,
+        endpoint: Arc<Endpoint>,
+        era: Era,
+        headers: HeaderMap,
+        reach: Duration,
+    ) -> Self {
+        Self {
+            server,
+            endpoint,
+            era,
+            headers,
+            last_id: AtomicU64::new(0),
+            over: watch::Sender::new(None),
+            list_changed: Notify::new(),
+            suspect: Notify::new(),
+            asides: Arc::new(Semaphore::new(ASIDES_MAX)),
+            reach,
+        }
+    }
+
+    /// Whether the server keeps state under an id.
+    pub(crate) fn has_id(&self) -> bool {
+        self.headers.contains_key(SESSION)
+    }
+
+    /// How long a request of our own may take.
+    pub(crate) fn reach(&self) -> Duration {
+        self.reach
+    }
+
+    /// A request id that was not used before.
+    pub(super) fn next_id(&self) -> u64 {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Why the session is over, if it is.
+    pub(crate) fn over(&self) -> Option<Over> {
+        self.over.borrow().clone()
+    }
+
+    /// Waits until the session is over.
+    pub(crate) async fn until_over(&self) -> Over {
+        let mut over = self.over.subscribe();
+        let ended = over.wait_for(Option::is_some).await;
+        let reason = ended.ok().and_then(|over| over.clone());
+        reason.unwrap_or(Over::Forgotten)
+    }
+
+    /// Ends the session; the first reason stays.
+    pub(super) fn end(&self, reason: Over) {
+        self.over.send_if_modified(|over| {
+            let first = over.is_none();
+            over.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// The error of a request that the server did not answer.
+    pub(super) fn down(&self, why: impl Into<String>) -> Failure {
+        Failure::Call(CallError::UpstreamDown {
+            server: self.server.to_string(),
+            why: why.into(),
+        })
+    }
+
+    /// Posts a message. `rpc` and `name` become headers where the era has them.
+    pub(super) async fn post(
+        &self,
+        message: Outgoing,
+        rpc: &str,
+        name: Option<HeaderValue>,
+        via: &[NodeId],
+    ) -> Result<Response<Body>, Failure> {
+        let mut headers = self.headers.clone();
+        if self.era == Era::Modern {
+            headers.extend(name_header::value(rpc).map(|rpc| (METHOD, rpc)));
+            headers.extend(name.map(|name| (NAME, name)));
+        }
+        self.send(Method::POST, headers, via, Some(message)).await
+    }
+
+    /// Opens the stream on which a legacy server speaks unasked.
+    pub(super) async fn get(&self) -> Result<Response<Body>, Failure> {
+        self.send(Method::GET, self.headers.clone(), &[], None)
+            .await
+    }
+
+    /// Tells the server that the session is not needed any more.
+    pub(crate) async fn delete(&self) {
+        if self.has_id() && self.over().is_none() {
+            let _ = self
+                .send(Method::DELETE, self.headers.clone(), &[], None)
+                .await;
+        }
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        headers: HeaderMap,
+        via: &[NodeId],
+        message: Option<Outgoing>,
+    ) -> Result<Response<Body>, Failure> {
+        let posted = method == Method::POST;
+        let response = self.endpoint.send(method, headers, via, message).await;
+        let response = response.map_err(|error| self.judge_send(error))?;
+        // A refusal of GET or DELETE only says that the server has no such thing.
+        if posted {
+            self.judge_status(response.status())?;
+        }
+        Ok(response)
+    }
+
+    fn judge_send(&self, error: SendError) -> Failure {
+        match error {
+            SendError::Unreachable(_) => self.end(Over::Failed(Outage::new(error.to_string()))),
+            SendError::Lost => self.suspect.notify_one(),
+            SendError::Header => {}
+        }
+        self.down(error.to_string())
+    }
+
+    /// What a status means for the session; what it means for the request alone is left to the reader.
+    fn judge_status(&self, status: StatusCode) -> Result<(), Failure> {
+        match status {
+            StatusCode::NOT_FOUND if self.has_id() => {
+                self.end(Over::Forgotten);
+                Err(Failure::Forgotten)
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                let why = format!(
+                    "it refused our credentials (HTTP {}); correct its headers in mcp.json",
+                    status.as_u16()
+                );
+                self.end(Over::Failed(Outage::new(why.clone())));
+                Err(self.down(why))
+            }
+            status if status.is_redirection() => Err(self.down(format!(
+                "it redirects (HTTP {}); write the final url into mcp.json",
+                status.as_u16()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Posts what nobody waits for, if not too much of that is under way.
+    pub(super) fn post_aside(self: &Arc<Self>, message: Outgoing, rpc: &'static str) {
+        let Ok(permit) = Arc::clone(&self.asides).try_acquire_owned() else {
+            return;
+        };
+        let session = Arc::clone(self);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move {
+                let _ = timeout(session.reach, session.post(message, rpc, None, &[])).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Tells something of our own; any answer but a refusal will do.
+    pub(crate) async fn tell(&self, rpc: &str, params: Bytes) -> Result<(), Failure> {
+        let message = Outgoing::notification(rpc, params);
+        let posted = timeout(self.reach, self.post(message, rpc, None, &[])).await;
+        let response = posted.map_err(|_| self.silent())??;
+        match response.status() {
+            status if status.is_success() => Ok(()),
+            status => Err(self.down(format!("it answered {rpc} with HTTP {}", status.as_u16()))),
+        }
+    }
+
+    /// The error of a request of our own that took too long.
+    pub(super) fn silent(&self) -> Failure {
+        self.down(format!("it did not answer within {:?}", self.reach))
+    }
+
+    /// Asks something of our own; also gives the headers of the answer.
+    pub(crate) async fn ask_with_headers(
+        &self,
+        rpc: &str,
+        params: Bytes,
+    ) -> Result<(HeaderMap, ReplyBody), Failure> {
+        let asking = async {
+            let id = self.next_id();
+            let message = Outgoing::request(id, rpc, params);
+            let response = self.post(message, rpc, None, &[]).await?;
+            let headers = response.headers().clone();
+            let body = self
+                .read_answer(response, id, |_, _| std::future::ready(()))
+                .await?;
+            Ok((headers, body))
+        };
+        timeout(self.reach, asking)
+            .await
+            .map_err(|_| self.silent())?
+    }
+}
+
+impl Ask for Session {
+    fn era(&self) -> Era {
+        self.era
+    }
+
+    async fn ask(&self, method: &str, params: Bytes) -> Result<ReplyBody, CallError> {
+        match self.ask_with_headers(method, params).await {
+            Ok((_, body)) => Ok(body),
+            Err(Failure::Call(error)) => Err(error),
+            Err(Failure::Forgotten) => Err(CallError::UpstreamDown {
+                server: self.server.to_string(),
+                why: "it forgot the session".to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! Server-sent events, as far as MCP uses them: the data of each event, read piece by piece
+//! (WHATWG HTML, "Server-sent events", 9.2.6).
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// Splits a stream into the data of its events.
+#[derive(Debug)]
+pub(crate) struct Events {
+    buffer: BytesMut,
+    /// Bytes of the buffer that hold no line break.
+    searched: usize,
+    /// The last line ended with a carriage return: a line feed right after it belongs to it.
+    after_return: bool,
+    /// No line was read yet: a byte order mark may come.
+    first_line: bool,
+    data: Data,
+    limit: usize,
+}
+
+/// The data lines of the event being read.
+#[derive(Debug)]
+enum Data {
+    None,
+    Line(Bytes),
+    Lines(BytesMut),
+}
+
+impl Data {
+    fn len(&self) -> usize {
+        match self {
+            Data::None => 0,
+            Data::Line(line) => line.len(),
+            Data::Lines(lines) => lines.len(),
+        }
+    }
+
+    fn add(&mut self, line: Bytes) {
+        *self = match std::mem::replace(self, Data::None) {
+            Data::None => Data::Line(line),
+            Data::Line(first) => {
+                let mut lines = BytesMut::from(&first[..]);
+                lines.extend_from_slice(b"\n");
+                lines.extend_from_slice(&line);
+                Data::Lines(lines)
+            }
+            Data::Lines(mut lines) => {
+                lines.extend_from_slice(b"\n");
+                lines.extend_from_slice(&line);
+                Data::Lines(lines)
+            }
+        };
+    }
+
+    fn take(&mut self) -> Option<Bytes> {
+        match std::mem::replace(self, Data::None) {
+            Data::None => None,
+            Data::Line(line) => Some(line),
+            Data::Lines(lines) => Some(lines.freeze()),
+        }
+    }
+}
+
+impl Events {
+    /// Reads events of at most `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
+        Self {
+            buffer: BytesMut::new(),
+            searched: 0,
+            after_return: false,
+            first_line: true,
+            data: Data::None,
+            limit,
+        }
+    }
+
+    /// Adds the next piece of the stream.
+    pub(crate) fn push(&mut self, piece: &[u8]) {
+        self.buffer.extend_from_slice(piece);
+    }
+
+    /// The data of the next event that is complete; events without data are skipped.
+    pub(crate) fn next_event(&mut self) -> Result<Option<Bytes>, EventTooLong> {
+        while let Some(line) = self.next_line()? {
+            if line.is_empty() {
+                match self.data.take() {
+                    Some(data) if !data.is_empty() => return Ok(Some(data)),
+                    _ => continue,
+                }
+            }
+            if let Some(value) = data_of(line) {
+                self.data.add(value);
+            }
+        }
+        Ok(None)
+    }
+
+    fn next_line(&mut self) -> Result<Option<Bytes>, EventTooLong> {
+        if self.after_return && !self.buffer.is_empty() {
+            self.after_return = false;
+            if self.buffer[0] == b'\n' {
+                self.buffer.advance(1);
+            }
+        }
+        let found = memchr::memchr2(b'\n', b'\r', &self.buffer[self.searched..]);
+        let length = self.searched + found.unwrap_or(self.buffer.len() - self.searched);
+        if length + self.data.len() > self.limit {
+            return Err(EventTooLong { limit: self.limit });
+        }
+        if found.is_none() {
+            self.searched = length;
+            return Ok(None);
+        }
+        let mut line = self.buffer.split_to(length + 1).freeze();
+        self.searched = 0;
+        self.after_return = line[length] == b'\r';
+        line.truncate(length);
+        if std::mem::take(&mut self.first_line) && line.starts_with(b"\xEF\xBB\xBF") {
+            line.advance(3);
+        }
+        Ok(Some(line))
+    }
+}
+
+/// The value of a `data` line; `None` for any other line.
+fn data_of(mut line: Bytes) -> Option<Bytes> {
+    let rest = line.strip_prefix(b"data")?;
+    let skip = match rest {
+        [] => 4,
+        [b':', b' ', ..] => 6,
+        [b':', ..] => 5,
+        _ => return None,
+    };
+    line.advance(skip);
+    Some(line)
+}
+
+/// An event over its bound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an event of more than {limit} bytes")]
+pub(crate) struct EventTooLong {
+    /// The bound.
+    pub(crate) limit: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Bytes> {
+        let mut events = Events::new(1_000);
+        let mut all = Vec::new();
+        for piece in pieces {
+            events.push(piece);
+            while let Some(data) = events.next_event().unwrap() {
+                all.push(data);
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn data_lines_are_joined_and_all_else_is_skipped() {
+        let stream = b"\xEF\xBB\xBF: comment\nevent: message\nid: 7\ndata: {\"a\":\ndata:1}\n\nretry: 5\n\ndata\n\ndatabase: x\ndata:  two\r\n\r\n";
+        assert_eq!(read([&stream[..]]), ["{\"a\":\n1}", " two"]);
+    }
+
+    #[test]
+    fn an_unfinished_event_is_none() {
+        assert!(read([&b"data: half\n"[..]]).is_empty());
+    }
+
+    #[test]
+    fn an_event_over_the_bound_is_refused_before_it_is_complete() {
+        let mut events = Events::new(10);
+        events.push(b"data: 1234\ndata: 56789");
+        assert_eq!(events.next_event(), Err(EventTooLong { limit: 10 }));
+    }
+
+    proptest! {
+        #[test]
+        fn events_do_not_depend_on_how_the_stream_is_cut(
+            lines in proptest::collection::vec("(data: ?[a-z]{0,5}|:[a-z]{0,3}|id:4|)(\n|\r\n|\r)", 0..20),
+            cut in 1usize..7,
+        ) {
+            let stream: String = lines.concat();
+            let whole = read([stream.as_bytes()]);
+            prop_assert_eq!(read(stream.as_bytes().chunks(cut)), whole);
+        }
+
+        #[test]
+        fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            let mut events = Events::new(100);
+            events.push(&bytes);
+            while let Ok(Some(data)) = events.next_event() {
+                prop_assert!(data.len() <= 100);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! The life of one upstream: started, served, restarted with back-off, stopped for want of calls.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerage_protocol::id::ServerName;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::backoff::Backoff;
+use super::desk::{Desk, Outage};
+use super::timing::Timing;
+use super::upstream::{ToolDefinition, UpstreamChange, UpstreamEvent};
+
+/// How one kind of upstream is reached. Whatever must be ended lies in the link itself, so that the future of any
+/// method but `close` may be dropped at any point.
+pub(crate) trait Link: Send + 'static {
+    /// What a call needs while the upstream is up.
+    type Session: Send + Sync + 'static;
+
+    /// Whether it is stopped for want of calls.
+    const STOPS_WHEN_IDLE: bool;
+
+    /// The back-off between two attempts.
+    fn backoff(timing: &Timing) -> Backoff;
+
+    /// Starts the upstream, greets it and lists its tools.
+    fn open(&mut self) -> impl Future<Output = Result<Opened<Self::Session>, Outage>> + Send;
+
+    /// Follows the changes of its tools until the session ends.
+    fn serve(
+        &mut self,
+        session: &Arc<Self::Session>,
+        news: &ToolNews,
+    ) -> impl Future<Output = Ended> + Send;
+
+    /// Ends what `open` began, also half done; calls in flight fail with `why`.
+    fn close(&mut self, why: &str) -> impl Future<Output = ()> + Send;
+}
+
+/// An upstream that answers.
+#[derive(Debug)]
+pub(crate) struct Opened<Session> {
+    pub(crate) session: Arc<Session>,
+    pub(crate) tools: Vec<ToolDefinition>,
+}
+
+/// Why a session is over.
+#[derive(Debug)]
+pub(crate) enum Ended {
+    /// The upstream failed: again after the back-off.
+    Failed(Outage),
+    /// The upstream forgot the session: again at once.
+    Forgotten,
+}
+
+/// Tells the rest of the node of an upstream's tools, once for each change.
+#[derive(Debug)]
+pub(crate) struct ToolNews {
+    server: ServerName,
+    events: mpsc::Sender<UpstreamEvent>,
+    told: Mutex<Option<Vec<ToolDefinition>>>,
+}
+
+impl ToolNews {
+    pub(crate) fn new(server: ServerName, events: mpsc::Sender<UpstreamEvent>) -> Self {
+        Self {
+            server,
+            events,
+            told: Mutex::new(None),
+        }
+    }
+
+    /// Tells the complete list, unless it was the last one told.
+    pub(crate) async fn tools(&self, tools: Vec<ToolDefinition>) {
+        let mut told = self.told.lock().await;
+        if told.as_ref() == Some(&tools) {
+            return;
+        }
+        self.tell(UpstreamChange::Tools(tools.clone())).await;
+        *told = Some(tools);
+    }
+
+    /// Tells that the upstream is no longer configured.
+    pub(crate) async fn removed(&self) {
+        self.tell(UpstreamChange::Removed).await;
+    }
+
+    async fn tell(&self, change: UpstreamChange) {
+        let server = self.server.clone();
+        if self
+            .events
+            .send(UpstreamEvent { server, change })
+            .await
+            .is_err()
+        {
+            tracing::debug!(target: "upstream", server = %self.server, "nobody listens for its tools");
+        }
+    }
+}
+
+/// One upstream with all that its life needs.
+#[derive(Debug)]
+pub(crate) struct Runner<L: Link> {
+    pub(crate) link: L,
+    pub(crate) desk: Arc<Desk<L::Session>>,
+    pub(crate) news: ToolNews,
+    pub(crate) timing: Timing,
+    pub(crate) stop: CancellationToken,
+}
+
+impl<L: Link> Runner<L> {
+    /// Runs until told to stop; then nothing of the upstream is left.
+    pub(crate) async fn run(mut self) -> ToolNews {
+        let stop = self.stop.clone();
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.keep_up() => {}
+        }
+        let why = "it was stopped";
+        self.desk.set_down(Outage::new(why));
+        self.link.close(why).await;
+        self.news
+    }
+
+    async fn keep_up(&mut self) {
+        let mut backoff = L::backoff(&self.timing);
+        loop {
+            let started = Instant::now();
+            let end = match self.link.open().await {
+                Ok(opened) => self.live(opened).await,
+                Err(outage) => End::Failed(outage),
+            };
+            if started.elapsed() >= self.timing.steady {
+                backoff.reset();
+            }
+            match end {
+                End::Failed(outage) => self.rest(outage, backoff.wait()).await,
+                End::Forgotten => self.link.close("its session ended").await,
+                End::Idle => self.sleep_until_woken().await,
+            }
+        }
+    }
+
+    async fn live(&mut self, opened: Opened<L::Session>) -> End {
+        let Opened { session, tools } = opened;
+        self.news.tools(tools).await;
+        self.desk.set_ready(Arc::clone(&session));
+        tracing::info!(target: "upstream", server = %self.desk.server(), "ready");
+        let idle = go_idle(&self.desk, &session, self.timing.idle, L::STOPS_WHEN_IDLE);
+        tokio::select! {
+            ended = self.link.serve(&session, &self.news) => ended.into(),
+            () = idle => End::Idle,
+        }
+    }
+
+    async fn rest(&mut self, outage: Outage, wait: Duration) {
+        tracing::warn!(
+            target: "upstream", server = %self.desk.server(), why = %outage.why,
+            "not available; tried again in {wait:.1?}"
+        );
+        let why = outage.why.clone();
+        self.desk.set_down(outage);
+        self.link.close(&why).await;
+        sleep(wait).await;
+    }
+
+    async fn sleep_until_woken(&mut self) {
+        tracing::info!(target: "upstream", server = %self.desk.server(), "stopped for want of calls");
+        self.link.close("it is idle").await;
+        self.desk.woken().await;
+        self.desk.set_starting();
+    }
+}
+
+enum End {
+    Failed(Outage),
+    Forgotten,
+    Idle,
+}
+
+impl From<Ended> for End {
+    fn from(ended: Ended) -> Self {
+        match ended {
+            Ended::Failed(outage) => End::Failed(outage),
+            Ended::Forgotten => End::Forgotten,
+        }
+    }
+}
+
+/// Returns once the upstream has had no call for `idle`, and shows callers that it has none.
+async fn go_idle<S>(desk: &Desk<S>, session: &Arc<S>, idle: Duration, stops: bool) {
+    if !stops {
+        return std::future::pending().await;
+    }
+    let mut since = Instant::now();
+    loop {
+        sleep_until(since + idle).await;
+        let last = desk.last_call().max(since);
+        if last == since && desk.try_idle(session) {
+            return;
+        }
+        since = if last == since { Instant::now() } else { last };
+    }
+}
+
+/// Waits for `changed`, then a moment more for the rest of a burst.
+pub(crate) async fn settled(changed: &tokio::sync::Notify, coalesce: Duration) {
+    changed.notified().await;
+    sleep(coalesce).await;
+    let _ = timeout(Duration::ZERO, changed.notified()).await;
+}

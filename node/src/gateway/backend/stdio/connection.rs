@@ -1,0 +1,297 @@
+//! One connection to a child process: many requests at once over one pair of pipes.
+//!
+//! A reader task brings messages to those who wait, in the order in which they came; it waits for nobody. A writer
+//! task is the only one to write.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use peerage_protocol::id::ServerName;
+use peerage_protocol::limits::BODY_BYTES_MAX;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::lines::{Lines, LongLine};
+use super::pending::{Outcome, Pending, ProgressRoute};
+use crate::gateway::backend::greeting::with_modern_meta;
+use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::incoming::Incoming;
+use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
+use crate::gateway::backend::progress::PROGRESS;
+use crate::gateway::call::{Call, CallError, Era, Reply};
+
+/// Messages that wait for the child to read them.
+const OUTBOX_MAX: usize = 64;
+/// Bytes gathered before they are written.
+const WRITE_BYTES: usize = 64 * 1024;
+/// Of lines that are no messages, the first and then every so many are logged.
+const GARBAGE_LOGGED_EVERY: u64 = 1_000;
+
+/// The two pipes of a child, and everything that waits on them.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    server: ServerName,
+    era: OnceLock<Era>,
+    outbox: mpsc::Sender<Outgoing>,
+    pub(super) pending: Pending,
+    list_changed: Notify,
+    garbage: AtomicU64,
+    /// Stops both tasks.
+    stop: CancellationToken,
+    /// The reader has ended, and why.
+    read_out: CancellationToken,
+    break_reason: Mutex<Option<String>>,
+}
+
+impl Connection {
+    /// Starts the reader and the writer.
+    pub(crate) fn open(
+        server: ServerName,
+        stdin: impl AsyncWrite + Send + Unpin + 'static,
+        stdout: impl AsyncRead + Send + Unpin + 'static,
+    ) -> Arc<Self> {
+        let (outbox, waiting) = mpsc::channel(OUTBOX_MAX);
+        let connection = Arc::new(Self {
+            server,
+            era: OnceLock::new(),
+            outbox,
+            pending: Pending::default(),
+            list_changed: Notify::new(),
+            garbage: AtomicU64::new(0),
+            stop: CancellationToken::new(),
+            read_out: CancellationToken::new(),
+            break_reason: Mutex::new(None),
+        });
+        tokio::spawn(Arc::clone(&connection).write_until_stopped(waiting, stdin));
+        tokio::spawn(Arc::clone(&connection).read_until_stopped(stdout));
+        connection
+    }
+
+    /// Fixes the era in which calls are passed on.
+    pub(crate) fn settle_era(&self, era: Era) {
+        let _ = self.era.set(era);
+    }
+
+    /// Notified when the child says that its list of tools has changed.
+    pub(crate) fn list_changed(&self) -> &Notify {
+        &self.list_changed
+    }
+
+    /// Waits until the child's output has ended; why, unless it simply ended.
+    pub(crate) async fn broken(&self) -> Option<String> {
+        self.read_out.cancelled().await;
+        let reason = self.break_reason.lock();
+        reason.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Closes the child's standard input; whoever waits gets `error`.
+    pub(crate) fn close(&self, error: &CallError) {
+        self.pending.close(error);
+        self.stop.cancel();
+    }
+
+    /// Passes a call on and waits for its answer. Dropping the future cancels the call at the child.
+    pub(crate) async fn call(&self, mut call: Call) -> Result<Reply, CallError> {
+        let route = call.params.progress_token().map(|token| ProgressRoute {
+            token: Bytes::copy_from_slice(token),
+            to: call.notifications.clone(),
+        });
+        let remap = route.is_some();
+        let mut request = self.enter(route)?;
+        if remap {
+            let ours = request.id.to_string();
+            call.params.set_progress_token(ours.as_bytes());
+        }
+        let era = self.era();
+        let params = match (era, call.era) {
+            (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes()),
+            _ => call.params.to_bytes(),
+        };
+        request.send(&call.method, params).await?;
+        let body = request.answer().await?;
+        Ok(Reply { era, body })
+    }
+
+    /// Tells something of our own.
+    pub(crate) async fn tell(&self, method: &str, params: Bytes) -> Result<(), CallError> {
+        self.send(Outgoing::notification(method, params)).await
+    }
+
+    fn enter(&self, progress: Option<ProgressRoute>) -> Result<Request<'_>, CallError> {
+        let (id, answered) = self.pending.enter(progress)?;
+        Ok(Request {
+            connection: self,
+            id,
+            answered,
+            sent: false,
+        })
+    }
+
+    async fn send(&self, message: Outgoing) -> Result<(), CallError> {
+        let sent = self.outbox.send(message).await;
+        sent.map_err(|_| self.lost())
+    }
+
+    fn lost(&self) -> CallError {
+        CallError::UpstreamDown {
+            server: self.server.to_string(),
+            why: "it closed its standard input".to_owned(),
+        }
+    }
+
+    async fn read_until_stopped(self: Arc<Self>, stdout: impl AsyncRead + Unpin) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            () = self.read_all(stdout) => {}
+        }
+        self.read_out.cancel();
+    }
+
+    async fn write_until_stopped(
+        self: Arc<Self>,
+        waiting: mpsc::Receiver<Outgoing>,
+        stdin: impl AsyncWrite + Unpin,
+    ) {
+        tokio::select! {
+            () = self.stop.cancelled() => {}
+            result = write_all(waiting, stdin) => self.note_written_out(result),
+        }
+    }
+
+    /// A child that no longer reads is of no use, whether or not it still writes.
+    fn note_written_out(&self, result: std::io::Result<()>) {
+        if let Err(error) = result {
+            self.note_break(format!("its standard input is closed: {}", error.kind()));
+            self.read_out.cancel();
+        }
+    }
+
+    async fn read_all(&self, stdout: impl AsyncRead + Unpin) {
+        let mut lines = Lines::new(stdout, BODY_BYTES_MAX, LongLine::Refuse);
+        loop {
+            match lines.next().await {
+                Ok(Some(line)) => self.take(&line),
+                Ok(None) => return,
+                Err(error) => return self.note_break(error.to_string()),
+            }
+        }
+    }
+
+    fn note_break(&self, reason: String) {
+        let mut noted = self
+            .break_reason
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *noted = Some(reason);
+    }
+
+    fn take(&self, line: &Bytes) {
+        match Incoming::read(line) {
+            Ok(Incoming::Answer { id: Some(id), body }) => {
+                if !self.pending.settle(id, Ok(body.cut_from(line))) {
+                    tracing::debug!(target: "upstream", server = %self.server, id, "a late answer");
+                }
+            }
+            Ok(Incoming::Answer { id: None, .. }) => self.note_garbage("an answer to no request"),
+            Ok(Incoming::Request { id, method }) => {
+                self.try_send(Outgoing::answer(id.get(), &method));
+            }
+            Ok(Incoming::Notification { method, params }) => match (&*method, params) {
+                (PROGRESS, Some(params)) => {
+                    if let Some(id) = self.pending.progress(line, params) {
+                        self.try_send(Outgoing::cancelled(id));
+                    }
+                }
+                ("notifications/tools/list_changed", _) => self.list_changed.notify_one(),
+                _ => {}
+            },
+            Err(_) if line.trim_ascii().is_empty() => {}
+            Err(error) => self.note_garbage(&error.to_string()),
+        }
+    }
+
+    /// Sends what the child can do without, unless it reads too slowly.
+    fn try_send(&self, message: Outgoing) {
+        if self.outbox.try_send(message).is_err() {
+            tracing::debug!(target: "upstream", server = %self.server, "it does not read its input");
+        }
+    }
+
+    fn note_garbage(&self, what: &str) {
+        let count = self.garbage.fetch_add(1, Ordering::Relaxed);
+        if count.is_multiple_of(GARBAGE_LOGGED_EVERY) {
+            let count = count + 1;
+            tracing::warn!(target: "upstream", server = %self.server, count, "skipped output: {what}");
+        }
+    }
+}
+
+impl Ask for Connection {
+    /// Legacy until it is settled.
+    fn era(&self) -> Era {
+        self.era.get().copied().unwrap_or(Era::Legacy)
+    }
+
+    async fn ask(&self, method: &str, params: Bytes) -> Outcome {
+        let mut request = self.enter(None)?;
+        request.send(method, params).await?;
+        request.answer().await
+    }
+}
+
+/// One request to the child; dropped unanswered, it is cancelled there and forgotten here.
+struct Request<'a> {
+    connection: &'a Connection,
+    id: u64,
+    answered: oneshot::Receiver<Outcome>,
+    sent: bool,
+}
+
+impl Request<'_> {
+    async fn send(&mut self, method: &str, params: Bytes) -> Result<(), CallError> {
+        let message = Outgoing::request(self.id, method, on_one_line(params));
+        self.connection.send(message).await?;
+        self.sent = true;
+        Ok(())
+    }
+
+    async fn answer(&mut self) -> Outcome {
+        let answered = (&mut self.answered).await;
+        answered.unwrap_or_else(|_| Err(self.connection.lost()))
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        if self.connection.pending.forget(self.id) && self.sent {
+            self.connection.try_send(Outgoing::cancelled(self.id));
+        }
+    }
+}
+
+async fn write_all(
+    mut waiting: mpsc::Receiver<Outgoing>,
+    stdin: impl AsyncWrite + Unpin,
+) -> std::io::Result<()> {
+    let mut stdin = BufWriter::with_capacity(WRITE_BYTES, stdin);
+    while let Some(message) = waiting.recv().await {
+        write_one(&mut stdin, &message).await?;
+        while let Ok(message) = waiting.try_recv() {
+            write_one(&mut stdin, &message).await?;
+        }
+        stdin.flush().await?;
+    }
+    Ok(())
+}
+
+async fn write_one(
+    stdin: &mut (impl AsyncWrite + Unpin),
+    message: &Outgoing,
+) -> std::io::Result<()> {
+    stdin.write_all(&message.head).await?;
+    stdin.write_all(&message.raw).await?;
+    stdin.write_all(Outgoing::TAIL).await?;
+    stdin.write_all(b"\n").await
+}

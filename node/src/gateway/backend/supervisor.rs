@@ -1,0 +1,256 @@
+//! Runs the configured upstreams: starts new ones, stops removed ones, restarts changed ones, leaves the rest alone.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use futures::future::join_all;
+use peerage_protocol::id::{NodeId, ServerName};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::desk::Desk;
+use super::http::{HttpLink, HttpUpstream};
+use super::runner::{Link, Runner, ToolNews};
+use super::stdio::{StdioLink, StdioUpstream};
+use super::timing::Timing;
+use super::upstream::{UpstreamEvent, UpstreamState};
+use super::{Backend, LocalBackends};
+use crate::config::upstream::{UpstreamSettings, UpstreamTransport};
+
+/// Time that [`Upstreams::stop`] gives all upstreams together; then what is left is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(3);
+
+/// The upstream MCP servers of this node. A clone means the same upstreams.
+#[derive(Clone)]
+pub struct Upstreams {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    home: PathBuf,
+    node: NodeId,
+    events: mpsc::Sender<UpstreamEvent>,
+    timing: Timing,
+    running: ArcSwap<BTreeMap<ServerName, Arc<Running>>>,
+    changes: Mutex<Changes>,
+}
+
+/// What only [`Upstreams::apply`] and [`Upstreams::stop`] touch, one at a time.
+#[derive(Default)]
+struct Changes {
+    /// The tasks of running upstreams, and of those that are ending; a new one under the same name waits for it.
+    tasks: BTreeMap<ServerName, JoinHandle<()>>,
+    stopped: bool,
+}
+
+struct Running {
+    transport: UpstreamTransport,
+    backend: Arc<dyn Upstream>,
+    stop: CancellationToken,
+    removed: Arc<AtomicBool>,
+}
+
+/// A backend whose state can be told.
+trait Upstream: Backend {
+    fn state(&self) -> UpstreamState;
+}
+
+impl Upstream for StdioUpstream {
+    fn state(&self) -> UpstreamState {
+        self.desk().state()
+    }
+}
+
+impl Upstream for HttpUpstream {
+    fn state(&self) -> UpstreamState {
+        self.desk().state()
+    }
+}
+
+impl LocalBackends for Upstreams {
+    fn backend(&self, server: &ServerName) -> Option<Arc<dyn Backend>> {
+        self.get(server)
+    }
+}
+
+impl Upstreams {
+    /// No upstreams yet. Children without a working directory of their own run in `home`; `node` is named to HTTP
+    /// servers, so that a circle of nodes is seen. `events` must be drained: an upstream waits until its list of
+    /// tools is taken.
+    pub fn start(home: PathBuf, node: NodeId, events: mpsc::Sender<UpstreamEvent>) -> Self {
+        Self::with_timing(home, node, events, Timing::default())
+    }
+
+    pub(crate) fn with_timing(
+        home: PathBuf,
+        node: NodeId,
+        events: mpsc::Sender<UpstreamEvent>,
+        timing: Timing,
+    ) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                home,
+                node,
+                events,
+                timing,
+                running: ArcSwap::default(),
+                changes: Mutex::default(),
+            }),
+        }
+    }
+
+    /// Makes `settings` the upstreams that run. Returns at once; nothing changes for an upstream whose transport is
+    /// the same as before. After [`Upstreams::stop`] nothing starts any more. Must be called within a Tokio runtime.
+    pub fn apply(&self, settings: BTreeMap<ServerName, UpstreamSettings>) {
+        let mut changes = self.lock_changes();
+        if changes.stopped {
+            return;
+        }
+        changes.tasks.retain(|_, task| !task.is_finished());
+        let before = self.shared.running.load_full();
+        let mut after = BTreeMap::new();
+        for (server, settings) in settings {
+            let kept = before
+                .get(&server)
+                .filter(|running| running.transport == settings.transport);
+            let running = match kept {
+                Some(running) => Arc::clone(running),
+                None => {
+                    if let Some(old) = before.get(&server) {
+                        old.stop.cancel();
+                    }
+                    Arc::new(self.launch(&mut changes, server.clone(), settings.transport))
+                }
+            };
+            after.insert(server, running);
+        }
+        for (_, gone) in before
+            .iter()
+            .filter(|(server, _)| !after.contains_key(*server))
+        {
+            gone.removed.store(true, Ordering::Release);
+            gone.stop.cancel();
+        }
+        self.shared.running.store(Arc::new(after));
+    }
+
+    /// The upstream of that name.
+    pub fn get(&self, server: &ServerName) -> Option<Arc<dyn Backend>> {
+        let running = self.shared.running.load();
+        let running = running.get(server)?;
+        Some(Arc::clone(&running.backend) as Arc<dyn Backend>)
+    }
+
+    /// Every upstream with its state, by name.
+    pub fn states(&self) -> Vec<(ServerName, UpstreamState)> {
+        let running = self.shared.running.load();
+        running
+            .iter()
+            .map(|(server, running)| (server.clone(), running.backend.state()))
+            .collect()
+    }
+
+    /// Ends all upstreams, within three seconds and for good.
+    pub async fn stop(&self) {
+        let tasks = {
+            let mut changes = self.lock_changes();
+            changes.stopped = true;
+            std::mem::take(&mut changes.tasks)
+        };
+        for running in self.shared.running.load().values() {
+            running.stop.cancel();
+        }
+        let aborts: Vec<_> = tasks.values().map(JoinHandle::abort_handle).collect();
+        if timeout(STOP_LIMIT, join_all(tasks.into_values()))
+            .await
+            .is_err()
+        {
+            tracing::warn!(target: "upstream", "some upstreams did not end in time and are killed");
+            aborts.iter().for_each(tokio::task::AbortHandle::abort);
+        }
+    }
+
+    fn lock_changes(&self) -> std::sync::MutexGuard<'_, Changes> {
+        self.shared
+            .changes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn launch(
+        &self,
+        changes: &mut Changes,
+        server: ServerName,
+        transport: UpstreamTransport,
+    ) -> Running {
+        let shared = &self.shared;
+        let stop = CancellationToken::new();
+        let removed = Arc::new(AtomicBool::new(false));
+        let predecessor = changes.tasks.remove(&server);
+        let launch = Launch {
+            news: ToolNews::new(server.clone(), shared.events.clone()),
+            timing: shared.timing,
+            stop: stop.clone(),
+            removed: Arc::clone(&removed),
+            predecessor,
+        };
+        let (backend, task): (Arc<dyn Upstream>, _) = match &transport {
+            UpstreamTransport::Stdio { .. } => {
+                let desk = Arc::new(Desk::new(server.clone()));
+                let home = shared.home.clone();
+                let link = StdioLink::new(server.clone(), transport.clone(), home, shared.timing);
+                let task = launch.spawn(link, Arc::clone(&desk));
+                (Arc::new(StdioUpstream::new(desk)), task)
+            }
+            UpstreamTransport::Http { url, headers } => {
+                let desk = Arc::new(Desk::new(server.clone()));
+                let link = HttpLink::new(server.clone(), url, headers, shared.node, shared.timing);
+                let task = launch.spawn(link, Arc::clone(&desk));
+                (Arc::new(HttpUpstream::new(desk)), task)
+            }
+        };
+        changes.tasks.insert(server, task);
+        Running {
+            transport,
+            backend,
+            stop,
+            removed,
+        }
+    }
+}
+
+/// What an upstream's task needs besides its link and desk.
+struct Launch {
+    news: ToolNews,
+    timing: Timing,
+    stop: CancellationToken,
+    removed: Arc<AtomicBool>,
+    predecessor: Option<JoinHandle<()>>,
+}
+
+impl Launch {
+    fn spawn<L: Link + Sync>(self, link: L, desk: Arc<Desk<L::Session>>) -> JoinHandle<()> {
+        let runner = Runner {
+            link,
+            desk,
+            news: self.news,
+            timing: self.timing,
+            stop: self.stop,
+        };
+        tokio::spawn(async move {
+            if let Some(predecessor) = self.predecessor {
+                let _ = predecessor.await;
+            }
+            let news = runner.run().await;
+            if self.removed.load(Ordering::Acquire) {
+                news.removed().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! Streamable HTTP at `/mcp`, both eras on one endpoint, and `GET /mcp/health`.
+//!
+//! A modern request lives in its response: whoever drops the response cancels the call. A legacy request lives in
+//! its session: only the session's end, its deadline or `notifications/cancelled` stop it.
+
+mod answering;
+mod guard;
+mod legacy;
+mod modern;
+mod refusal;
+mod request;
+mod respond;
+mod serve;
+mod service;
+mod sessions;
+mod subscription;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+pub use answering::CALL_DEADLINE;
+pub use serve::serve;
+pub use service::{Health, Service, Unauthorized};
+pub use sessions::{SESSION_IDLE_MAX, SESSIONS_MAX};
+
+use crate::gateway::call::Era;
+use crate::gateway::mcp::envelope::{self, Incoming};
+use crate::gateway::mcp::era;
+use refusal::HttpRefusal;
+use request::Exchange;
+use sessions::Sessions;
+
+/// Calls of all clients that may be under way at a time.
+pub const CALLS_MAX: usize = 4_096;
+/// `subscriptions/listen` streams that may be open at a time.
+pub const SUBSCRIPTIONS_MAX: usize = 1_024;
+
+/// What the HTTP frontend needs.
+pub struct HttpService {
+    /// Who answers.
+    pub service: Arc<dyn Service>,
+    /// Hosts that requests may name in `Host` besides the loopback names, without port: a bound address, say.
+    pub allowed_hosts: Vec<String>,
+    /// Ends the streams that would never end by themselves; calls under way are left to finish.
+    pub shutdown: CancellationToken,
+}
+
+/// What all requests share.
+struct Frontend {
+    service: Arc<dyn Service>,
+    allowed_hosts: Vec<String>,
+    shutdown: CancellationToken,
+    sessions: Sessions,
+    calls: Arc<Semaphore>,
+    subscriptions: Arc<Semaphore>,
+}
+
+/// The router for `/mcp` and `/mcp/health`; it needs no socket.
+pub fn http_frontend(service: HttpService) -> Router {
+    let frontend = Frontend {
+        service: service.service,
+        allowed_hosts: service.allowed_hosts,
+        shutdown: service.shutdown,
+        sessions: Sessions::new(),
+        calls: Arc::new(Semaphore::new(CALLS_MAX)),
+        subscriptions: Arc::new(Semaphore::new(SUBSCRIPTIONS_MAX)),
+    };
+    Router::new()
+        .route("/mcp", any(mcp))
+        .route("/mcp/health", get(health))
+        .with_state(Arc::new(frontend))
+}
+
+async fn health(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    match guard::check(&head, &frontend.allowed_hosts) {
+        Ok(()) => axum::Json(frontend.service.health()).into_response(),
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let served = match head.method {
+        Method::POST => post(&frontend, &head, body).await,
+        Method::GET => legacy::get(&frontend, &head),
+        Method::DELETE => legacy::delete(&frontend, &head),
+        _ => Err(HttpRefusal::MethodNotAllowed),
+    };
+    served.unwrap_or_else(HttpRefusal::into_response)
+}
+
+async fn post(
+    frontend: &Arc<Frontend>,
+    head: &Parts,
+    body: axum::body::Body,
+) -> Result<Response, HttpRefusal> {
+    let exchange = Exchange::begin(frontend, head)?;
+    request::check_content_type(&head.headers)?;
+    let body = request::read_body(body).await?;
+    if envelope::is_batch(&body) {
+        return legacy::batch(frontend, &exchange, head, &body);
+    }
+    let incoming = match envelope::read(&body) {
+        Ok(incoming) => incoming,
+        Err(answer) => return Ok(respond::json(StatusCode::BAD_REQUEST, answer)),
+    };
+    match era_of(&incoming, exchange.routing.version) {
+        Era::Modern => modern::post(frontend, &exchange, incoming).await,
+        Era::Legacy => legacy::post(frontend, &exchange, head, incoming).await,
+    }
+}
+
+fn era_of(incoming: &Incoming, version_header: Option<&str>) -> Era {
+    match incoming {
+        Incoming::Request(request) => era::of_message(version_header, &request.params),
+        Incoming::Notification { params, .. } => era::of_message(version_header, params),
+        Incoming::Response => Era::Legacy,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,145 @@
+//! What the head of an HTTP request says, and its body, each within bounds.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::request::Parts;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::limits::{BODY_BYTES_MAX, HOPS_MAX};
+
+use super::refusal::HttpRefusal;
+use super::service::Unauthorized;
+use super::{Frontend, guard};
+use crate::gateway::call::{CallError, Caller};
+use crate::gateway::mcp::era::RoutingHeaders;
+
+/// Time for a request's body to arrive.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// Nodes that a request has passed, oldest first, separated by commas.
+const VIA: &str = "peerage-via";
+
+/// One request whose head is in order.
+pub(super) struct Exchange<'a> {
+    /// Who asks.
+    pub(super) caller: Caller,
+    /// What may be answered.
+    pub(super) accept: Accept,
+    /// Nodes passed; an error is answered under the request's id.
+    pub(super) via: Result<Vec<NodeId>, CallError>,
+    /// The headers that repeat the body.
+    pub(super) routing: RoutingHeaders<'a>,
+}
+
+/// Which content types the client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accept {
+    /// `application/json`.
+    pub(super) json: bool,
+    /// `text/event-stream`.
+    pub(super) stream: bool,
+}
+
+impl<'a> Exchange<'a> {
+    /// Checks origin, host, token and `Accept`.
+    pub(super) fn begin(frontend: &Frontend, head: &'a Parts) -> Result<Self, HttpRefusal> {
+        guard::check(head, &frontend.allowed_hosts)?;
+        let headers = &head.headers;
+        let caller = frontend.service.authenticate(bearer(headers)?)?;
+        let accept = Accept::of(headers);
+        if !accept.json && !accept.stream {
+            return Err(HttpRefusal::NotAcceptable);
+        }
+        Ok(Self {
+            caller,
+            accept,
+            via: via(headers, frontend.service.node_id()),
+            routing: RoutingHeaders {
+                version: single(headers, "mcp-protocol-version"),
+                method: single(headers, "mcp-method"),
+                name: single(headers, "mcp-name"),
+            },
+        })
+    }
+}
+
+impl Accept {
+    /// No header at all accepts everything.
+    fn of(headers: &HeaderMap) -> Self {
+        let mut accept = Self {
+            json: !headers.contains_key(ACCEPT),
+            stream: !headers.contains_key(ACCEPT),
+        };
+        let values = headers.get_all(ACCEPT).iter();
+        for range in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
+            let media = range.split(|byte| *byte == b';').next().unwrap_or(range);
+            let media = media.trim_ascii().to_ascii_lowercase();
+            accept.json |= matches!(&media[..], b"*/*" | b"application/*" | b"application/json");
+            accept.stream |= matches!(&media[..], b"*/*" | b"text/*" | b"text/event-stream");
+        }
+        accept
+    }
+}
+
+/// Refuses what does not call itself JSON.
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), HttpRefusal> {
+    let value = single(headers, CONTENT_TYPE.as_str()).ok_or(HttpRefusal::ContentType)?;
+    let media = value.split(';').next().unwrap_or(value).trim();
+    match media.eq_ignore_ascii_case("application/json") {
+        true => Ok(()),
+        false => Err(HttpRefusal::ContentType),
+    }
+}
+
+/// The whole body, if it is small and quick enough.
+pub(super) async fn read_body(body: Body) -> Result<Bytes, HttpRefusal> {
+    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(BODY_DEADLINE, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(HttpRefusal::BodyTooLarge),
+        Ok(Err(_)) => Err(HttpRefusal::BodyBrokeOff),
+        Err(_) => Err(HttpRefusal::BodyTooSlow),
+    }
+}
+
+/// The value of a header that occurs once; one that occurs twice has no value that all readers agree on.
+pub(super) fn single<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok().map(str::trim),
+        _ => None,
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Unauthorized> {
+    if !headers.contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
+    let value = single(headers, AUTHORIZATION.as_str()).ok_or(Unauthorized)?;
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(Unauthorized),
+    }
+}
+
+fn via(headers: &HeaderMap, own: NodeId) -> Result<Vec<NodeId>, CallError> {
+    let unreadable = || CallError::InvalidParams {
+        what: "the header Peerage-Via must list node ids, separated by commas".to_owned(),
+    };
+    let mut passed = Vec::new();
+    for value in headers.get_all(VIA) {
+        for id in value.to_str().map_err(|_| unreadable())?.split(',') {
+            if passed.len() >= HOPS_MAX {
+                return Err(CallError::Loop);
+            }
+            passed.push(id.trim().parse().map_err(|_| unreadable())?);
+        }
+    }
+    if passed.contains(&own) {
+        return Err(CallError::Loop);
+    }
+    Ok(passed)
+}

@@ -1,0 +1,9 @@
+//! The frontend against a service that the tests control: routers without sockets, and real loopback sockets.
+
+#![allow(clippy::unwrap_used)]
+
+mod doors;
+mod double;
+mod legacy;
+mod modern;
+mod sockets;

@@ -1,0 +1,7 @@
+//! The control API: HTTP/JSON over the Unix socket in the home, for the command line of the same user.
+
+pub mod api;
+pub mod refusal;
+pub mod server;
+pub mod service;
+mod views;

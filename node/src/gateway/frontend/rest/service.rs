@@ -1,0 +1,314 @@
+//! What the owner may ask of a running node.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use peerage_protocol::catalog::snapshot::Provider;
+use peerage_protocol::id::{AgentName, NodeId, NodeName};
+use peerage_protocol::limits::CALL_TIME_LEFT_MAX;
+use peerage_protocol::membership::certificate::Role;
+use peerage_protocol::membership::ticket::Ticket;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::api::{
+    CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
+    LeaveResponse, NodesResponse, ReloadResponse, StatusResponse, TokenRequest, TokenResponse,
+    TokenRevoked, TokenStatus, TokensResponse, ToolStatus, ToolsResponse,
+};
+use super::refusal::{Exit, Refused};
+use super::views;
+use crate::control::{Clock, JoinError, Membership, MembershipError, Servers, Snapshots, wall};
+use crate::gateway::backend::builtin;
+use crate::gateway::backend::supervisor::Upstreams;
+use crate::gateway::call::{Call, Caller, Era, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
+use crate::gateway::frontend::http::Service;
+use crate::gateway::mcp::splice::Params;
+use crate::home::Home;
+use crate::identity::{TokenError, Tokens};
+use crate::keys;
+
+/// Everything a running node does for its owner.
+pub struct OwnerService {
+    /// This node.
+    pub me: NodeId,
+    /// The name it would like in a mesh.
+    pub name: NodeName,
+    /// Its folder.
+    pub home: Home,
+    /// Its clock.
+    pub clock: Clock,
+    /// The URLs of its endpoint.
+    pub http: Vec<String>,
+    /// What the settings could not make sense of.
+    pub warnings: Vec<String>,
+    /// What control publishes.
+    pub snapshots: Arc<Snapshots>,
+    /// Founding, inviting, joining, leaving.
+    pub membership: Membership,
+    /// Its upstreams as configured.
+    pub servers: Arc<Servers>,
+    /// Its upstreams as they run.
+    pub upstreams: Upstreams,
+    /// Its agents' tokens.
+    pub tokens: Tokens,
+    /// Its tools.
+    pub gateway: Arc<dyn Service>,
+    /// Where its swarm listens now.
+    pub listen: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+}
+
+impl OwnerService {
+    pub(super) fn status(&self) -> StatusResponse {
+        views::status(self)
+    }
+
+    pub(super) fn nodes(&self) -> NodesResponse {
+        views::nodes(self)
+    }
+
+    pub(super) fn tools(&self, query: &str) -> ToolsResponse {
+        let catalog = self.snapshots.catalog();
+        let own_name = views::own_name(self);
+        let found = builtin::catalog::find(&catalog, query);
+        let tools = found.into_iter().map(|(entry, description)| ToolStatus {
+            name: entry.name.clone(),
+            node: match &entry.provider {
+                Provider::Local { .. } => own_name.to_string(),
+                Provider::Peer { node_name, .. } => node_name.to_string(),
+            },
+            server: Some(entry.provider.server().to_string()),
+            description: Some(description).filter(|text| !text.is_empty()),
+        });
+        ToolsResponse {
+            tools: tools.collect(),
+        }
+    }
+
+    pub(super) async fn call(&self, request: CallRequest) -> Result<CallResponse, Refused> {
+        let name = serde_json::Value::from(request.name).to_string();
+        let raw = format!(r#"{{"name":{name},"arguments":{}}}"#, request.arguments);
+        let params = Params::scan(raw.into()).map_err(|error| bad_input(&error))?;
+        let patience = Duration::from_millis(request.timeout_ms).min(CALL_TIME_LEFT_MAX);
+        let (notifications, mut progress) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
+        // The command line shows the result alone.
+        tokio::spawn(async move { while progress.recv().await.is_some() {} });
+        let call = Call {
+            caller: Caller::Owner,
+            era: Era::Legacy,
+            method: "tools/call".into(),
+            params,
+            deadline: Instant::now() + patience,
+            via: Vec::new(),
+            trace: None,
+            notifications,
+        };
+        let reply = self.gateway.call(call).await;
+        as_response(reply.map_err(|error| Refused::from(&error))?)
+    }
+
+    pub(super) async fn invite(&self, request: &InviteRequest) -> Result<InviteResponse, Refused> {
+        let role: Role = request.role.parse().map_err(|error| bad_input(&error))?;
+        if self.snapshots.roster().is_none() {
+            self.found().await?;
+        }
+        let (addresses, warnings) = views::ticket_addresses((self.listen)());
+        let lifetime = Duration::from_secs(request.ttl_seconds);
+        let ticket = self
+            .membership
+            .invite(lifetime, request.uses, role, addresses)
+            .await
+            .map_err(membership_refused)?;
+        Ok(InviteResponse {
+            ticket: ticket.to_text(),
+            expires: ticket.expires.0,
+            warnings,
+        })
+    }
+
+    /// The root key is on disk before the mesh exists; one that a crash left behind unused is taken.
+    async fn found(&self) -> Result<(), Refused> {
+        let path = self.home.root_key();
+        let root = tokio::task::spawn_blocking(move || keys::load_or_create(&path))
+            .await
+            .map_err(|error| failed("key", &error))?
+            .map_err(|error| failed("key", &error))?;
+        self.membership
+            .found(Arc::new(root), self.name.clone())
+            .await
+            .map_err(membership_refused)?;
+        Ok(())
+    }
+
+    pub(super) async fn join(&self, request: &JoinRequest) -> Result<JoinResponse, Refused> {
+        let ticket = Ticket::from_text(&request.ticket).map_err(|error| {
+            Refused::new(
+                Exit::Refused,
+                "bad_ticket",
+                error.to_string(),
+                "ask for a new one",
+            )
+        })?;
+        if ticket.issuer == self.me {
+            return Err(join_refused(&JoinError::OwnTicket));
+        }
+        let issuer = ticket.issuer;
+        let joined = self.membership.join(ticket, self.name.clone()).await;
+        let roster = joined.map_err(|error| join_refused(&error))?;
+        let own = roster.own.body();
+        let admitted_by = roster
+            .member(issuer)
+            .map_or_else(|| issuer.to_string(), |chain| chain.body().name.to_string());
+        Ok(JoinResponse {
+            mesh: roster.mesh.to_string(),
+            name: own.name.to_string(),
+            role: own.role.to_string(),
+            admitted_by,
+        })
+    }
+
+    pub(super) async fn leave(&self) -> Result<LeaveResponse, Refused> {
+        let left = self.membership.leave().await.map_err(membership_refused)?;
+        let (from, to) = (self.home.root_key(), self.home.former_root_key(left.mesh));
+        // A founder keeps the key of the mesh it left: others still live by it.
+        match std::fs::rename(from, to) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(failed("home", &error));
+            }
+            _ => {}
+        }
+        Ok(LeaveResponse {
+            mesh: left.mesh.to_string(),
+        })
+    }
+
+    pub(super) async fn reload(&self) -> Result<ReloadResponse, Refused> {
+        let reloaded = self.servers.reload().await;
+        let reloaded = reloaded.map_err(|error| failed("servers", &error))?;
+        let roster = self.snapshots.roster();
+        let members = roster.iter().flat_map(|roster| roster.members());
+        let texts = |names: Vec<_>| names.iter().map(ToString::to_string).collect();
+        Ok(ReloadResponse {
+            added: texts(reloaded.added),
+            changed: texts(reloaded.changed),
+            removed: texts(reloaded.removed),
+            mesh: roster.as_ref().map(|roster| roster.mesh.to_string()),
+            members: members
+                .map(|(_, chain)| chain.body().name.to_string())
+                .collect(),
+        })
+    }
+
+    pub(super) async fn create_token(
+        &self,
+        request: &TokenRequest,
+    ) -> Result<TokenResponse, Refused> {
+        let agent: AgentName = request.name.parse().map_err(|error| bad_input(&error))?;
+        let created = i64::try_from(wall().0).unwrap_or(i64::MAX);
+        let token = self.tokens.create(&agent, created).await;
+        Ok(TokenResponse {
+            token: token.map_err(|error| token_refused(&error))?,
+        })
+    }
+
+    pub(super) async fn tokens(&self) -> Result<TokensResponse, Refused> {
+        let tokens = self.tokens.list().await;
+        let tokens = tokens.map_err(|error| token_refused(&error))?;
+        let status = |token: crate::store::StoredToken| TokenStatus {
+            name: token.agent,
+            created: u64::try_from(token.created).unwrap_or_default(),
+        };
+        Ok(TokensResponse {
+            tokens: tokens.into_iter().map(status).collect(),
+        })
+    }
+
+    pub(super) async fn revoke_token(&self, name: &str) -> Result<TokenRevoked, Refused> {
+        let agent: AgentName = name.parse().map_err(|error| bad_input(&error))?;
+        let revoked = self.tokens.revoke(&agent).await;
+        if !revoked.map_err(|error| token_refused(&error))? {
+            return Err(Refused::new(
+                Exit::Failed,
+                "unknown_token",
+                format!("no agent called {agent} has a token"),
+                "see which have with: peerage token list",
+            ));
+        }
+        Ok(TokenRevoked {
+            name: agent.to_string(),
+        })
+    }
+}
+
+fn as_response(reply: Reply) -> Result<CallResponse, Refused> {
+    #[derive(Deserialize)]
+    struct Outcome {
+        #[serde(default, rename = "isError")]
+        is_error: bool,
+    }
+    #[derive(Deserialize)]
+    struct RpcError {
+        #[serde(default)]
+        message: String,
+    }
+    match reply.body {
+        ReplyBody::Result(raw) => {
+            let text = String::from_utf8(raw.into()).map_err(|error| failed("reply", &error))?;
+            let result = RawValue::from_string(text).map_err(|error| failed("reply", &error))?;
+            let outcome: Outcome =
+                serde_json::from_str(result.get()).map_err(|error| failed("reply", &error))?;
+            Ok(CallResponse {
+                result,
+                is_error: outcome.is_error,
+            })
+        }
+        ReplyBody::Error(raw) => {
+            let error: RpcError =
+                serde_json::from_slice(&raw).map_err(|error| failed("reply", &error))?;
+            Err(Refused::new(
+                Exit::Failed,
+                "upstream_error",
+                error.message,
+                "see what the tool takes with: peerage call tool_describe name=NAME",
+            ))
+        }
+    }
+}
+
+fn bad_input(error: &dyn std::fmt::Display) -> Refused {
+    Refused::new(Exit::Failed, "bad_input", error.to_string(), "correct it")
+}
+
+fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
+    let hint = "see the node's log for more";
+    Refused::new(Exit::Failed, kind, error.to_string(), hint)
+}
+
+fn token_refused(error: &TokenError) -> Refused {
+    failed("token", error)
+}
+
+fn membership_refused(error: MembershipError) -> Refused {
+    match error {
+        MembershipError::Join(error) => join_refused(&error),
+        MembershipError::NoMesh | MembershipError::Invite(_) => {
+            Refused::plain(Exit::Refused, "not_allowed", error.to_string())
+        }
+        MembershipError::NoRandomness | MembershipError::Closed(_) => failed("control", &error),
+    }
+}
+
+fn join_refused(error: &JoinError) -> Refused {
+    let (exit, kind) = match error {
+        JoinError::AlreadyInMesh => (Exit::Refused, "in_a_mesh"),
+        JoinError::AlreadyJoining => (Exit::Refused, "already_joining"),
+        JoinError::OwnTicket => (Exit::Refused, "own_ticket"),
+        JoinError::NoAddress => (Exit::Refused, "no_address"),
+        JoinError::Refused(_) => (Exit::Refused, "ticket_refused"),
+        JoinError::Unreachable { .. } => (Exit::Unreachable, "issuer_unreachable"),
+        JoinError::Closed => (Exit::Failed, "control"),
+    };
+    Refused::plain(exit, kind, error.to_string())
+}

@@ -1,0 +1,225 @@
+//! How a node looks to its owner: status, members, and the addresses that go into a ticket.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use peerage_protocol::catalog::snapshot::{Catalog, Provider};
+use peerage_protocol::id::{NodeId, NodeName, ServerName};
+use peerage_protocol::limits::ADDRESSES_PER_NODE_MAX;
+use peerage_protocol::membership::certificate::CertificateChain;
+
+use super::api::{NodeStatus, NodesResponse, ServerStatus, StatusResponse};
+use super::service::OwnerService;
+use crate::gateway::backend::upstream::UpstreamState;
+
+/// The name this node goes by: its certificate's, else the one it would like.
+pub(super) fn own_name(service: &OwnerService) -> NodeName {
+    let roster = service.snapshots.roster();
+    roster.map_or_else(
+        || service.name.clone(),
+        |roster| roster.own.body().name.clone(),
+    )
+}
+
+pub(super) fn status(service: &OwnerService) -> StatusResponse {
+    let roster = service.snapshots.roster();
+    let own = roster.as_ref().map(|roster| roster.own.body());
+    let tools = ToolCounts::of(&service.snapshots.catalog());
+    let links = service.snapshots.links();
+    let connected = links.borrow().values().filter(|link| link.up).count();
+    StatusResponse {
+        node: service.me.to_string(),
+        name: own_name(service).to_string(),
+        mesh: roster.as_ref().map(|roster| roster.mesh.to_string()),
+        role: own.map(|body| body.role.to_string()),
+        certificate_expires: own.map(|body| body.expires.0),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        uptime_seconds: service.clock.uptime().as_secs(),
+        http: service.http.clone(),
+        listen: (service.listen)(),
+        connected,
+        local_tools: tools.servers.values().sum(),
+        remote_tools: tools.nodes.values().sum(),
+        servers: servers(service, &tools),
+        warnings: service.warnings.clone(),
+    }
+}
+
+fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
+    let shares = service.snapshots.shares();
+    let status = |(name, state): (ServerName, UpstreamState)| {
+        let (state, why) = match state {
+            UpstreamState::Starting => ("starting", None),
+            UpstreamState::Ready => ("ready", None),
+            UpstreamState::Idle => ("idle", None),
+            UpstreamState::Down { why } => ("down", Some(why)),
+        };
+        ServerStatus {
+            share: shares.get(&name).copied().unwrap_or(false),
+            state: state.to_owned(),
+            why,
+            tools: tools.servers.get(&name).copied().unwrap_or(0),
+            name: name.to_string(),
+        }
+    };
+    service.upstreams.states().into_iter().map(status).collect()
+}
+
+pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
+    let tools = ToolCounts::of(&service.snapshots.catalog());
+    let roster = service.snapshots.roster();
+    let own = NodeStatus {
+        node: service.me.to_string(),
+        name: own_name(service).to_string(),
+        role: roster
+            .as_ref()
+            .map(|roster| roster.own.body().role.to_string()),
+        state: "self".to_owned(),
+        addresses: (service.listen)(),
+        tools: tools.servers.values().sum(),
+        round_trip_micros: None,
+    };
+    let links = service.snapshots.links();
+    let links = links.borrow();
+    let member = |(node, chain): (NodeId, &Arc<CertificateChain>)| {
+        let link = links.get(&node);
+        let connected = link.is_some_and(|link| link.up);
+        NodeStatus {
+            node: node.to_string(),
+            name: chain.body().name.to_string(),
+            role: Some(chain.body().role.to_string()),
+            state: if connected {
+                "connected"
+            } else {
+                "unreachable"
+            }
+            .to_owned(),
+            addresses: link.map(|link| link.address.clone()).into_iter().collect(),
+            tools: tools.nodes.get(&node).copied().unwrap_or(0),
+            round_trip_micros: None,
+        }
+    };
+    let members = roster.iter().flat_map(|roster| roster.members());
+    let mut others: Vec<NodeStatus> = members.map(member).collect();
+    others.sort_by(|one, other| one.name.cmp(&other.name));
+    NodesResponse {
+        nodes: std::iter::once(own).chain(others).collect(),
+    }
+}
+
+/// How many tools can be called, by where they are.
+struct ToolCounts {
+    servers: BTreeMap<ServerName, usize>,
+    nodes: BTreeMap<NodeId, usize>,
+}
+
+impl ToolCounts {
+    fn of(catalog: &Catalog) -> Self {
+        let mut counts = Self {
+            servers: BTreeMap::new(),
+            nodes: BTreeMap::new(),
+        };
+        for entry in catalog.reachable() {
+            match &entry.provider {
+                Provider::Local { server } => {
+                    *counts.servers.entry(server.clone()).or_default() += 1;
+                }
+                Provider::Peer { node, .. } => *counts.nodes.entry(*node).or_default() += 1,
+            }
+        }
+        counts
+    }
+}
+
+/// How far an address reaches.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Reach {
+    Machine,
+    Lan,
+    Anywhere,
+}
+
+/// The addresses for a ticket, the furthest-reaching first, and what its maker should know about them. Loopback
+/// addresses are left out unless there are no others: on another machine they lead astray.
+pub(super) fn ticket_addresses(listen: Vec<String>) -> (Vec<String>, Vec<String>) {
+    let mut addresses: Vec<(Reach, String)> = listen
+        .into_iter()
+        .filter_map(|address| Some((reach(&address)?, address)))
+        .collect();
+    addresses.sort_by_key(|(reach, _)| std::cmp::Reverse(*reach));
+    let furthest = addresses.first().map(|(reach, _)| *reach);
+    let warning = match furthest {
+        None => Some("this node listens nowhere, so nobody can redeem the ticket".to_owned()),
+        Some(Reach::Machine) => Some(
+            "the ticket names only loopback addresses: it can be redeemed on this machine alone"
+                .to_owned(),
+        ),
+        Some(Reach::Lan) => Some(
+            "the ticket names only private addresses: it can be redeemed on this local network, not from outside"
+                .to_owned(),
+        ),
+        Some(Reach::Anywhere) => None,
+    };
+    if furthest != Some(Reach::Machine) {
+        addresses.retain(|(reach, _)| *reach != Reach::Machine);
+    }
+    addresses.truncate(ADDRESSES_PER_NODE_MAX);
+    let addresses = addresses.into_iter().map(|(_, address)| address).collect();
+    (addresses, warning.into_iter().collect())
+}
+
+/// `None` for addresses that no ticket should name: link-local ones mean another machine everywhere else.
+fn reach(address: &str) -> Option<Reach> {
+    let address: Multiaddr = address.parse().ok()?;
+    let ip = address.iter().find_map(|part| match part {
+        Protocol::Ip4(ip) => Some(IpAddr::from(ip)),
+        Protocol::Ip6(ip) => Some(IpAddr::from(ip)),
+        _ => None,
+    });
+    match ip {
+        None => Some(Reach::Anywhere),
+        Some(ip) if ip.is_loopback() => Some(Reach::Machine),
+        Some(IpAddr::V4(ip)) if ip.is_link_local() => None,
+        Some(IpAddr::V4(ip)) if ip.is_private() => Some(Reach::Lan),
+        Some(IpAddr::V6(ip)) if ip.is_unicast_link_local() => None,
+        Some(IpAddr::V6(ip)) if ip.is_unique_local() => Some(Reach::Lan),
+        Some(_) => Some(Reach::Anywhere),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses(listen: &[&str]) -> (Vec<String>, Vec<String>) {
+        ticket_addresses(listen.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_ticket_names_the_furthest_reaching_addresses_first_and_no_loopback() {
+        let (named, warnings) = addresses(&[
+            "/ip4/127.0.0.1/tcp/1",
+            "/ip4/192.168.1.2/tcp/1",
+            "/ip4/93.184.216.34/udp/1/quic-v1",
+            "/ip6/fe80::1/tcp/1",
+        ]);
+        assert_eq!(
+            named,
+            ["/ip4/93.184.216.34/udp/1/quic-v1", "/ip4/192.168.1.2/tcp/1"]
+        );
+        assert!(warnings.is_empty());
+    }
+
+    #[test]
+    fn a_ticket_that_reaches_no_further_than_the_lan_or_the_machine_says_so() {
+        let (_, lan) = addresses(&["/ip4/10.0.0.1/tcp/1", "/ip4/127.0.0.1/tcp/1"]);
+        assert!(lan[0].contains("local network"), "{lan:?}");
+        let (named, machine) = addresses(&["/ip4/127.0.0.1/tcp/1"]);
+        assert_eq!(named, ["/ip4/127.0.0.1/tcp/1"]);
+        assert!(machine[0].contains("this machine alone"), "{machine:?}");
+        assert_eq!(addresses(&[]).1.len(), 1);
+    }
+}

@@ -1,0 +1,255 @@
+//! The session engine: what each input of one client means, without any IO.
+//!
+//! Inputs are [`Session::message`], [`Session::stream_lost`], [`Session::transport_lost`] and, from the frontend
+//! itself, [`Session::answered`] and [`Session::end`]. What they mean:
+//!
+//! | Transport | Era | message | stream_lost (one response's) | transport_lost (the connection) |
+//! |---|---|---|---|---|
+//! | HTTP | modern | stands alone | cancels that call | cancels what it carried |
+//! | HTTP | legacy | belongs to the session | the call goes on | the session goes on |
+//! | stdio | both | era fixed by the first request | ends the session | ends the session |
+//! | WebSocket | both | era fixed by the first request | ends the session | ends the session |
+//! | peer | both | era fixed by the first request | ends the session | ends the session |
+//!
+//! On HTTP the era is decided message by message; a modern one uses a fresh engine.
+
+mod own_answers;
+
+use std::collections::BTreeSet;
+
+use super::answer::{Answer, Refusal};
+use super::envelope::{Incoming, Request, RequestId};
+use super::era::{self, LegacyVersion, RoutingHeaders};
+use super::splice::Params;
+use crate::gateway::call::{CallError, Era};
+
+/// Requests of one session that may be unanswered at a time.
+pub const REQUESTS_IN_FLIGHT_MAX: usize = 256;
+
+/// Requests that the router answers; all others are answered here.
+const DISPATCHED: [&str; 2] = ["tools/list", "tools/call"];
+
+/// How the client's messages come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Streamable HTTP: a stream per request.
+    Http,
+    /// Lines on standard input and output.
+    Stdio,
+    /// One message per text frame.
+    WebSocket,
+    /// A substream of a member node.
+    Peer,
+}
+
+/// What the frontend has to do about a message.
+#[derive(Debug)]
+pub enum Output {
+    /// Have the request answered, then say [`Session::answered`].
+    Dispatch {
+        /// How the client speaks.
+        era: Era,
+        /// The request.
+        request: Request,
+    },
+    /// Open a stream of notifications that lasts (`subscriptions/listen`).
+    Listen(Request),
+    /// Say this now.
+    Answer(Answer),
+    /// Stop this call and say nothing about it.
+    Cancel(RequestId),
+    /// Nothing.
+    Nothing,
+}
+
+/// What the loss of a stream or a transport means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Stop these calls; the session, if there is one, stays.
+    Cancel(Vec<RequestId>),
+    /// The calls go on.
+    Resume,
+    /// Stop these calls; the session is over.
+    End(Vec<RequestId>),
+}
+
+/// One client's conversation.
+#[derive(Debug)]
+pub struct Session {
+    transport: Transport,
+    stage: Stage,
+    in_flight: BTreeSet<RequestId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Unknown,
+    Uninitialized,
+    Legacy(LegacyVersion),
+    Modern,
+}
+
+impl Session {
+    /// A conversation in which nothing was said yet.
+    pub fn new(transport: Transport) -> Self {
+        Self {
+            transport,
+            stage: Stage::Unknown,
+            in_flight: BTreeSet::new(),
+        }
+    }
+
+    /// The version that `initialize` settled.
+    pub fn version(&self) -> Option<LegacyVersion> {
+        match self.stage {
+            Stage::Legacy(version) => Some(version),
+            _ => None,
+        }
+    }
+
+    /// Whether no call is under way.
+    pub fn is_idle(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// The client said something; `headers` are those of an HTTP request.
+    pub fn message(&mut self, incoming: Incoming, headers: Option<&RoutingHeaders<'_>>) -> Output {
+        match incoming {
+            Incoming::Request(request) => match self.era_of(&request, headers) {
+                Era::Modern => self.modern(request, headers),
+                Era::Legacy => self.legacy(request),
+            },
+            Incoming::Notification { method, params } => self.notification(&method, &params),
+            Incoming::Response => Output::Nothing,
+        }
+    }
+
+    /// The call `id` has its answer. False when it was cancelled: then the answer is not to be sent.
+    pub fn answered(&mut self, id: &RequestId) -> bool {
+        self.in_flight.remove(id)
+    }
+
+    /// The stream that would carry the answer to `id` is gone.
+    pub fn stream_lost(&mut self, id: &RequestId) -> Loss {
+        match (self.transport, self.stage) {
+            (Transport::Http, Stage::Unknown | Stage::Modern) => {
+                Loss::Cancel(self.in_flight.take(id).into_iter().collect())
+            }
+            (Transport::Http, Stage::Uninitialized | Stage::Legacy(_)) => Loss::Resume,
+            (Transport::Stdio | Transport::WebSocket | Transport::Peer, _) => Loss::End(self.end()),
+        }
+    }
+
+    /// The connection is gone.
+    pub fn transport_lost(&mut self) -> Loss {
+        match (self.transport, self.stage) {
+            (Transport::Http, Stage::Unknown | Stage::Modern) => Loss::Cancel(self.end()),
+            (Transport::Http, Stage::Uninitialized | Stage::Legacy(_)) => Loss::Resume,
+            (Transport::Stdio | Transport::WebSocket | Transport::Peer, _) => Loss::End(self.end()),
+        }
+    }
+
+    /// The session is over, by the client's wish or for want of use: these calls stop.
+    pub fn end(&mut self) -> Vec<RequestId> {
+        std::mem::take(&mut self.in_flight).into_iter().collect()
+    }
+
+    fn era_of(&mut self, request: &Request, headers: Option<&RoutingHeaders<'_>>) -> Era {
+        let version_header = headers.and_then(|headers| headers.version);
+        match (self.transport, self.stage) {
+            (Transport::Http, _) => era::of_message(version_header, &request.params),
+            (_, Stage::Modern) => Era::Modern,
+            (_, Stage::Uninitialized | Stage::Legacy(_)) => Era::Legacy,
+            (_, Stage::Unknown) => {
+                let era = era::of_message(None, &request.params);
+                self.stage = match era {
+                    Era::Modern => Stage::Modern,
+                    Era::Legacy => Stage::Uninitialized,
+                };
+                era
+            }
+        }
+    }
+
+    fn modern(&mut self, request: Request, headers: Option<&RoutingHeaders<'_>>) -> Output {
+        if let Err(error) = era::check_modern(&request, headers) {
+            return refuse(&request.id, &(&error).into());
+        }
+        match &*request.method {
+            "server/discover" => Output::Answer(own_answers::discover(&request.id)),
+            "subscriptions/listen" => match self.admit(&request.id) {
+                Ok(()) => Output::Listen(request),
+                Err(refusal) => refuse(&request.id, &refusal),
+            },
+            _ => self.dispatch(Era::Modern, request),
+        }
+    }
+
+    fn legacy(&mut self, request: Request) -> Output {
+        match (&*request.method, self.stage) {
+            ("initialize", Stage::Legacy(_)) => refuse(
+                &request.id,
+                &Refusal::new(
+                    -32600,
+                    "Invalid request: this session is initialized already",
+                ),
+            ),
+            ("initialize", _) => self.initialize(&request),
+            ("ping", _) => Output::Answer(Answer::result(&request.id, b"{}")),
+            (_, Stage::Legacy(_)) => self.dispatch(Era::Legacy, request),
+            _ => refuse(
+                &request.id,
+                &Refusal::new(-32600, "Invalid request: send initialize first"),
+            ),
+        }
+    }
+
+    fn initialize(&mut self, request: &Request) -> Output {
+        match own_answers::initialize(request) {
+            Ok((version, answer)) => {
+                self.stage = Stage::Legacy(version);
+                Output::Answer(answer)
+            }
+            Err(refusal) => refuse(&request.id, &refusal),
+        }
+    }
+
+    fn dispatch(&mut self, era: Era, request: Request) -> Output {
+        if !DISPATCHED.contains(&&*request.method) {
+            let method = request.method.into();
+            return refuse(&request.id, &(&CallError::UnknownMethod { method }).into());
+        }
+        match self.admit(&request.id) {
+            Ok(()) => Output::Dispatch { era, request },
+            Err(refusal) => refuse(&request.id, &refusal),
+        }
+    }
+
+    fn admit(&mut self, id: &RequestId) -> Result<(), Refusal> {
+        if self.in_flight.contains(id) {
+            let message = "Invalid request: this id is in use by a request without answer yet";
+            return Err(Refusal::new(-32600, message));
+        }
+        if self.in_flight.len() >= REQUESTS_IN_FLIGHT_MAX {
+            let what = format!("{REQUESTS_IN_FLIGHT_MAX} requests of this session are unanswered");
+            return Err((&CallError::Busy { what }).into());
+        }
+        self.in_flight.insert(id.clone());
+        Ok(())
+    }
+
+    fn notification(&mut self, method: &str, params: &Params) -> Output {
+        if method != "notifications/cancelled" {
+            return Output::Nothing;
+        }
+        let cancelled = own_answers::cancelled_id(params).and_then(|id| self.in_flight.take(&id));
+        cancelled.map_or(Output::Nothing, Output::Cancel)
+    }
+}
+
+fn refuse(id: &RequestId, refusal: &Refusal) -> Output {
+    Output::Answer(Answer::refusal(Some(id), refusal))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The gateway as its local frontends see it: tools, callers, health.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use peerage_protocol::id::NodeId;
+use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
+use tokio::sync::watch;
+
+use super::call::{Call, CallError, Caller, Reply};
+use super::frontend::http::{Health, Service, Unauthorized};
+use super::router::Router;
+use crate::control::{Clock, Snapshots};
+use crate::identity::Tokens;
+use crate::net::substream::OpenSubstream;
+
+/// What the frontends of one node share.
+pub struct GatewayService<O> {
+    me: NodeId,
+    clock: Clock,
+    router: Arc<Router<O>>,
+    snapshots: Arc<Snapshots>,
+    tokens: Tokens,
+    guests: bool,
+    process: Mutex<Option<System>>,
+}
+
+impl<O: OpenSubstream> GatewayService<O> {
+    /// Answers through `router`, knows callers by `tokens`; `guests` says whether a caller without one may call,
+    /// which is for endpoints that only this machine reaches.
+    pub fn new(
+        me: NodeId,
+        clock: Clock,
+        router: Arc<Router<O>>,
+        snapshots: Arc<Snapshots>,
+        tokens: Tokens,
+        guests: bool,
+    ) -> Self {
+        Self {
+            me,
+            clock,
+            router,
+            snapshots,
+            tokens,
+            guests,
+            process: Mutex::new(System::new().ok()),
+        }
+    }
+
+    /// Resident memory in MiB, and the share of one core used since the last time this was asked.
+    fn footprint(&self) -> (f64, f32) {
+        const MEBIBYTE: f64 = 1024.0 * 1024.0;
+        let pid = Pid::from_u32(std::process::id());
+        let mut system = self.process.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(system) = system.as_mut() else {
+            return (0.0, 0.0);
+        };
+        system.refresh_processes_specifics(
+            ProcessesToUpdate::Some(&[pid]),
+            false,
+            ProcessRefreshKind::nothing().with_memory().with_cpu(),
+        );
+        system.process(pid).map_or((0.0, 0.0), |process| {
+            (process.memory() as f64 / MEBIBYTE, process.cpu_usage())
+        })
+    }
+}
+
+impl<O: OpenSubstream> Service for GatewayService<O> {
+    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
+        self.router.call(call).boxed()
+    }
+
+    fn tools_changed(&self) -> watch::Receiver<u64> {
+        self.snapshots.catalog_changes()
+    }
+
+    fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Unauthorized> {
+        match bearer {
+            None if self.guests => Ok(Caller::Guest),
+            None => Err(Unauthorized),
+            Some(token) => self
+                .tokens
+                .agent(token)
+                .map(Caller::Agent)
+                .ok_or(Unauthorized),
+        }
+    }
+
+    fn node_id(&self) -> NodeId {
+        self.me
+    }
+
+    fn health(&self) -> Health {
+        let (memory_mb, cpu_percent) = self.footprint();
+        let links = self.snapshots.links();
+        let connections = links.borrow().values().filter(|link| link.up).count();
+        Health {
+            status: "ok",
+            version: env!("CARGO_PKG_VERSION"),
+            uptime: self.clock.uptime().as_secs(),
+            connections,
+            tools: self.snapshots.catalog().reachable().count(),
+            memory_mb,
+            cpu_percent,
+        }
+    }
+}

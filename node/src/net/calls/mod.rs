@@ -1,0 +1,22 @@
+//! Substreams between members: one per call, all of one protocol, so that opening one costs no extra round trip.
+//!
+//! A caller's request goes straight to the connection that will carry it; the swarm's own loop is not involved.
+
+mod behaviour;
+mod handler;
+mod links;
+
+use libp2p::{Stream, StreamProtocol};
+use peerage_protocol::id::NodeId;
+
+pub(crate) use behaviour::Behaviour;
+pub use links::{Links, OpenError, OpenFailure};
+
+/// The one protocol of every substream that carries a call.
+const PROTOCOL: StreamProtocol = StreamProtocol::new("/peerage/1");
+
+/// Who takes the substreams that other members open.
+pub trait InboundSubstreams: Send + Sync + 'static {
+    /// Takes one; must not block: a task of its own is the place for what follows.
+    fn accept(&self, from: NodeId, substream: Stream);
+}

@@ -1,0 +1,118 @@
+//! Reads off a failed dial what control must know: refused is not unreachable.
+
+use libp2p::Multiaddr;
+use libp2p::core::transport::TransportError;
+use libp2p::swarm::DialError;
+
+use super::event::DialFailure;
+use super::gate::GateError;
+use super::transport::ConnectError;
+
+/// What became of a dial; `None` when there was none, because a link or another dial stands already.
+pub(super) fn dial_failure(error: &DialError) -> Option<DialFailure> {
+    match error {
+        DialError::DialPeerConditionFalse(_) => None,
+        DialError::Transport(attempts) => Some(of_attempts(attempts)),
+        DialError::Denied { cause } => Some(unreachable(cause.to_string())),
+        DialError::NoAddresses => Some(unreachable("no address of it is known".to_owned())),
+        DialError::LocalPeerId { .. } => Some(unreachable("it is this node itself".to_owned())),
+        DialError::Aborted => Some(unreachable("the dial was given up".to_owned())),
+        DialError::WrongPeerId { obtained, address } => Some(unreachable(format!(
+            "another node, {obtained}, answers at {address}"
+        ))),
+    }
+}
+
+fn unreachable(why: String) -> DialFailure {
+    DialFailure::Unreachable { why }
+}
+
+type Attempt = (Multiaddr, TransportError<std::io::Error>);
+
+/// What a gate said counts more than any address on which nobody answered.
+fn of_attempts(attempts: &[Attempt]) -> DialFailure {
+    let mut said: Vec<_> = attempts.iter().filter_map(at_the_gate).collect();
+    said.sort_by_key(|failure| !matches!(failure, DialFailure::Issued));
+    let each = |(address, error): &Attempt| format!("{address}: {}", reason(error));
+    let nobody = || unreachable(attempts.iter().map(each).collect::<Vec<_>>().join("; "));
+    said.into_iter().next().unwrap_or_else(nobody)
+}
+
+fn at_the_gate((_, error): &Attempt) -> Option<DialFailure> {
+    match gate_error(error)? {
+        GateError::Issued => Some(DialFailure::Issued),
+        GateError::Refused { refusal } => Some(DialFailure::Refused(refusal.clone())),
+        GateError::Distrusted { refusal } => Some(DialFailure::Distrusted(refusal.clone())),
+        GateError::NothingToShow => Some(DialFailure::NothingToShow),
+        GateError::NotEd25519 { .. }
+        | GateError::TurnedAway { .. }
+        | GateError::OutOfPlace { .. }
+        | GateError::Deadline { .. }
+        | GateError::Codec(_)
+        | GateError::Connection(_)
+        | GateError::Randomness(_) => None,
+    }
+}
+
+fn gate_error(error: &TransportError<std::io::Error>) -> Option<&GateError> {
+    let TransportError::Other(error) = error else {
+        return None;
+    };
+    match error.get_ref()?.downcast_ref()? {
+        ConnectError::Gate(error) => Some(error),
+        ConnectError::Channel(_) => None,
+    }
+}
+
+fn reason(error: &TransportError<std::io::Error>) -> String {
+    match error {
+        TransportError::MultiaddrNotSupported(_) => "this kind of address is not spoken".to_owned(),
+        TransportError::Other(error) => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::net::gatekeeper::Refusal;
+
+    fn attempt(error: ConnectError) -> Attempt {
+        let address = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
+        (address, TransportError::Other(std::io::Error::other(error)))
+    }
+
+    fn nobody() -> Attempt {
+        let timed_out = std::io::ErrorKind::TimedOut.into();
+        attempt(ConnectError::Channel(timed_out))
+    }
+
+    #[test]
+    fn a_refusal_at_one_address_is_a_refusal_whatever_the_others_did() {
+        let refusal = Refusal::TicketUsed;
+        let refused = attempt(ConnectError::Gate(GateError::Refused {
+            refusal: refusal.clone(),
+        }));
+        let error = DialError::Transport(vec![nobody(), refused]);
+        assert_eq!(dial_failure(&error), Some(DialFailure::Refused(refusal)));
+    }
+
+    #[test]
+    fn an_issued_certificate_counts_more_than_a_later_refusal() {
+        let refusal = Refusal::TicketUsed;
+        let refused = attempt(ConnectError::Gate(GateError::Refused { refusal }));
+        let issued = attempt(ConnectError::Gate(GateError::Issued));
+        let error = DialError::Transport(vec![refused, issued]);
+        assert_eq!(dial_failure(&error), Some(DialFailure::Issued));
+    }
+
+    #[test]
+    fn nobody_there_is_unreachable_and_names_each_address() {
+        let failure = dial_failure(&DialError::Transport(vec![nobody()]));
+        let Some(DialFailure::Unreachable { why }) = failure else {
+            panic!("{failure:?}");
+        };
+        assert!(why.contains("/ip4/192.0.2.1/tcp/1"), "{why}");
+    }
+}

@@ -1,0 +1,155 @@
+//! The dialer's part of the handshake: says who it is only to a listener that may know, and checks it in turn.
+
+use std::sync::Arc;
+
+use libp2p::core::muxing::StreamMuxerBox;
+use peerage_protocol::id::{MeshId, NodeId, NodeName};
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::ticket::{Ticket, Transcript};
+use peerage_protocol::wire::hello::{
+    Answer, Claim, DialerHello, ListenerHello, MeshTag, VERSION_MAX, VERSION_MIN,
+};
+
+use super::conversation::Conversation;
+use super::{Gate, GateError, certifies, nonce};
+use crate::net::gatekeeper::{Credentials, Purpose, Refusal};
+
+impl Gate {
+    /// Asks `listener` to be let in.
+    pub(super) async fn dial(
+        &self,
+        listener: NodeId,
+        muxer: &mut StreamMuxerBox,
+    ) -> Result<(), GateError> {
+        let purpose = self.gatekeeper.purpose(listener);
+        let errand = Errand::new(purpose, self.gatekeeper.credentials())?;
+        let mut conversation = Conversation::open(muxer).await?;
+        let transcript = self.greet(listener, &errand, &mut conversation).await?;
+        conversation.say(&errand.claim(&transcript)).await?;
+        let answer: Answer = conversation.hear().await?;
+        match (&errand, answer) {
+            (Errand::Enter(_), Answer::Accept { chain }) => {
+                self.check(listener, chain, &mut conversation).await?;
+                conversation.finish().await
+            }
+            (Errand::Renew(_) | Errand::Redeem { .. }, Answer::Issue { own, issued }) => {
+                self.keep(listener, own, issued).await?;
+                Err(GateError::Issued)
+            }
+            (_, Answer::Refused { reason }) => Err(self.refused(listener, reason)),
+            (_, Answer::Accept { .. }) => Err(errand.out_of_place("an acceptance")),
+            (_, Answer::Issue { .. }) => Err(errand.out_of_place("a certificate")),
+        }
+    }
+
+    /// Whether the listener is a member too.
+    async fn check(
+        &self,
+        listener: NodeId,
+        chain: Arc<CertificateChain>,
+        conversation: &mut Conversation<'_>,
+    ) -> Result<(), GateError> {
+        certifies(&chain, listener).map_err(|refusal| GateError::Distrusted { refusal })?;
+        let judgement = self
+            .gatekeeper
+            .admitted(listener, Arc::unwrap_or_clone(chain));
+        let judgement = conversation.meanwhile(judgement).await?;
+        judgement.map_err(|refusal| GateError::Distrusted { refusal })
+    }
+
+    /// Keeps what was issued, even if the listener leaves while it is written: so this polls no muxer.
+    async fn keep(
+        &self,
+        listener: NodeId,
+        own: Arc<CertificateChain>,
+        issued: Arc<CertificateChain>,
+    ) -> Result<(), GateError> {
+        let kept = async {
+            certifies(&own, listener)?;
+            certifies(&issued, self.local)?;
+            let (own, issued) = (Arc::unwrap_or_clone(own), Arc::unwrap_or_clone(issued));
+            self.gatekeeper.issued(listener, own, issued).await
+        };
+        kept.await
+            .map_err(|refusal| GateError::Distrusted { refusal })
+    }
+
+    async fn greet(
+        &self,
+        listener: NodeId,
+        errand: &Errand,
+        conversation: &mut Conversation<'_>,
+    ) -> Result<Transcript, GateError> {
+        let dialer_nonce = nonce()?;
+        let tag = MeshTag::new(errand.mesh(), self.local, listener, &dialer_nonce);
+        conversation
+            .say(&DialerHello::new(dialer_nonce, tag))
+            .await?;
+        let theirs: ListenerHello = conversation.hear().await?;
+        if !(VERSION_MIN..=VERSION_MAX).contains(&theirs.version) {
+            return Err(self.refused(listener, Some(Refusal::Version)));
+        }
+        Ok(Transcript {
+            dialer: self.local,
+            listener,
+            dialer_nonce,
+            listener_nonce: theirs.nonce,
+        })
+    }
+
+    fn refused(&self, listener: NodeId, reason: Option<Refusal>) -> GateError {
+        let refusal = reason.unwrap_or(Refusal::Unspoken);
+        self.gatekeeper.refused(listener, refusal.clone());
+        GateError::Refused { refusal }
+    }
+}
+
+/// The purpose of a dial with all that it takes.
+enum Errand {
+    Enter(Credentials),
+    Renew(Credentials),
+    Redeem { ticket: Arc<Ticket>, name: NodeName },
+}
+
+impl Errand {
+    fn new(purpose: Purpose, credentials: Option<Credentials>) -> Result<Self, GateError> {
+        match (purpose, credentials) {
+            (Purpose::Redeem { ticket, name }, _) => Ok(Self::Redeem { ticket, name }),
+            (Purpose::Member, Some(credentials)) => Ok(Self::Enter(credentials)),
+            (Purpose::Renew, Some(credentials)) => Ok(Self::Renew(credentials)),
+            (Purpose::Member | Purpose::Renew, None) => Err(GateError::NothingToShow),
+        }
+    }
+
+    fn mesh(&self) -> MeshId {
+        match self {
+            Self::Enter(credentials) | Self::Renew(credentials) => credentials.mesh,
+            Self::Redeem { ticket, .. } => ticket.mesh,
+        }
+    }
+
+    fn claim(&self, transcript: &Transcript) -> Claim {
+        match self {
+            Self::Enter(credentials) => Claim::Member {
+                chain: (*credentials.chain).clone(),
+            },
+            Self::Renew(credentials) => Claim::Renew {
+                chain: (*credentials.chain).clone(),
+            },
+            Self::Redeem { ticket, name } => Claim::Redeem {
+                ticket: ticket.id,
+                proof: ticket.secret.prove(ticket.id, transcript),
+                name: name.clone(),
+            },
+        }
+    }
+
+    fn out_of_place(&self, answered: &'static str) -> GateError {
+        let asked = match self {
+            Self::Enter(_) => "certificate",
+            Self::Renew(_) => "request for renewal",
+            Self::Redeem { .. } => "ticket",
+        };
+        GateError::OutOfPlace { asked, answered }
+    }
+}

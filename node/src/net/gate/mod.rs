@@ -1,0 +1,165 @@
+//! The gate: after a secure channel and its muxer stand, and before the swarm hears of them, both ends prove membership.
+//!
+//! It sits in the transport, so it covers every way in alike, and a refused connection is one that never was: no
+//! behaviour sees it. The whole handshake runs under one deadline. A renewal or a redeemed ticket ends its
+//! connection by design; the node dials again as a member.
+
+mod conversation;
+mod dialer;
+mod listener;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::PeerId;
+use libp2p::core::muxing::{StreamMuxerBox, StreamMuxerExt};
+use libp2p::core::{ConnectedPoint, Endpoint};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::wire::hello::GateCodecError;
+
+use super::gatekeeper::{Gatekeeper, Refusal};
+use super::peer_id::node_id;
+
+/// Lets members through, at both ends of a connection.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    local: NodeId,
+    gatekeeper: Arc<dyn Gatekeeper>,
+    deadline: Duration,
+}
+
+impl Gate {
+    /// A gate for the node `local`, whose handshakes end within `deadline`.
+    pub(crate) fn new(local: NodeId, gatekeeper: Arc<dyn Gatekeeper>, deadline: Duration) -> Self {
+        Self {
+            local,
+            gatekeeper,
+            deadline,
+        }
+    }
+
+    /// Gives the connection back if both ends may have it; otherwise tells the other end what it may know, closes it
+    /// and says why.
+    pub(crate) async fn admit(
+        self,
+        peer: PeerId,
+        muxer: StreamMuxerBox,
+        point: ConnectedPoint,
+    ) -> Result<(PeerId, StreamMuxerBox), GateError> {
+        let remote = node_id(&peer).ok_or(GateError::NotEd25519 { peer })?;
+        let handshake = self.handshake(remote, muxer, role(&point));
+        let admitted = tokio::time::timeout(self.deadline, handshake)
+            .await
+            .unwrap_or(Err(GateError::Deadline {
+                deadline: self.deadline,
+            }));
+        if let Err(error) = &admitted {
+            tracing::debug!(node = %remote, %error, "the gate stays closed");
+        }
+        Ok((peer, admitted?))
+    }
+
+    async fn handshake(
+        &self,
+        remote: NodeId,
+        mut muxer: StreamMuxerBox,
+        role: Endpoint,
+    ) -> Result<StreamMuxerBox, GateError> {
+        let outcome = match role {
+            Endpoint::Dialer => self.dial(remote, &mut muxer).await,
+            Endpoint::Listener => self.listen(remote, &mut muxer).await,
+        };
+        match outcome {
+            Ok(()) => Ok(muxer),
+            Err(error) => {
+                // Closing tells the other end; if it cannot be told, dropping the muxer does as well.
+                let _ = muxer.close().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Which part this end plays; hole punching makes a dialer play the listener.
+fn role(point: &ConnectedPoint) -> Endpoint {
+    match point {
+        ConnectedPoint::Dialer { role_override, .. } => *role_override,
+        ConnectedPoint::Listener { .. } => Endpoint::Listener,
+    }
+}
+
+/// Whether `chain` is about `node` at all: a certificate is worth nothing in another node's hands.
+fn certifies(chain: &CertificateChain, node: NodeId) -> Result<(), Refusal> {
+    let subject = chain.body().subject;
+    if subject == node {
+        return Ok(());
+    }
+    Err(Refusal::Certificate {
+        why: format!("it is the certificate of {subject}, shown by {node}"),
+    })
+}
+
+fn nonce() -> Result<[u8; 32], GateError> {
+    let mut nonce = [0; 32];
+    getrandom::fill(&mut nonce).map_err(GateError::Randomness)?;
+    Ok(nonce)
+}
+
+/// Why a connection did not pass the gate.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The other end's key is not Ed25519, so it cannot be a node.
+    #[error("{peer} is not the id of an Ed25519 key; only nodes with such a key may enter")]
+    NotEd25519 {
+        /// Who it is.
+        peer: PeerId,
+    },
+    /// This node belongs to no mesh and holds no ticket, so it has nothing to show.
+    #[error("this node belongs to no mesh yet; redeem a ticket first with `peerage join`")]
+    NothingToShow,
+    /// The other end refused this node.
+    #[error("refused by the other node: {refusal}")]
+    Refused {
+        /// What it told.
+        refusal: Refusal,
+    },
+    /// This node, listening, refused the other end.
+    #[error("refused to let it in: {refusal}")]
+    TurnedAway {
+        /// For this node's log only.
+        refusal: Refusal,
+    },
+    /// This node, dialing, does not accept what the other end showed.
+    #[error("the other node was not accepted: {refusal}")]
+    Distrusted {
+        /// What was wrong.
+        refusal: Refusal,
+    },
+    /// A certificate was issued; the connection ends here by design.
+    #[error("a certificate was issued; dial again as a member")]
+    Issued,
+    /// The other end answered what was not asked.
+    #[error("the other node answered a {asked} with {answered}")]
+    OutOfPlace {
+        /// What the claim was.
+        asked: &'static str,
+        /// What the answer was.
+        answered: &'static str,
+    },
+    /// The handshake took too long.
+    #[error("the gate handshake did not end within {deadline:?}")]
+    Deadline {
+        /// How long it was given.
+        deadline: Duration,
+    },
+    /// The other end's bytes are not the handshake's.
+    #[error(transparent)]
+    Codec(#[from] GateCodecError),
+    /// The connection broke.
+    #[error("the connection broke during the gate handshake: {0}")]
+    Connection(#[from] std::io::Error),
+    /// The operating system gave no randomness.
+    #[error("no randomness from the operating system: {0}")]
+    Randomness(getrandom::Error),
+}

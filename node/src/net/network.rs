@@ -1,0 +1,212 @@
+//! The handle on the network: starts the swarm's task, opens substreams, dials, and stops it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use libp2p::core::upgrade::Version;
+use libp2p::identity::Keypair;
+use libp2p::swarm::{Config, Swarm};
+use libp2p::{Multiaddr, Stream, connection_limits, noise};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::limits::{
+    CONNECTIONS_PENDING_MAX, CONNECTIONS_PER_NODE_MAX, GATE_DEADLINE, SUBSTREAMS_PER_CONNECTION_MAX,
+};
+use tokio::sync::{mpsc, oneshot};
+
+use super::calls::{self, InboundSubstreams, Links, OpenError};
+use super::driver::{Behaviour, Command, Driver};
+use super::event::NetworkEvent;
+use super::gate::Gate;
+use super::gatekeeper::Gatekeeper;
+use super::listen::ensure_free;
+use super::membership_check::MembershipCheck;
+use super::peer_id::node_id;
+use super::pulse;
+use super::transport::gated_transport;
+use crate::discovery;
+
+/// Commands that wait for the swarm's task.
+const COMMANDS_MAX: usize = 256;
+
+/// Time in which every listener must say where it listens.
+const LISTEN_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How a node takes part in the network.
+pub struct NetworkSettings {
+    /// The node's identity; see [`super::peer_id::keypair`].
+    pub keypair: Keypair,
+    /// Where to listen; port 0 picks one.
+    pub listen: Vec<Multiaddr>,
+    /// Whether to look around, and be seen, on the local network.
+    pub mdns: bool,
+    /// The table of links; keep a clone to open substreams without the handle.
+    pub links: Links,
+    /// How long a gate handshake may take.
+    pub gate_deadline: Duration,
+}
+
+impl NetworkSettings {
+    /// A node that listens nowhere yet and is not seen.
+    pub fn new(keypair: Keypair) -> Self {
+        Self {
+            keypair,
+            listen: Vec::new(),
+            mdns: false,
+            links: Links::default(),
+            gate_deadline: GATE_DEADLINE,
+        }
+    }
+}
+
+/// A handle on the running network; cheap to clone. When the last one is dropped, the network stops.
+#[derive(Clone)]
+pub struct Network {
+    local: NodeId,
+    links: Links,
+    commands: mpsc::Sender<Command>,
+    listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
+}
+
+impl Network {
+    /// Starts the swarm's task; when this returns, the node can be dialed at [`Network::listen_addresses`].
+    ///
+    /// `events` should be read promptly. The swarm does not wait for it: see the outbox for what is kept.
+    pub async fn start(
+        settings: NetworkSettings,
+        gatekeeper: Arc<dyn Gatekeeper>,
+        inbound: Arc<dyn InboundSubstreams>,
+        events: mpsc::Sender<NetworkEvent>,
+    ) -> Result<Self, StartError> {
+        let links = settings.links.clone();
+        let peer = settings.keypair.public().to_peer_id();
+        let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
+        let mut swarm = build_swarm(&settings, local, &gatekeeper, links.clone(), inbound)?;
+        let mut starting = HashSet::new();
+        for address in &settings.listen {
+            let refused = |why: String| StartError::Listen {
+                address: address.clone(),
+                why,
+            };
+            ensure_free(address).map_err(|error| refused(error.to_string()))?;
+            let listener = swarm.listen_on(address.clone());
+            starting.insert(listener.map_err(|error| refused(error.to_string()))?);
+        }
+        let listen_addresses = Arc::new(ArcSwap::default());
+        let (commands, requests) = mpsc::channel(COMMANDS_MAX);
+        let mut driver = Driver::new(
+            swarm,
+            gatekeeper,
+            requests,
+            events,
+            listen_addresses.clone(),
+            starting,
+        );
+        tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
+            .await
+            .map_err(|_| StartError::NotListening)?;
+        tokio::spawn(driver.run());
+        Ok(Self {
+            local,
+            links,
+            commands,
+            listen_addresses,
+        })
+    }
+
+    /// This node.
+    pub fn local(&self) -> NodeId {
+        self.local
+    }
+
+    /// The links that stand, and the way to open substreams without this handle.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// Opens a substream to `node`; see [`Links::open`].
+    pub async fn open(&self, node: NodeId) -> Result<Stream, OpenError> {
+        self.links.open(node).await
+    }
+
+    /// Asks for a link to `node` at one of `addresses`, or for the errand that the gatekeeper's purpose names.
+    ///
+    /// Ends when the swarm has taken the request: the outcome is an event, and none comes when a link stands already.
+    pub async fn dial(&self, node: NodeId, addresses: Vec<Multiaddr>) {
+        self.command(Command::Dial { node, addresses }).await;
+    }
+
+    /// Closes every connection to `node`; [`NetworkEvent::LinkDown`] follows if there was one.
+    pub async fn disconnect(&self, node: NodeId) {
+        self.command(Command::Disconnect { node }).await;
+    }
+
+    /// Where this node listens, each interface by its own address.
+    pub fn listen_addresses(&self) -> Vec<Multiaddr> {
+        self.listen_addresses.load().to_vec()
+    }
+
+    /// Closes all links and stops; ends when the ports are free again, within three seconds.
+    pub async fn shutdown(&self) {
+        let (done, stopped) = oneshot::channel();
+        self.command(Command::ShutDown { done }).await;
+        // An error says that it had stopped before.
+        let _ = stopped.await;
+    }
+
+    async fn command(&self, command: Command) {
+        if self.commands.send(command).await.is_err() {
+            tracing::debug!("the network has stopped");
+        }
+    }
+}
+
+fn build_swarm(
+    settings: &NetworkSettings,
+    local: NodeId,
+    gatekeeper: &Arc<dyn Gatekeeper>,
+    links: Links,
+    inbound: Arc<dyn InboundSubstreams>,
+) -> Result<Swarm<Behaviour>, StartError> {
+    let gate = Gate::new(local, gatekeeper.clone(), settings.gate_deadline);
+    let transport = gated_transport(&settings.keypair, gate).map_err(StartError::Noise)?;
+    let peer = settings.keypair.public().to_peer_id();
+    let limits = connection_limits::ConnectionLimits::default()
+        .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
+        .with_max_established_per_peer(Some(CONNECTIONS_PER_NODE_MAX));
+    let behaviour = Behaviour {
+        membership: MembershipCheck::new(gatekeeper.clone()),
+        limits: connection_limits::Behaviour::new(limits),
+        calls: calls::Behaviour::new(links, inbound),
+        pulse: pulse::Behaviour::default(),
+        mdns: discovery::mdns::behaviour(settings.mdns, peer),
+    };
+    let config = Config::with_tokio_executor()
+        .with_smart_dial()
+        .with_substream_upgrade_protocol_override(Version::V1Lazy)
+        .with_max_negotiating_inbound_streams(SUBSTREAMS_PER_CONNECTION_MAX as usize);
+    Ok(Swarm::new(transport, behaviour, peer, config))
+}
+
+/// Why the network did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The identity is not Ed25519.
+    #[error("the node's key is not Ed25519; only such keys name nodes")]
+    NotEd25519,
+    /// The key cannot make a secure channel.
+    #[error("no secure channels can be made with the node's key: {0}")]
+    Noise(noise::Error),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {why}; free it or choose another with --listen")]
+    Listen {
+        /// The address.
+        address: Multiaddr,
+        /// What the operating system says.
+        why: String,
+    },
+    /// The listeners said nothing in time.
+    #[error("the listeners did not come up within {LISTEN_DEADLINE:?}")]
+    NotListening,
+}

@@ -1,0 +1,108 @@
+//! A whole node: starts its parts in order and stops them in the opposite one.
+
+mod addresses;
+mod http_listeners;
+mod parts;
+mod start_error;
+
+use std::future::Future;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub use start_error::StartError;
+
+use crate::config::settings::Settings;
+use crate::control::ControlError;
+use crate::gateway::backend::supervisor::Upstreams;
+use crate::home::HomeLock;
+use crate::net::Network;
+
+/// How long calls under way may take to end once the node stops.
+const DRAIN_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// A running node.
+pub struct Node {
+    ready: Ready,
+    stop: CancellationToken,
+    frontends: Vec<JoinHandle<()>>,
+    control: JoinHandle<Result<(), ControlError>>,
+    upstreams: Upstreams,
+    network: Network,
+    _lock: HomeLock,
+}
+
+/// What `up --json` prints as its first line once the node answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename = "ready")]
+pub struct Ready {
+    /// The URL of the MCP endpoint.
+    pub http: String,
+    /// The node's id.
+    pub node: String,
+    /// Its name.
+    pub name: String,
+    /// The mesh it belongs to.
+    pub mesh: Option<String>,
+    /// The multiaddresses at which its swarm listens.
+    pub listen: Vec<String>,
+}
+
+impl Node {
+    /// Takes the home, then starts everything; when it returns, the endpoint answers.
+    pub async fn start(settings: Settings) -> Result<Self, StartError> {
+        parts::start(settings).await
+    }
+
+    /// Where it answers.
+    pub fn ready(&self) -> &Ready {
+        &self.ready
+    }
+
+    /// Ends when the node can no longer keep its promises, and says why; never while all is well.
+    pub fn failure(&mut self) -> impl Future<Output = String> + Send + '_ {
+        async {
+            match (&mut self.control).await {
+                Ok(Ok(())) => "the control task has ended".to_owned(),
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => format!("the control task broke: {error}"),
+            }
+        }
+    }
+
+    /// Takes no new calls, lets those under way end for a moment, then stops every part; within five seconds.
+    pub async fn stop(mut self) {
+        self.stop.cancel();
+        for frontend in self.frontends.drain(..) {
+            if tokio::time::timeout(DRAIN_WITHIN, frontend).await.is_err() {
+                tracing::warn!("a frontend did not drain in time");
+            }
+        }
+        tokio::join!(self.upstreams.stop(), self.network.shutdown());
+        self.control.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_ready_line_reads_as_the_contract_says() {
+        let ready = Ready {
+            http: "http://127.0.0.1:8080/mcp".to_owned(),
+            node: "12D3KooX".to_owned(),
+            name: "desk".to_owned(),
+            mesh: None,
+            listen: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
+        };
+        assert_eq!(
+            serde_json::to_string(&ready).unwrap(),
+            r#"{"event":"ready","http":"http://127.0.0.1:8080/mcp","node":"12D3KooX","name":"desk","mesh":null,"listen":["/ip4/127.0.0.1/tcp/1"]}"#
+        );
+    }
+}

@@ -1,0 +1,238 @@
+//! Builds the parts of a node and joins them: store, control, upstreams, gateway, network, frontends.
+
+use std::io::ErrorKind::NotFound;
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use peerage_protocol::address_book::Source;
+use peerage_protocol::id::NodeId;
+use peerage_protocol::node_state::{Input, Keys};
+use peerage_protocol::signature::{Ed25519, Signer};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
+use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
+use crate::config::settings::Settings;
+use crate::control::{
+    Clock, Control, ControlHandle, JoiningDials, MemberExchanges, PeerNetwork, Servers, Snapshots,
+    follow_network,
+};
+use crate::discovery::bootstrap::Bootstrap;
+use crate::gateway::backend::supervisor::Upstreams;
+use crate::gateway::frontend::admission::Admission;
+use crate::gateway::frontend::http::{self, HttpService, Service};
+use crate::gateway::frontend::members::MemberSubstreams;
+use crate::gateway::frontend::peer::PeerFrontend;
+use crate::gateway::frontend::rest::server::{self, OwnerSocket};
+use crate::gateway::frontend::rest::service::OwnerService;
+use crate::gateway::listing::ListStyle;
+use crate::gateway::router::Router;
+use crate::gateway::service::GatewayService;
+use crate::identity::Tokens;
+use crate::keys;
+use crate::net::peer_id::keypair;
+use crate::net::{Links, Network, NetworkEvent, NetworkSettings};
+use crate::store::Store;
+
+/// Events of the network, and of the upstreams, that wait for control.
+const EVENTS_WAITING_MAX: usize = 1_024;
+
+/// The bootstrap file that is read without being named, in the home.
+const BOOTSTRAP_FILE: &str = "bootstrap-peers.toml";
+
+pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
+    let home = settings.home.prepare()?;
+    let mut lock = home.lock()?;
+    let listen = multiaddresses(&settings.listen)?;
+    let key = keys::load_or_create(&home.identity_key())?;
+    let me = NodeId::from_public_key(key.public_key());
+    let clock = Clock::start();
+    let store = Store::open(&home.store())?;
+    let tokens = Tokens::load(store.clone()).await?;
+    let control = load_control(clock, &settings, &key, store).await?;
+    let snapshots = control.snapshots();
+    let handle = control.handle();
+
+    let (upstream_events, upstream_changes) = mpsc::channel(EVENTS_WAITING_MAX);
+    let upstreams = Upstreams::start(home.root().to_path_buf(), me, upstream_events);
+    let servers = Arc::new(Servers::start(
+        home.clone(),
+        upstreams.clone(),
+        upstream_changes,
+        handle.clone(),
+        snapshots.clone(),
+    ));
+    let links = Links::default();
+    let router = Arc::new(Router::new(
+        me,
+        snapshots.clone(),
+        Arc::new(upstreams.clone()),
+        Arc::new(links.clone()),
+        ListStyle {
+            names: settings.tool_names,
+            list: settings.tool_list,
+        },
+    ));
+    let gateway: Arc<dyn Service> = Arc::new(GatewayService::new(
+        me,
+        clock,
+        router.clone(),
+        snapshots.clone(),
+        tokens.clone(),
+        !settings.http.is_exposed(),
+    ));
+
+    let listeners = http_listeners::bind(&settings.http).await?;
+    let endpoints = endpoints(&listeners);
+    let socket_path = home.prepare_socket()?;
+    let socket = OwnerSocket::bind(&socket_path).map_err(|source| StartError::Socket {
+        path: socket_path,
+        source,
+    })?;
+
+    let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone());
+    let frontend = PeerFrontend::new(
+        me,
+        Arc::new(Admission::default()),
+        router,
+        Arc::new(exchanges),
+    );
+    let inbound = Arc::new(MemberSubstreams::new(frontend, snapshots.clone()));
+    let (network_events, events) = mpsc::channel(EVENTS_WAITING_MAX);
+    let network_settings = NetworkSettings {
+        listen,
+        mdns: settings.mdns,
+        links,
+        ..NetworkSettings::new(keypair(&Zeroizing::new(key.to_bytes())))
+    };
+    let gate = Arc::new(control.gate());
+    let network = Network::start(network_settings, gate, inbound, network_events).await?;
+    let peers: Arc<dyn PeerNetwork> = Arc::new(network.clone());
+    let membership = control.membership(peers.clone());
+    let joining = control.joining_dials();
+
+    let stop = CancellationToken::new();
+    let control = tokio::spawn(control.run(peers, stop.clone()));
+    follow(events, &handle, &snapshots, joining);
+    servers.reload().await?;
+    sight_bootstrap(&settings, &handle).await;
+
+    let listening = network.clone();
+    let name = settings.name.clone();
+    let owner = OwnerService {
+        me,
+        name: settings.name,
+        home,
+        clock,
+        http: endpoints.clone(),
+        warnings: settings.warnings,
+        snapshots: snapshots.clone(),
+        membership,
+        servers,
+        upstreams: upstreams.clone(),
+        tokens,
+        gateway: gateway.clone(),
+        listen: Box::new(move || texts(&listening.listen_addresses())),
+    };
+    let mut allowed_hosts = settings.allowed_hosts;
+    allowed_hosts.extend(bound_hosts(&listeners));
+    let http = HttpService {
+        service: gateway,
+        allowed_hosts,
+        shutdown: stop.clone(),
+    };
+    let frontends = vec![
+        tokio::spawn(serve_http(listeners, http)),
+        tokio::spawn(server::serve(socket, Arc::new(owner), stop.clone())),
+    ];
+    let endpoint = endpoints.into_iter().next().unwrap_or_default();
+    lock.announce(&endpoint)?;
+    let roster = snapshots.roster();
+    let own_name = roster.as_ref().map(|roster| roster.own.body().name.clone());
+    let ready = Ready {
+        http: endpoint,
+        node: me.to_string(),
+        name: own_name.unwrap_or(name).to_string(),
+        mesh: roster.map(|roster| roster.mesh.to_string()),
+        listen: texts(&network.listen_addresses()),
+    };
+    Ok(Node {
+        ready,
+        stop,
+        frontends,
+        control,
+        upstreams,
+        network,
+        _lock: lock,
+    })
+}
+
+async fn load_control(
+    clock: Clock,
+    settings: &Settings,
+    key: &SigningKey,
+    store: Store,
+) -> Result<Control, StartError> {
+    let root = keys::load(&settings.home.root_key())?;
+    let keys = Keys {
+        node: Arc::new(key.clone()),
+        root: root.map(|root| Arc::new(root) as Arc<dyn Signer>),
+        verifier: Arc::new(Ed25519),
+    };
+    Ok(Control::load(clock, keys, store).await?)
+}
+
+fn follow(
+    events: mpsc::Receiver<NetworkEvent>,
+    control: &ControlHandle,
+    snapshots: &Arc<Snapshots>,
+    joining: JoiningDials,
+) {
+    tokio::spawn(follow_network(
+        events,
+        control.clone(),
+        snapshots.clone(),
+        joining,
+    ));
+}
+
+/// Tells control of the nodes in the bootstrap file; bad lines are named in the log and skipped.
+async fn sight_bootstrap(settings: &Settings, control: &ControlHandle) {
+    let path = match &settings.bootstrap {
+        Some(path) => path.clone(),
+        None => settings.home.root().join(BOOTSTRAP_FILE),
+    };
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if settings.bootstrap.is_none() && error.kind() == NotFound => return,
+        Err(error) => {
+            return tracing::error!(path = %path.display(), %error, "the bootstrap file cannot be read");
+        }
+    };
+    let bootstrap = match Bootstrap::parse(&text) {
+        Ok(bootstrap) => bootstrap,
+        Err(error) => return tracing::error!(path = %path.display(), %error, "nothing was taken"),
+    };
+    for skipped in &bootstrap.skipped {
+        tracing::warn!(path = %path.display(), "{skipped}; the line is skipped");
+    }
+    for sighted in bootstrap.nodes {
+        let input = Input::Sighted {
+            node: sighted.node,
+            addresses: vec![sighted.address.to_string()],
+            source: Source::Bootstrap,
+        };
+        control.tell(input).await;
+    }
+}
+
+async fn serve_http(listeners: Vec<TcpListener>, http: HttpService) {
+    let shutdown = http.shutdown.clone();
+    let router = http::http_frontend(http);
+    if let Err(error) = http::serve(listeners, router, shutdown, DRAIN_WITHIN).await {
+        tracing::error!(%error, "the MCP endpoint ended");
+    }
+}
