@@ -119,6 +119,23 @@ async fn a_notification_is_accepted_and_a_batch_is_not() {
 }
 
 #[tokio::test]
+async fn log_messages_are_for_those_who_named_a_level() {
+    let client = Client::new();
+    let seen = json_body(send_modern(&client, "tools/call", Some("logs")).await).await;
+    assert_eq!(seen["result"]["content"][0]["text"], "done");
+
+    let (headers, mut body) = modern("tools/call", Some("logs"));
+    let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    body["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+    let mut events = Events::of(client.post(&headers, &body).await);
+    assert_eq!(
+        events.next().await.unwrap()["method"],
+        "notifications/message"
+    );
+    assert_eq!(events.next().await.unwrap()["id"], "m-1");
+}
+
+#[tokio::test]
 async fn dropping_the_response_cancels_the_call() {
     let client = Client::new();
     let request = send_modern(&client, "tools/call", Some("hangs"));
