@@ -19,6 +19,8 @@ pub const MODERN_VERSION: &str = "2026-07-28";
 pub const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 /// The member of `_meta` that says what a modern client can do.
 pub const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
+/// The member of `_meta` that asks for log messages from this level on.
+pub const LOG_LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
 /// The member of `_meta` that names the server in a modern result.
 pub const SERVER_INFO_KEY: &str = "io.modelcontextprotocol/serverInfo";
 /// The member of `_meta` that ties a notification to its `subscriptions/listen`.
@@ -219,6 +221,7 @@ mod tests {
 
     use super::super::envelope::{Incoming, read};
     use super::*;
+    use proptest::prelude::*;
 
     const META: &str = r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}"#;
 
@@ -331,6 +334,18 @@ mod tests {
             Some("=?base64?!!?="),
         ] {
             assert_eq!(call(bad).unwrap_err().code(), -32020, "{bad:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_name_header_panics_and_plain_text_stands_for_itself(value: String) {
+            if !value.starts_with("=?base64?") {
+                prop_assert_eq!(header_text(&value), Some(Cow::Borrowed(value.as_str())));
+            }
+            let wrapped = format!("=?base64?{}?=", BASE64.encode(value.as_bytes()));
+            prop_assert_eq!(header_text(&wrapped), Some(Cow::Borrowed(value.as_str())));
+            let _ = header_text(&format!("=?base64?{value}?="));
         }
     }
 

@@ -1,6 +1,6 @@
 //! Edits a closed list of members in raw JSON and copies every other byte.
 //!
-//! Nothing here builds a document: [`scan`] says where members lie, an edit is a place and its replacement, and
+//! Nothing here builds a document: a scan says where members lie, an edit is a place and its replacement, and
 //! writing copies what lies between. Huge integers, escapes, member order and white space survive as they came.
 
 mod line;

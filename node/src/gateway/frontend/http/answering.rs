@@ -14,7 +14,8 @@ use super::request::Exchange;
 use super::service::Service;
 use crate::gateway::call::{Call, CallError, Era, NOTIFICATIONS_WAITING_MAX, Notification, Reply};
 use crate::gateway::mcp::answer::Answer;
-use crate::gateway::mcp::envelope::{Request, RequestId};
+use crate::gateway::mcp::envelope::{self, Request, RequestId};
+use crate::gateway::mcp::era::LOG_LEVEL_KEY;
 use crate::gateway::mcp::splice::{CacheHint, CacheScope};
 
 /// How long a client of HTTP waits for an answer, progress or not: HTTP requests carry no deadline of their own.
@@ -40,6 +41,8 @@ pub(super) struct Answering {
     id: RequestId,
     era: Era,
     hint: Option<CacheHint>,
+    /// Whether log messages may be sent: a modern client must have named a level (2026-07-28, "Logging").
+    logs: bool,
     deadline: Instant,
     call: Option<BoxFuture<'static, Result<Reply, CallError>>>,
     notifications: mpsc::Receiver<Notification>,
@@ -67,6 +70,7 @@ impl Answering {
         let deadline = Instant::now() + CALL_DEADLINE;
         let (sender, notifications) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
         let hint = (&*request.method == "tools/list").then_some(LIST_HINT);
+        let logs = era == Era::Legacy || request.params.meta_raw(LOG_LEVEL_KEY).is_some();
         let trace = request.params.meta_str("traceparent");
         let trace = trace.map(|trace| trace.into_owned().into());
         let call = Call {
@@ -83,6 +87,7 @@ impl Answering {
             id: request.id,
             era,
             hint,
+            logs,
             deadline,
             call: Some(in_time(frontend.service.clone(), call).boxed()),
             notifications,
@@ -103,15 +108,10 @@ impl Answering {
 
     /// The next event; `None` after the answer. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Event> {
-        while let Some(call) = &mut self.call {
-            tokio::select! {
-                biased;
-                Some(notification) = self.notifications.recv() => return Some(Event::Notification(notification.0)),
-                reply = call => self.keep(&reply),
+        while let Some(Notification(message)) = self.notification().await {
+            if self.logs || !is_log_message(&message) {
+                return Some(Event::Notification(message));
             }
-        }
-        if let Ok(notification) = self.notifications.try_recv() {
-            return Some(Event::Notification(notification.0));
         }
         self.answer.take().map(Event::Answer)
     }
@@ -123,10 +123,27 @@ impl Answering {
         })
     }
 
+    /// The next notification; `None` when the call has ended and all are out.
+    async fn notification(&mut self) -> Option<Notification> {
+        while let Some(call) = &mut self.call {
+            tokio::select! {
+                biased;
+                Some(notification) = self.notifications.recv() => return Some(notification),
+                reply = call => self.keep(&reply),
+            }
+        }
+        self.notifications.try_recv().ok()
+    }
+
     fn keep(&mut self, reply: &Result<Reply, CallError>) {
         self.call = None;
         self.answer = Some(Answer::reply(&self.id, self.era, reply, self.hint));
     }
+}
+
+fn is_log_message(message: &[u8]) -> bool {
+    let method = envelope::parse(message).map(|envelope| envelope.method);
+    method.is_ok_and(|method| method.as_deref() == Some("notifications/message"))
 }
 
 async fn in_time(service: Arc<dyn Service>, call: Call) -> Result<Reply, CallError> {

@@ -61,6 +61,21 @@ fn without_port(authority: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn no_text_panics_and_what_passes_begins_with_a_loopback_name(text: String, tail in "[]:0-9a-z.@/]{0,8}") {
+            for origin in [text.clone(), format!("http://{text}"), format!("http://localhost{tail}"), format!("http://[::1]{tail}")] {
+                if is_loopback_origin(&origin) {
+                    let authority = origin.split_once("://").map(|(_, authority)| authority);
+                    let name = authority.and_then(without_port);
+                    prop_assert!(name.is_some_and(is_loopback), "{origin}");
+                    prop_assert!(!origin.contains('@') && origin.matches('/').count() == 2, "{origin}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn loopback_origins_of_any_port_pass_and_no_others() {

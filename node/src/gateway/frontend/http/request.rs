@@ -143,3 +143,61 @@ fn via(headers: &HeaderMap, own: NodeId) -> Result<Vec<NodeId>, CallError> {
     }
     Ok(passed)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    fn accept(value: &'static str) -> (bool, bool) {
+        let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(value))]);
+        let accept = Accept::of(&headers);
+        (accept.json, accept.stream)
+    }
+
+    #[test]
+    fn media_ranges_are_understood_whatever_their_case_and_parameters() {
+        assert_eq!(
+            accept("Application/JSON;q=0.9, text/event-stream"),
+            (true, true)
+        );
+        assert_eq!(accept("application/json"), (true, false));
+        assert_eq!(accept("text/event-stream;charset=utf-8"), (false, true));
+        assert_eq!(accept("*/*"), (true, true));
+        assert_eq!(accept("image/png, application/json5"), (false, false));
+        assert_eq!(
+            Accept::of(&HeaderMap::new()),
+            Accept {
+                json: true,
+                stream: true
+            }
+        );
+    }
+
+    #[test]
+    fn the_nodes_passed_are_read_in_order_over_several_headers() {
+        let node = |byte| NodeId::from_public_key([byte; 32]);
+        let mut headers = HeaderMap::new();
+        let two = format!("{}, {}", node(2), node(3));
+        headers.append(VIA, two.parse().unwrap());
+        headers.append(VIA, node(4).to_string().parse().unwrap());
+        assert_eq!(via(&headers, node(1)), Ok(vec![node(2), node(3), node(4)]));
+        assert_eq!(via(&headers, node(4)), Err(CallError::Loop));
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_bytes_panic(bytes: Vec<u8>) {
+            let Ok(value) = HeaderValue::from_bytes(&bytes) else {
+                return Ok(());
+            };
+            let headers = [ACCEPT, AUTHORIZATION, CONTENT_TYPE, http::HeaderName::from_static(VIA)];
+            let headers = headers.into_iter().map(|name| (name, value.clone())).collect();
+            let _ = (Accept::of(&headers), bearer(&headers), check_content_type(&headers));
+            let _ = via(&headers, NodeId::from_public_key([1; 32]));
+        }
+    }
+}

@@ -31,12 +31,7 @@ const NOT_BUFFERED: (HeaderName, HeaderValue) = (
 
 /// One answer as JSON.
 pub(super) fn json(status: StatusCode, answer: Answer) -> Response {
-    raw_json(status, answer.message)
-}
-
-/// One JSON body.
-pub(super) fn raw_json(status: StatusCode, body: impl Into<Body>) -> Response {
-    (status, [(CONTENT_TYPE, JSON)], body.into()).into_response()
+    (status, [(CONTENT_TYPE, JSON)], Body::from(answer.message)).into_response()
 }
 
 /// One answer as JSON under the status that its era gives it, or as an event where the client takes nothing else.

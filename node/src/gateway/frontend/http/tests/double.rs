@@ -94,9 +94,21 @@ impl Double {
                 }
                 Ok(text("done"))
             }
+            "logs" => {
+                let message = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}"#;
+                let message = Notification(Bytes::from_static(message.as_bytes()));
+                call.notifications.send(message).await.unwrap();
+                Ok(text("done"))
+            }
             "waits" => {
                 self.finish.notified().await;
                 Ok(text("waited"))
+            }
+            "begins_and_hangs" => {
+                let message = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
+                let message = Notification(Bytes::from_static(message.as_bytes()));
+                call.notifications.send(message).await.unwrap();
+                std::future::pending().await
             }
             "hangs" => std::future::pending().await,
             "lacks_capability" => Ok(Reply {

@@ -178,3 +178,20 @@ async fn when_all_places_are_taken_the_longest_unused_session_makes_room() {
     assert_eq!(ping(&client, &busy).await, StatusCode::OK);
     assert_eq!(ping(&client, &newest).await, StatusCode::OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn when_no_session_is_idle_another_is_refused() {
+    let client = Client::new();
+    let mut streams = Vec::new();
+    for _ in 0..SESSIONS_MAX {
+        let id = client.initialize("2025-11-25").await;
+        streams.push(client.send(bare("GET", &[("mcp-session-id", &id)])).await);
+    }
+    let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}});
+    let request = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": params});
+    let response = client.post(&[], &request).await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    streams.pop();
+    let response = client.post(&[], &request).await;
+    assert_eq!(response.status(), StatusCode::OK);
+}

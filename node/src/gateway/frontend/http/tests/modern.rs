@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use http::StatusCode;
 use serde_json::{Value, json};
 
+use super::super::{CALLS_MAX, SUBSCRIPTIONS_MAX};
 use super::double::{Client, Events, json_body, modern, send_modern};
 
 #[tokio::test]
@@ -119,6 +122,23 @@ async fn a_notification_is_accepted_and_a_batch_is_not() {
 }
 
 #[tokio::test]
+async fn log_messages_are_for_those_who_named_a_level() {
+    let client = Client::new();
+    let seen = json_body(send_modern(&client, "tools/call", Some("logs")).await).await;
+    assert_eq!(seen["result"]["content"][0]["text"], "done");
+
+    let (headers, mut body) = modern("tools/call", Some("logs"));
+    let headers: Vec<_> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+    body["params"]["_meta"]["io.modelcontextprotocol/logLevel"] = json!("info");
+    let mut events = Events::of(client.post(&headers, &body).await);
+    assert_eq!(
+        events.next().await.unwrap()["method"],
+        "notifications/message"
+    );
+    assert_eq!(events.next().await.unwrap()["id"], "m-1");
+}
+
+#[tokio::test]
 async fn dropping_the_response_cancels_the_call() {
     let client = Client::new();
     let request = send_modern(&client, "tools/call", Some("hangs"));
@@ -128,6 +148,36 @@ async fn dropping_the_response_cancels_the_call() {
         () = client.double.until_in_flight(1) => {}
     }
     client.double.until_in_flight(0).await;
+}
+
+#[tokio::test]
+async fn one_call_too_many_is_refused_as_busy() {
+    let client = Client::new();
+    let hanging = |_| send_modern(&client, "tools/call", Some("hangs"));
+    let mut calls: FuturesUnordered<_> = (0..CALLS_MAX).map(hanging).collect();
+    tokio::select! {
+        biased;
+        _ = calls.next() => panic!("they hang"),
+        () = client.double.until_in_flight(CALLS_MAX) => {}
+    }
+    let seen = json_body(send_modern(&client, "tools/call", Some("simple")).await).await;
+    assert_eq!(seen["error"]["data"]["kind"], "busy");
+    drop(calls);
+    let seen = json_body(send_modern(&client, "tools/call", Some("simple")).await).await;
+    assert_eq!(seen["result"]["content"][0]["text"], "done");
+}
+
+#[tokio::test]
+async fn one_subscription_too_many_is_refused_as_busy() {
+    let client = Client::new();
+    let mut streams = Vec::new();
+    for _ in 0..SUBSCRIPTIONS_MAX {
+        streams.push(send_modern(&client, "subscriptions/listen", None).await);
+    }
+    let seen = json_body(send_modern(&client, "subscriptions/listen", None).await).await;
+    assert_eq!(seen["error"]["data"]["kind"], "busy");
+    streams.pop();
+    Events::of(send_modern(&client, "subscriptions/listen", None).await);
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,6 +74,19 @@ async fn a_thousand_vanished_modern_clients_leave_no_call_behind() {
 }
 
 #[tokio::test]
+async fn a_modern_client_that_vanishes_from_its_stream_cancels_the_call() {
+    let server = Server::start().await;
+    let mut caller = server.send_modern("begins_and_hangs").await;
+    let mut seen = Vec::new();
+    while !seen.ends_with(b"}\n\n\r\n") {
+        assert_ne!(caller.read_buf(&mut seen).await.unwrap(), 0);
+    }
+    server.client.double.until_in_flight(1).await;
+    drop(caller);
+    server.client.double.until_in_flight(0).await;
+}
+
+#[tokio::test]
 async fn a_legacy_call_outlives_the_connection_that_asked_for_it() {
     let server = Server::start().await;
     let session = server.client.initialize("2025-11-25").await;
