@@ -1,50 +1,23 @@
 //! Edits a closed list of members in raw JSON and copies every other byte.
+//!
+//! Nothing here builds a document: [`scan`] says where members lie, an edit is a place and its replacement, and
+//! writing copies what lies between. Huge integers, escapes, member order and white space survive as they came.
 
-use std::borrow::Cow;
+mod line;
+mod notification;
+mod params;
+mod result;
+mod scan;
 
-use bytes::Bytes;
+#[cfg(test)]
+mod arbitrary;
 
-/// A request's `params` as raw JSON, with edits waiting to be written.
-#[derive(Clone, Debug)]
-pub struct Params {
-    raw: Bytes,
-}
+pub use line::line;
+pub use notification::{notification_token, progress_token_of};
+pub use params::Params;
+pub use result::{CacheHint, CacheScope, result_for};
 
-impl Params {
-    /// Reads the positions of the members that may be edited. `raw` is valid JSON; it must be an object, and no
-    /// member on an edited path may occur twice.
-    pub fn scan(raw: Bytes) -> Result<Self, SpliceError> {
-        Ok(Self { raw })
-    }
-
-    /// The empty object: the params of a request that has none.
-    pub fn empty() -> Self {
-        Self {
-            raw: Bytes::from_static(b"{}"),
-        }
-    }
-
-    /// The `name` member, when it is a string.
-    pub fn name(&self) -> Option<Cow<'_, str>> {
-        None
-    }
-
-    /// The raw JSON of `_meta.progressToken`.
-    pub fn progress_token(&self) -> Option<&[u8]> {
-        None
-    }
-
-    /// Replaces the `name` member.
-    pub fn set_name(&mut self, _name: &str) {}
-
-    /// Replaces `_meta.progressToken` with raw JSON; nothing happens where the caller sent none.
-    pub fn set_progress_token(&mut self, _raw: &[u8]) {}
-
-    /// The edited JSON.
-    pub fn to_bytes(&self) -> Bytes {
-        self.raw.clone()
-    }
-}
+use scan::Span;
 
 /// Why raw JSON cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,4 +34,23 @@ pub enum SpliceError {
         /// Which.
         path: &'static str,
     },
+}
+
+/// Appends `raw` to `out` with each span replaced; `edits` are in ascending order and do not overlap.
+fn write_edited(raw: &[u8], edits: &[(Span, &[u8])], out: &mut Vec<u8>) {
+    let mut copied = 0;
+    for (span, replacement) in edits {
+        out.extend_from_slice(&raw[copied..span.start]);
+        out.extend_from_slice(replacement);
+        copied = span.end;
+    }
+    out.extend_from_slice(&raw[copied..]);
+}
+
+/// Fills `slot`, unless it is filled already.
+fn once(slot: &mut Option<Span>, span: Span, path: &'static str) -> Result<(), SpliceError> {
+    match slot.replace(span) {
+        None => Ok(()),
+        Some(_) => Err(SpliceError::Duplicate { path }),
+    }
 }

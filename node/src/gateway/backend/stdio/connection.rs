@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::lines::{Lines, LongLine};
 use super::pending::{Outcome, Pending, ProgressRoute};
 use crate::gateway::backend::greeting::with_modern_meta;
-use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
 use crate::gateway::backend::incoming::Incoming;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::PROGRESS;
@@ -198,17 +198,19 @@ impl Connection {
             Ok(Incoming::Request { id, method }) => {
                 self.try_send(Outgoing::answer(id.get(), &method));
             }
-            Ok(Incoming::Notification { method, params }) => match (&*method, params) {
-                (PROGRESS, Some(params)) => {
-                    if let Some(id) = self.pending.progress(line, params) {
-                        self.try_send(Outgoing::cancelled(id));
-                    }
-                }
-                ("notifications/tools/list_changed", _) => self.list_changed.notify_one(),
+            Ok(Incoming::Notification { method }) => match &*method {
+                PROGRESS => self.take_progress(line),
+                LIST_CHANGED => self.list_changed.notify_one(),
                 _ => {}
             },
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(error) => self.note_garbage(&error.to_string()),
+        }
+    }
+
+    fn take_progress(&self, line: &Bytes) {
+        if let Some(id) = self.pending.progress(line) {
+            self.try_send(Outgoing::cancelled(id));
         }
     }
 
