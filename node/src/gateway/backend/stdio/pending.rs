@@ -63,6 +63,11 @@ impl Pending {
         self.lock().waiting.remove(&id).is_some()
     }
 
+    /// Whether somebody still waits for the request.
+    pub(crate) fn waits(&self, id: u64) -> bool {
+        self.lock().waiting.contains_key(&id)
+    }
+
     /// Ends the request with `outcome`; whether it was still waiting.
     pub(crate) fn settle(&self, id: u64, outcome: Outcome) -> bool {
         let waiting = self.lock().waiting.remove(&id);
