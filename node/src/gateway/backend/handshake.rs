@@ -8,6 +8,9 @@ use super::tool_list::{ToolList, ToolListError};
 use super::upstream::ToolDefinition;
 use crate::gateway::call::{CallError, Era, ReplyBody};
 
+/// The notification that an upstream's tools have changed.
+pub(crate) const LIST_CHANGED: &str = "notifications/tools/list_changed";
+
 /// An upstream that answers requests of our own.
 pub(crate) trait Ask: Sync {
     /// The era in which it is asked.

@@ -29,8 +29,6 @@ pub(crate) enum Incoming<'a> {
     Notification {
         /// What it tells.
         method: Cow<'a, str>,
-        /// Its raw parameters.
-        params: Option<&'a RawValue>,
     },
 }
 
@@ -60,8 +58,6 @@ struct Envelope<'a> {
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
     #[serde(borrow)]
-    params: Option<&'a RawValue>,
-    #[serde(borrow)]
     result: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
@@ -84,10 +80,7 @@ impl<'a> Incoming<'a> {
             (None, None, Some(error)) => Ok(answer(Answer::Error(error))),
             (Some(method), None, None) => Ok(match envelope.id {
                 Some(id) => Incoming::Request { id, method },
-                None => Incoming::Notification {
-                    method,
-                    params: envelope.params,
-                },
+                None => Incoming::Notification { method },
             }),
             _ => Err(NotAMessage::Ambiguous),
         }
@@ -140,10 +133,7 @@ mod tests {
         let notification = br#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
         assert!(matches!(
             Incoming::read(notification),
-            Ok(Incoming::Notification {
-                params: Some(_),
-                ..
-            })
+            Ok(Incoming::Notification { .. })
         ));
     }
 

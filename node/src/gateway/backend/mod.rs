@@ -14,6 +14,8 @@ mod rpc_error;
 mod runner;
 mod stdio;
 pub mod supervisor;
+#[cfg(test)]
+mod test_upstream;
 mod timing;
 mod tool_list;
 pub mod upstream;

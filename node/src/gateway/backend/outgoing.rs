@@ -1,6 +1,10 @@
 //! Messages to an upstream: a small head of our own, then raw JSON that is never copied.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
+
+use crate::gateway::mcp::splice::line;
 
 /// A JSON-RPC message in two parts; `}` closes it.
 #[derive(Clone, Debug)]
@@ -65,18 +69,12 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// `raw` JSON on one line: a line break in valid JSON is always between tokens, so a space means the same.
+/// `raw` JSON on one line; copied only where it is not yet.
 pub(crate) fn on_one_line(raw: Bytes) -> Bytes {
-    if memchr::memchr2(b'\n', b'\r', &raw).is_none() {
-        return raw;
+    match line(&raw) {
+        Cow::Borrowed(_) => raw,
+        Cow::Owned(line) => line.into(),
     }
-    let mut line = Vec::from(raw);
-    for byte in &mut line {
-        if matches!(byte, b'\n' | b'\r') {
-            *byte = b' ';
-        }
-    }
-    line.into()
 }
 
 #[cfg(test)]

@@ -8,16 +8,13 @@ use super::answer::Aside;
 use super::name_header;
 use super::session::{Failure, Session};
 use crate::gateway::backend::greeting::with_modern_meta;
-use crate::gateway::backend::handshake::Ask;
-use crate::gateway::backend::incoming::Incoming;
+use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::{self, PROGRESS};
 use crate::gateway::call::{Call, Era, Notification, Reply};
 
 /// The log notifications of a request.
 const LOG: &str = "notifications/message";
-/// The server's tools have changed.
-pub(super) const LIST_CHANGED: &str = "notifications/tools/list_changed";
 
 impl Session {
     /// Passes `call` on, whose raw progress token is `token`. Dropping the future cancels the call at the server: a
@@ -107,15 +104,7 @@ impl Relay<'_> {
         let Some(callers) = self.token else {
             return Some(on_one_line(message.clone()));
         };
-        let Ok(Incoming::Notification {
-            params: Some(params),
-            ..
-        }) = Incoming::read(message)
-        else {
-            return None;
-        };
-        let token = progress::token(params)?;
-        Some(progress::with_token(message, token, callers))
+        progress::for_caller(message, callers)
     }
 }
 

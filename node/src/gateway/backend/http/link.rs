@@ -9,13 +9,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::body::{ContentKind, EventStream};
 use super::endpoint::{Endpoint, EndpointError};
-use super::forward::LIST_CHANGED;
 use super::greet::greet;
 use super::session::{Over, Session};
 use crate::gateway::backend::backoff::Backoff;
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::greeting::listen_params;
-use crate::gateway::backend::handshake::{Ask, HandshakeError, list_tools};
+use crate::gateway::backend::handshake::{Ask, HandshakeError, LIST_CHANGED, list_tools};
 use crate::gateway::backend::incoming::Incoming;
 use crate::gateway::backend::outgoing::Outgoing;
 use crate::gateway::backend::runner::{Ended, Link, Opened, ToolNews, settled};

@@ -9,27 +9,23 @@ use serde::Deserialize;
 use crate::gateway::call::Call;
 
 #[derive(Deserialize)]
-struct Named<'a> {
-    #[serde(borrow)]
-    uri: Option<Cow<'a, str>>,
+struct OfTask<'a> {
     #[serde(borrow, rename = "taskId")]
-    task: Option<Cow<'a, str>>,
+    task: Cow<'a, str>,
 }
 
 /// The value of `Mcp-Name` for `call`; `None` where its method has none, or its params do not say.
 pub(crate) fn of_call(call: &Call) -> Option<HeaderValue> {
-    let name = match &*call.method {
-        "tools/call" | "prompts/get" => return call.params.name().and_then(|name| value(&name)),
-        "resources/read" | "tasks/get" | "tasks/update" | "tasks/cancel" => call.params.to_bytes(),
-        _ => return None,
-    };
-    let named: Named<'_> = serde_json::from_slice(&name).ok()?;
-    let key = if &*call.method == "resources/read" {
-        named.uri
-    } else {
-        named.task
-    };
-    value(&key?)
+    match &*call.method {
+        "tools/call" | "prompts/get" => value(&call.params.name()?),
+        "resources/read" => value(&call.params.uri()?),
+        "tasks/get" | "tasks/update" | "tasks/cancel" => {
+            let params = call.params.to_bytes();
+            let params: OfTask<'_> = serde_json::from_slice(&params).ok()?;
+            value(&params.task)
+        }
+        _ => None,
+    }
 }
 
 /// `text` as a header value, in the form `=?base64?…?=` where HTTP would not carry it unchanged.

@@ -9,23 +9,20 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use bytes::Bytes;
 use peerage_protocol::id::ServerName;
 use peerage_protocol::limits::BODY_BYTES_MAX;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufWriter};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::lines::{Lines, LongLine};
+use super::lines::{LineError, Lines, LongLine};
+use super::outbox::{Closed, Outbox, Outflow, outbox};
 use super::pending::{Outcome, Pending, ProgressRoute};
 use crate::gateway::backend::greeting::with_modern_meta;
-use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
 use crate::gateway::backend::incoming::Incoming;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::PROGRESS;
 use crate::gateway::call::{Call, CallError, Era, Reply};
 
-/// Messages that wait for the child to read them.
-const OUTBOX_MAX: usize = 64;
-/// Bytes gathered before they are written.
-const WRITE_BYTES: usize = 64 * 1024;
 /// Of lines that are no messages, the first and then every so many are logged.
 const GARBAGE_LOGGED_EVERY: u64 = 1_000;
 
@@ -34,7 +31,7 @@ const GARBAGE_LOGGED_EVERY: u64 = 1_000;
 pub(crate) struct Connection {
     server: ServerName,
     era: OnceLock<Era>,
-    outbox: mpsc::Sender<Outgoing>,
+    outbox: Outbox,
     pub(super) pending: Pending,
     list_changed: Notify,
     garbage: AtomicU64,
@@ -42,7 +39,18 @@ pub(crate) struct Connection {
     stop: CancellationToken,
     /// The reader has ended, and why.
     read_out: CancellationToken,
-    break_reason: Mutex<Option<String>>,
+    break_reason: Mutex<Option<Break>>,
+}
+
+/// Why a connection is of no more use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Break {
+    /// The child reads no more.
+    #[error("its standard input is closed: {0}")]
+    Input(std::io::ErrorKind),
+    /// What the child writes cannot be read.
+    #[error(transparent)]
+    Output(LineError),
 }
 
 impl Connection {
@@ -52,7 +60,7 @@ impl Connection {
         stdin: impl AsyncWrite + Send + Unpin + 'static,
         stdout: impl AsyncRead + Send + Unpin + 'static,
     ) -> Arc<Self> {
-        let (outbox, waiting) = mpsc::channel(OUTBOX_MAX);
+        let (outbox, outflow) = outbox();
         let connection = Arc::new(Self {
             server,
             era: OnceLock::new(),
@@ -64,7 +72,7 @@ impl Connection {
             read_out: CancellationToken::new(),
             break_reason: Mutex::new(None),
         });
-        tokio::spawn(Arc::clone(&connection).write_until_stopped(waiting, stdin));
+        tokio::spawn(Arc::clone(&connection).write_until_stopped(outflow, stdin));
         tokio::spawn(Arc::clone(&connection).read_until_stopped(stdout));
         connection
     }
@@ -80,10 +88,10 @@ impl Connection {
     }
 
     /// Waits until the child's output has ended; why, unless it simply ended.
-    pub(crate) async fn broken(&self) -> Option<String> {
+    pub(crate) async fn broken(&self) -> Option<Break> {
         self.read_out.cancelled().await;
         let reason = self.break_reason.lock();
-        reason.unwrap_or_else(PoisonError::into_inner).clone()
+        *reason.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Closes the child's standard input; whoever waits gets `error`.
@@ -114,9 +122,12 @@ impl Connection {
         Ok(Reply { era, body })
     }
 
-    /// Tells something of our own.
-    pub(crate) async fn tell(&self, method: &str, params: Bytes) -> Result<(), CallError> {
-        self.send(Outgoing::notification(method, params)).await
+    /// Tells something of our own, before any request that is made later.
+    pub(crate) fn tell(&self, method: &str, params: Bytes) -> Result<(), CallError> {
+        match self.outbox.note(Outgoing::notification(method, params)) {
+            true => Ok(()),
+            false => Err(self.lost()),
+        }
     }
 
     fn enter(&self, progress: Option<ProgressRoute>) -> Result<Request<'_>, CallError> {
@@ -127,11 +138,6 @@ impl Connection {
             answered,
             sent: false,
         })
-    }
-
-    async fn send(&self, message: Outgoing) -> Result<(), CallError> {
-        let sent = self.outbox.send(message).await;
-        sent.map_err(|_| self.lost())
     }
 
     fn lost(&self) -> CallError {
@@ -151,19 +157,19 @@ impl Connection {
 
     async fn write_until_stopped(
         self: Arc<Self>,
-        waiting: mpsc::Receiver<Outgoing>,
+        outflow: Outflow,
         stdin: impl AsyncWrite + Unpin,
     ) {
         tokio::select! {
             () = self.stop.cancelled() => {}
-            result = write_all(waiting, stdin) => self.note_written_out(result),
+            result = outflow.write_to(stdin, &self.pending) => self.note_written_out(result),
         }
     }
 
     /// A child that no longer reads is of no use, whether or not it still writes.
     fn note_written_out(&self, result: std::io::Result<()>) {
         if let Err(error) = result {
-            self.note_break(format!("its standard input is closed: {}", error.kind()));
+            self.note_break(Break::Input(error.kind()));
             self.read_out.cancel();
         }
     }
@@ -174,12 +180,12 @@ impl Connection {
             match lines.next().await {
                 Ok(Some(line)) => self.take(&line),
                 Ok(None) => return,
-                Err(error) => return self.note_break(error.to_string()),
+                Err(error) => return self.note_break(Break::Output(error)),
             }
         }
     }
 
-    fn note_break(&self, reason: String) {
+    fn note_break(&self, reason: Break) {
         let mut noted = self
             .break_reason
             .lock()
@@ -196,15 +202,11 @@ impl Connection {
             }
             Ok(Incoming::Answer { id: None, .. }) => self.note_garbage("an answer to no request"),
             Ok(Incoming::Request { id, method }) => {
-                self.try_send(Outgoing::answer(id.get(), &method));
+                self.note(Outgoing::answer(id.get(), &method));
             }
-            Ok(Incoming::Notification { method, params }) => match (&*method, params) {
-                (PROGRESS, Some(params)) => {
-                    if let Some(id) = self.pending.progress(line, params) {
-                        self.try_send(Outgoing::cancelled(id));
-                    }
-                }
-                ("notifications/tools/list_changed", _) => self.list_changed.notify_one(),
+            Ok(Incoming::Notification { method }) => match &*method {
+                PROGRESS => self.take_progress(line),
+                LIST_CHANGED => self.list_changed.notify_one(),
                 _ => {}
             },
             Err(_) if line.trim_ascii().is_empty() => {}
@@ -212,9 +214,15 @@ impl Connection {
         }
     }
 
-    /// Sends what the child can do without, unless it reads too slowly.
-    fn try_send(&self, message: Outgoing) {
-        if self.outbox.try_send(message).is_err() {
+    fn take_progress(&self, line: &Bytes) {
+        if let Some(id) = self.pending.progress(line) {
+            self.note(Outgoing::cancelled(id));
+        }
+    }
+
+    /// Sends what the child can do without, unless it has not read for long.
+    fn note(&self, message: Outgoing) {
+        if !self.outbox.note(message) {
             tracing::debug!(target: "upstream", server = %self.server, "it does not read its input");
         }
     }
@@ -252,7 +260,8 @@ struct Request<'a> {
 impl Request<'_> {
     async fn send(&mut self, method: &str, params: Bytes) -> Result<(), CallError> {
         let message = Outgoing::request(self.id, method, on_one_line(params));
-        self.connection.send(message).await?;
+        let put = self.connection.outbox.request(self.id, message).await;
+        put.map_err(|Closed| self.connection.lost())?;
         self.sent = true;
         Ok(())
     }
@@ -266,32 +275,55 @@ impl Request<'_> {
 impl Drop for Request<'_> {
     fn drop(&mut self) {
         if self.connection.pending.forget(self.id) && self.sent {
-            self.connection.try_send(Outgoing::cancelled(self.id));
+            self.connection.note(Outgoing::cancelled(self.id));
         }
     }
 }
 
-async fn write_all(
-    mut waiting: mpsc::Receiver<Outgoing>,
-    stdin: impl AsyncWrite + Unpin,
-) -> std::io::Result<()> {
-    let mut stdin = BufWriter::with_capacity(WRITE_BYTES, stdin);
-    while let Some(message) = waiting.recv().await {
-        write_one(&mut stdin, &message).await?;
-        while let Ok(message) = waiting.try_recv() {
-            write_one(&mut stdin, &message).await?;
-        }
-        stdin.flush().await?;
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
 
-async fn write_one(
-    stdin: &mut (impl AsyncWrite + Unpin),
-    message: &Outgoing,
-) -> std::io::Result<()> {
-    stdin.write_all(&message.head).await?;
-    stdin.write_all(&message.raw).await?;
-    stdin.write_all(Outgoing::TAIL).await?;
-    stdin.write_all(b"\n").await
+    use serde_json::json;
+    use tokio::io::{AsyncBufReadExt, BufReader, duplex};
+
+    use super::*;
+    use crate::gateway::backend::test_upstream::{call, until};
+
+    #[tokio::test]
+    async fn two_hundred_calls_given_up_leave_nothing_behind_and_are_all_cancelled() {
+        let (stdin, childs_stdin) = duplex(1024);
+        let (stdout, _childs_stdout) = duplex(1024);
+        let connection = Connection::open("x".parse().unwrap(), stdin, stdout);
+        let mut heard = BufReader::new(childs_stdin).lines();
+        let calls: Vec<_> = (0..200)
+            .map(|_| {
+                let connection = Arc::clone(&connection);
+                tokio::spawn(async move { connection.call(call("sleep", json!({})).0).await })
+            })
+            .collect();
+        for _ in 0..200 {
+            assert!(
+                heard
+                    .next_line()
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .contains("tools/call")
+            );
+        }
+        assert_eq!(connection.pending.len(), 200);
+        calls.iter().for_each(tokio::task::JoinHandle::abort);
+        until(|| connection.pending.len() == 0).await;
+        for _ in 0..200 {
+            assert!(
+                heard
+                    .next_line()
+                    .await
+                    .unwrap()
+                    .unwrap()
+                    .contains("cancelled")
+            );
+        }
+    }
 }

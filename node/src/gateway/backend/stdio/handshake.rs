@@ -30,8 +30,7 @@ pub(crate) async fn greet(
     connection.settle_era(era);
     match era {
         Era::Legacy => {
-            let told = connection.tell("notifications/initialized", bare_params(era));
-            told.await?;
+            connection.tell("notifications/initialized", bare_params(era))?;
         }
         Era::Modern => {}
     }

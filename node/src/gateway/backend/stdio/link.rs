@@ -8,7 +8,7 @@ use peerage_protocol::id::ServerName;
 use tokio::time::timeout;
 
 use super::child::Child;
-use super::connection::Connection;
+use super::connection::{Break, Connection};
 use super::handshake::{greet, listen};
 use super::stderr::LastWords;
 use crate::config::upstream::UpstreamTransport;
@@ -189,12 +189,11 @@ impl Running {
     }
 
     /// A pipe has ended: most likely the process is about to.
-    async fn wait_out(&mut self, broken: Option<String>) -> String {
+    async fn wait_out(&mut self, broken: Option<Break>) -> String {
         match (timeout(AFTERMATH, self.child.exited()).await, broken) {
-            (Ok(status), None) => status,
-            (Ok(status), Some(broken)) => format!("{broken}; {status}"),
+            (Ok(status), None | Some(Break::Input(_))) => status,
+            (_, Some(broken)) => broken.to_string(),
             (Err(_), None) => "it closed its standard output".to_owned(),
-            (Err(_), Some(broken)) => broken,
         }
     }
 }
@@ -202,7 +201,7 @@ impl Running {
 /// What ended first.
 enum First {
     Process(String),
-    Output(Option<String>),
+    Output(Option<Break>),
 }
 
 async fn greet_and_list(

@@ -5,6 +5,7 @@ mod connection;
 mod handshake;
 mod lines;
 mod link;
+mod outbox;
 mod pending;
 mod stderr;
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
@@ -64,6 +63,11 @@ impl Pending {
         self.lock().waiting.remove(&id).is_some()
     }
 
+    /// Whether somebody still waits for the request.
+    pub(crate) fn waits(&self, id: u64) -> bool {
+        self.lock().waiting.contains_key(&id)
+    }
+
     /// Ends the request with `outcome`; whether it was still waiting.
     pub(crate) fn settle(&self, id: u64, outcome: Outcome) -> bool {
         let waiting = self.lock().waiting.remove(&id);
@@ -72,13 +76,12 @@ impl Pending {
 
     /// Brings a progress notification to the caller it is for. A caller that does not keep up loses its request:
     /// its id is returned, for the upstream to hear.
-    pub(crate) fn progress(&self, message: &Bytes, params: &RawValue) -> Option<u64> {
-        let token = progress::token(params)?;
-        let id: u64 = token.get().parse().ok()?;
+    pub(crate) fn progress(&self, message: &Bytes) -> Option<u64> {
+        let id = progress::our_token(message)?;
         let sent = {
             let table = self.lock();
             let route = table.waiting.get(&id)?.progress.as_ref()?;
-            let notification = progress::with_token(message, token, &route.token);
+            let notification = progress::for_caller(message, &route.token)?;
             route.to.try_send(Notification(notification))
         };
         match sent {
@@ -120,21 +123,9 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::gateway::backend::incoming::Incoming;
 
     fn progress_of(id: u64) -> Bytes {
         format!(r#"{{"method":"notifications/progress","params":{{"progressToken":{id}}}}}"#).into()
-    }
-
-    fn deliver(pending: &Pending, message: &Bytes) -> Option<u64> {
-        let Ok(Incoming::Notification {
-            params: Some(params),
-            ..
-        }) = Incoming::read(message)
-        else {
-            panic!("not a notification");
-        };
-        pending.progress(message, params)
     }
 
     #[test]
@@ -144,8 +135,8 @@ mod tests {
         let token = Bytes::from_static(b"\"slow\"");
         let (id, mut answered) = pending.enter(Some(ProgressRoute { token, to })).unwrap();
         let (_other, mut others) = pending.enter(None).unwrap();
-        assert_eq!(deliver(&pending, &progress_of(id)), None);
-        assert_eq!(deliver(&pending, &progress_of(id)), Some(id));
+        assert_eq!(pending.progress(&progress_of(id)), None);
+        assert_eq!(pending.progress(&progress_of(id)), Some(id));
         assert!(matches!(
             answered.try_recv(),
             Ok(Err(CallError::Busy { .. }))
