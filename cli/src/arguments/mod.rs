@@ -107,8 +107,7 @@ pub struct Serve {
     #[arg(
         value_name = "URL",
         required_unless_present = "command",
-        conflicts_with = "command"
-    )]
+        conflicts_with = "command", value_parser = upstream_url)]
     pub url: Option<String>,
     /// Let every member of the mesh see and call it
     #[arg(long)]
