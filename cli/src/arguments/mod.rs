@@ -9,6 +9,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use peerage_node::config::choices::LogLevel;
 use peerage_node::config::http_addresses::HttpAddresses;
+use peerage_node::config::servers::check_url;
+use peerage_node::config::servers_error::ServersProblem;
 use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
@@ -105,8 +107,7 @@ pub struct Serve {
     #[arg(
         value_name = "URL",
         required_unless_present = "command",
-        conflicts_with = "command"
-    )]
+        conflicts_with = "command", value_parser = upstream_url)]
     pub url: Option<String>,
     /// Let every member of the mesh see and call it
     #[arg(long)]
@@ -117,6 +118,14 @@ pub struct Serve {
     /// The command that runs it, with its arguments
     #[arg(last = true, value_name = "CMD")]
     pub command: Vec<String>,
+}
+
+/// A URL with a variable in it can be judged only where the node expands it.
+fn upstream_url(text: &str) -> Result<String, ServersProblem> {
+    if !text.contains("${") {
+        check_url(text)?;
+    }
+    Ok(text.to_owned())
 }
 
 /// Print a ticket.
@@ -236,6 +245,7 @@ mod tests {
             "peerage serve fs http://h/ -- cmd",
             "peerage serve fs http://h/ --env A=b",
             "peerage serve FS -- cmd",
+            "peerage serve web ftp://h/",
             "peerage invite --uses 0",
             "peerage invite --ttl soon",
             "peerage call t novalue",
