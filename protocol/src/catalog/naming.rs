@@ -184,7 +184,7 @@ mod tests {
 
     /// Two triples that differ little.
     fn neighbours() -> impl Strategy<Value = (Triple, Triple)> {
-        (triple(), any::<prop::sample::Index>(), "[_a5fh-]{0,2}").prop_map(|(one, at, text)| {
+        (triple(), any::<prop::sample::Index>(), "[_a5fh-]{1,2}").prop_map(|(one, at, text)| {
             let mut other = one.clone();
             let places: Vec<usize> = other.2.char_indices().map(|(place, _)| place).collect();
             let place = if places.is_empty() {
@@ -217,7 +217,6 @@ mod tests {
 
         #[test]
         fn tools_that_differ_little_have_different_names((one, other) in neighbours()) {
-            prop_assume!(one != other);
             prop_assert_ne!(name(&one), name(&other));
         }
 

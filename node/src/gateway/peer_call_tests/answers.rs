@@ -117,7 +117,7 @@ async fn a_peer_over_its_share_is_told_that_the_node_is_busy_even_while_it_sends
     let backend = backend(Link { frontend });
     let first = backend.call(call()).map(|_| ());
     let second = async {
-        assert_eq!(events.recv().await, Some("called"));
+        assert_eq!(soon(events.recv()).await, Some("called"));
         let large = object_of(1 << 20);
         backend.call(call_with(&large).0).await
     };
@@ -126,7 +126,7 @@ async fn a_peer_over_its_share_is_told_that_the_node_is_busy_even_while_it_sends
         reply = second => reply,
     };
     assert!(matches!(reply, Err(CallError::Busy { .. })), "{reply:?}");
-    assert_eq!(events.recv().await, Some("dropped"));
+    assert_eq!(soon(events.recv()).await, Some("dropped"));
 }
 
 #[tokio::test]

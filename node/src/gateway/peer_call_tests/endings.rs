@@ -8,9 +8,9 @@ async fn a_caller_that_gives_up_sends_cancel_and_the_call_is_dropped() {
     let backend = linked(service);
     tokio::select! {
         reply = backend.call(call()) => panic!("it has no answer: {reply:?}"),
-        event = events.recv() => assert_eq!(event, Some("called")),
+        event = soon(events.recv()) => assert_eq!(event, Some("called")),
     }
-    assert_eq!(events.recv().await, Some("dropped"));
+    assert_eq!(soon(events.recv()).await, Some("dropped"));
 }
 
 #[tokio::test]
@@ -37,11 +37,11 @@ async fn a_cancel_frame_drops_the_call_and_frees_its_place() {
     let (service, mut events) = endless();
     let (mut reader, mut writer) = served(&admission, service);
     writer.write_frames(&question(header())).await.unwrap();
-    assert_eq!(events.recv().await, Some("called"));
+    assert_eq!(soon(events.recv()).await, Some("called"));
     assert_eq!(admission.in_progress(), 1);
     let cancel = [Frame::signal(FrameKind::Cancel)];
     writer.write_frames(&cancel).await.unwrap();
-    assert_eq!(events.recv().await, Some("dropped"));
+    assert_eq!(soon(events.recv()).await, Some("dropped"));
     assert!(reader.read_frame().await.is_err(), "there is no answer");
     assert_eq!(admission.in_progress(), 0);
 }
@@ -51,9 +51,9 @@ async fn a_callers_half_that_ends_before_the_result_cancels() {
     let (service, mut events) = endless();
     let (_reader, mut writer) = served(&Arc::default(), service);
     writer.write_frames(&question(header())).await.unwrap();
-    assert_eq!(events.recv().await, Some("called"));
+    assert_eq!(soon(events.recv()).await, Some("called"));
     writer.close().await.unwrap();
-    assert_eq!(events.recv().await, Some("dropped"));
+    assert_eq!(soon(events.recv()).await, Some("dropped"));
 }
 
 /// What the caller is told when the far end answers with `frames` and is gone.
@@ -147,8 +147,8 @@ async fn the_answering_node_keeps_the_deadline_too() {
     writer.write_frames(&question(hurried)).await.unwrap();
     let failure = heard_failure(&mut reader).await;
     assert_eq!(failure.kind, FailureKind::DeadlineExceeded);
-    assert_eq!(events.recv().await, Some("called"));
-    assert_eq!(events.recv().await, Some("dropped"));
+    assert_eq!(soon(events.recv()).await, Some("called"));
+    assert_eq!(soon(events.recv()).await, Some("dropped"));
 }
 
 #[tokio::test(start_paused = true)]

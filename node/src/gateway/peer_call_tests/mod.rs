@@ -4,6 +4,7 @@
 
 mod answers;
 mod endings;
+mod transports;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -178,6 +179,12 @@ fn object_of(length: usize) -> Vec<u8> {
     json.extend(b"\"}");
     assert_eq!(json.len(), length);
     json
+}
+
+/// What `future` comes to, well before any call's deadline.
+async fn soon<T>(future: impl Future<Output = T>) -> T {
+    let patience = Duration::from_secs(20);
+    tokio::time::timeout(patience, future).await.unwrap()
 }
 
 fn call() -> Call {
