@@ -5,7 +5,6 @@ mod http_listeners;
 mod parts;
 mod start_error;
 
-use std::future::Future;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -62,13 +61,11 @@ impl Node {
     }
 
     /// Ends when the node can no longer keep its promises, and says why; never while all is well.
-    pub fn failure(&mut self) -> impl Future<Output = String> + Send + '_ {
-        async {
-            match (&mut self.control).await {
-                Ok(Ok(())) => "the control task has ended".to_owned(),
-                Ok(Err(error)) => error.to_string(),
-                Err(error) => format!("the control task broke: {error}"),
-            }
+    pub async fn failure(&mut self) -> String {
+        match (&mut self.control).await {
+            Ok(Ok(())) => "the control task has ended".to_owned(),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => format!("the control task broke: {error}"),
         }
     }
 

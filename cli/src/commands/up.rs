@@ -28,7 +28,7 @@ pub(super) async fn up(
         .map_err(|error| Failure::failed("settings", error))?;
     log::start(settings.log, View::of_stderr(environment).colour);
     warn(&settings);
-    let node = tokio::select! {
+    let mut node = tokio::select! {
         node = Node::start(settings) => node.map_err(start_failed)?,
         () = signals.any() => return Ok(()),
     };
@@ -36,14 +36,20 @@ pub(super) async fn up(
         true => print(&render::json(node.ready())?)?,
         false => print(&render::ready(node.ready()))?,
     }
-    signals.any().await;
+    let failure = tokio::select! {
+        () = signals.any() => None,
+        why = node.failure() => Some(why),
+    };
     tracing::info!("stopping; a second signal ends it at once");
     tokio::select! {
         () = node.stop() => {}
         () = tokio::time::sleep(DRAIN) => tracing::warn!("some calls did not end in time"),
         () = signals.any() => {}
     }
-    Ok(())
+    match failure {
+        None => Ok(()),
+        Some(why) => Err(Failure::failed("node", why)),
+    }
 }
 
 fn flags(up: Up) -> Flags {
@@ -63,8 +69,8 @@ fn warn(settings: &Settings) {
     }
     if settings.http.is_exposed() {
         tracing::warn!(
-            "the gateway listens beyond this machine: everyone who reaches it may call tools; \
-             keep it on loopback with --http 127.0.0.1:8080"
+            "the gateway listens beyond this machine, so every caller needs a token: make one with \
+             `peerage token create NAME`, or keep to loopback with --http 127.0.0.1:8080"
         );
     }
 }

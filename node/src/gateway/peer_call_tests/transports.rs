@@ -107,12 +107,12 @@ struct Opener(mpsc::UnboundedSender<oneshot::Sender<SubstreamBox>>);
 impl OpenSubstream for Opener {
     type Stream = SubstreamBox;
 
-    fn open(&self, _: NodeId) -> BoxFuture<'_, Result<SubstreamBox, OpenError>> {
+    fn open(&self, node: NodeId) -> BoxFuture<'_, Result<SubstreamBox, OpenError>> {
         let (sender, receiver) = oneshot::channel();
         let sent = self.0.send(sender);
         async move {
-            sent.map_err(|_| OpenError::NotConnected)?;
-            receiver.await.map_err(|_| OpenError::NotConnected)
+            sent.map_err(|_| OpenError::NotConnected { node })?;
+            receiver.await.map_err(|_| OpenError::NotConnected { node })
         }
         .boxed()
     }

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::limits::GATE_MESSAGE_BYTES_MAX;
 use crate::membership::certificate::{CERTIFICATE_VERSION, CertificateBody, Role};
+use crate::membership::ticket::{TicketId, TicketProof};
 use crate::time::Timestamp;
 
 fn body(frame: &[u8]) -> &[u8] {
