@@ -10,7 +10,7 @@ mkdir -p "$parts"
 
 server="$parts/node_modules/@modelcontextprotocol/server-filesystem/dist/index.js"
 if [ ! -f "$server" ]; then
-    npm install --silent --no-audit --no-fund --prefix "$parts" @modelcontextprotocol/server-filesystem
+    npm install --silent --no-audit --no-fund --prefix "$parts" @modelcontextprotocol/server-filesystem@2026.8.31
 fi
 if [ ! -x "$parts/venv/bin/python" ]; then
     python3 -m venv "$parts/venv"
