@@ -32,7 +32,14 @@ fn build() -> PathBuf {
         .parent()
         .expect("a profile lies in the target folder");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
+    let mut command = Command::new(cargo);
+    // What cargo tells a test about its package, build scripts of others would take for a change and run again.
+    let of_this_package =
+        |name: &str| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_");
+    for (name, _) in env::vars().filter(|(name, _)| of_this_package(name)) {
+        command.env_remove(name);
+    }
+    let status = command
         .args([
             "build",
             "--quiet",
