@@ -24,7 +24,7 @@ use super::listen::ensure_free;
 use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
 use super::pulse;
-use super::transport::gated_transport;
+use super::transport::{gated_transport, reason};
 use crate::discovery;
 
 /// Commands that wait for the swarm's task.
@@ -88,7 +88,7 @@ impl Network {
             };
             ensure_free(address).map_err(|error| refused(error.to_string()))?;
             let listener = swarm.listen_on(address.clone());
-            starting.insert(listener.map_err(|error| refused(error.to_string()))?);
+            starting.insert(listener.map_err(|error| refused(reason(&error)))?);
         }
         let listen_addresses = Arc::new(ArcSwap::default());
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
@@ -144,7 +144,8 @@ impl Network {
         self.listen_addresses.load().to_vec()
     }
 
-    /// Closes all links and stops; ends when the ports are free again, within three seconds.
+    /// Closes all links and stops, within three seconds. A QUIC port stays taken while its connections drain, for less
+    /// than a second more.
     pub async fn shutdown(&self) {
         let (done, stopped) = oneshot::channel();
         self.command(Command::ShutDown { done }).await;
