@@ -18,6 +18,7 @@ mod outbox;
 pub mod peer_id;
 mod pulse;
 mod transport;
+mod warm_up;
 
 pub use calls::{InboundSubstreams, Links, OpenError, OpenFailure};
 pub use event::{DialFailure, LinkEnd, NetworkEvent, SightingSource};

@@ -25,6 +25,7 @@ use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
 use super::pulse;
 use super::transport::{gated_transport, reason};
+use super::warm_up::warm_up;
 use crate::discovery;
 
 /// Commands that wait for the swarm's task.
@@ -104,6 +105,7 @@ impl Network {
             .await
             .map_err(|_| StartError::NotListening)?;
         tokio::spawn(driver.run());
+        warm_up();
         Ok(Self {
             local,
             links,

@@ -126,6 +126,8 @@ pub struct Doorkeeper {
     pub credentials: Mutex<Option<Credentials>>,
     pub purpose: Mutex<Purpose>,
     pub members: Mutex<HashSet<NodeId>>,
+    /// Passes the gate, and is no member when the swarm asks again.
+    pub revoked: Mutex<HashSet<NodeId>>,
     pub tickets: Mutex<HashMap<TicketId, TicketSecret>>,
     /// Signs when it is an issuer.
     pub mesh: Option<Mesh>,
@@ -139,6 +141,7 @@ impl Doorkeeper {
             credentials: Mutex::new(credentials),
             purpose: Mutex::new(Purpose::Member),
             members: Mutex::default(),
+            revoked: Mutex::default(),
             tickets: Mutex::default(),
             mesh: None,
             refusals: Mutex::default(),
@@ -235,7 +238,8 @@ impl Gatekeeper for Doorkeeper {
     }
 
     fn is_member(&self, node: NodeId) -> bool {
-        self.members.lock().unwrap().contains(&node)
+        let revoked = self.revoked.lock().unwrap().contains(&node);
+        !revoked && self.members.lock().unwrap().contains(&node)
     }
 }
 
