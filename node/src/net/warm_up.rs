@@ -13,16 +13,17 @@ use libp2p::quic;
 /// A handshake that takes longer is given up: warming is a favour, not a duty.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 
-/// Warms the cryptography up in the background.
+/// Warms the cryptography up in the background, once a process.
 pub(super) fn warm_up() {
-    tokio::spawn(async {
-        if tokio::time::timeout(WARM_UP_MAX, handshake())
-            .await
-            .is_err()
-        {
-            tracing::debug!("the first QUIC handshake will be a slow one");
-        }
-    });
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| drop(tokio::spawn(warm())));
+}
+
+async fn warm() {
+    let warmed = tokio::time::timeout(WARM_UP_MAX, handshake()).await;
+    if !matches!(warmed, Ok(Some(()))) {
+        tracing::debug!("the first QUIC handshake will be a slow one");
+    }
 }
 
 /// Both ends have a key of the moment and a port of the moment on loopback.

@@ -10,16 +10,18 @@ use crate::over_quic_and_tcp;
 use crate::stranger::{Greeting, Stranger};
 use crate::world::{Doorkeeper, Mesh, Node, PATIENCE, Via, id, linked};
 
-/// `dialer` dials a member and is refused without a reason; neither end ever has a link.
-async fn is_refused(via: Via, seed: u8, credentials: impl FnOnce(&Mesh) -> Credentials) {
+/// A node that shows `credentials` dials a member and is refused without a reason, after so many judgements; neither
+/// end ever has a link.
+async fn is_refused(via: Via, judgements: usize, credentials: impl FnOnce(&Mesh) -> Credentials) {
     let mesh = Mesh::new(100);
     let listener = Node::member(&mesh, 2, via).await;
     let keeper = Doorkeeper::new(Some(credentials(&mesh)));
-    let mut dialer = Node::start(seed, Vec::new(), keeper).await;
+    let mut dialer = Node::start(1, Vec::new(), keeper).await;
     dialer.dial(&listener).await;
     let why = dialer.event(dial_failure).await;
     assert_eq!(why, DialFailure::Refused(Refusal::Unspoken));
     assert_eq!(*dialer.keeper.refusals.lock().unwrap(), [Refusal::Unspoken]);
+    assert_eq!(*listener.keeper.judged.lock().unwrap(), judgements);
     dialer.never_had_a_link().await;
     listener.never_had_a_link().await;
 }
@@ -39,7 +41,7 @@ over_quic_and_tcp! {
     }
 
     async fn a_member_of_another_mesh_is_refused(via: Via) {
-        is_refused(via, 1, |_| Mesh::new(101).valid(id(1))).await;
+        is_refused(via, 0, |_| Mesh::new(101).valid(id(1))).await;
     }
 
     async fn a_certificate_of_another_mesh_under_this_ones_name_is_refused(via: Via) {
@@ -51,7 +53,7 @@ over_quic_and_tcp! {
     }
 
     async fn a_certificate_presented_by_another_key_is_refused(via: Via) {
-        is_refused(via, 1, |mesh| mesh.valid(id(3))).await;
+        is_refused(via, 0, |mesh| mesh.valid(id(3))).await;
     }
 
     async fn an_expired_certificate_is_refused(via: Via) {
