@@ -6,7 +6,7 @@ use libp2p::swarm::DialError;
 
 use super::event::DialFailure;
 use super::gate::GateError;
-use super::transport::ConnectError;
+use super::transport::{ConnectError, reason};
 
 /// What became of a dial; `None` when there was none, because a link or another dial stands already.
 pub(super) fn dial_failure(error: &DialError) -> Option<DialFailure> {
@@ -61,13 +61,6 @@ fn gate_error(error: &TransportError<std::io::Error>) -> Option<&GateError> {
     match error.get_ref()?.downcast_ref()? {
         ConnectError::Gate(error) => Some(error),
         ConnectError::Channel(_) => None,
-    }
-}
-
-fn reason(error: &TransportError<std::io::Error>) -> String {
-    match error {
-        TransportError::MultiaddrNotSupported(_) => "this kind of address is not spoken".to_owned(),
-        TransportError::Other(error) => error.to_string(),
     }
 }
 

@@ -288,7 +288,8 @@ impl Driver {
         }
         let all_closed = async {
             while self.swarm.network_info().num_peers() > 0 {
-                let _ = self.swarm.select_next_some().await;
+                let event = self.swarm.select_next_some().await;
+                self.on_swarm_event(event);
             }
         };
         if tokio::time::timeout(SHUTDOWN_MAX, all_closed)
@@ -296,6 +297,10 @@ impl Driver {
             .is_err()
         {
             tracing::debug!("some links did not close in time");
+        }
+        while let Some(event) = self.outbox.pop() {
+            // Control may have stopped listening by now.
+            let _ = self.events.try_send(event);
         }
         let done = self.leaving.take();
         drop(self);

@@ -22,6 +22,7 @@ pub mod peer_id;
 mod pulse;
 pub mod substream;
 mod transport;
+mod warm_up;
 
 pub use calls::{InboundSubstreams, Links, OpenError, OpenFailure};
 pub use event::{DialFailure, LinkEnd, NetworkEvent};

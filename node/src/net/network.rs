@@ -24,7 +24,8 @@ use super::listen::ensure_free;
 use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
 use super::pulse;
-use super::transport::gated_transport;
+use super::transport::{gated_transport, reason};
+use super::warm_up::warm_up;
 use crate::discovery;
 
 /// Commands that wait for the swarm's task.
@@ -91,7 +92,7 @@ impl Network {
             };
             ensure_free(address).map_err(|error| refused(error.to_string()))?;
             let listener = swarm.listen_on(address.clone());
-            starting.insert(listener.map_err(|error| refused(error.to_string()))?);
+            starting.insert(listener.map_err(|error| refused(reason(&error)))?);
         }
         let listen_addresses = Arc::new(ArcSwap::default());
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
@@ -107,6 +108,7 @@ impl Network {
             .await
             .map_err(|_| StartError::NotListening)?;
         tokio::spawn(driver.run());
+        warm_up();
         Ok(Self {
             local,
             links,
@@ -147,7 +149,8 @@ impl Network {
         self.listen_addresses.load().to_vec()
     }
 
-    /// Closes all links and stops; ends when the ports are free again, within three seconds.
+    /// Closes all links and stops, within three seconds. A QUIC port stays taken while its connections drain, for less
+    /// than a second more.
     pub async fn shutdown(&self) {
         let (done, stopped) = oneshot::channel();
         self.command(Command::ShutDown { done }).await;

@@ -2,6 +2,7 @@
 //!
 //! In-process channels (`/memory/…`) take the same road as TCP, so that a simulation meets the same gate.
 
+use std::error::Error;
 use std::io;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use futures::future::Either;
 use libp2p::PeerId;
 use libp2p::core::Transport;
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::{Boxed, MemoryTransport};
+use libp2p::core::transport::{Boxed, MemoryTransport, TransportError};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{noise, quic, tcp, yamux};
@@ -80,8 +81,25 @@ fn stream_transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>
 pub enum ConnectError {
     /// No secure channel: nobody there, or not who was expected.
     #[error("{0}")]
-    Channel(io::Error),
+    Channel(#[source] io::Error),
     /// A secure channel, but the gate stayed closed.
     #[error(transparent)]
     Gate(GateError),
+}
+
+/// What went wrong in one line, causes included: libp2p's own errors often say nothing but "failed".
+pub(super) fn reason(error: &TransportError<io::Error>) -> String {
+    let TransportError::Other(error) = error else {
+        return "this kind of address is not spoken".to_owned();
+    };
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+        cause = error.source();
+    }
+    said
 }
