@@ -72,6 +72,13 @@ impl Links {
         }
     }
 
+    /// A dial ended without a link and without a reason to wait.
+    pub fn dial_again(&mut self, now: Monotonic, node: NodeId) {
+        if !self.is_up(node) {
+            self.down(now, node);
+        }
+    }
+
     /// A dial failed.
     pub fn failed(&mut self, now: Monotonic, node: NodeId, refused: bool) {
         let members = self.members.get_mut(&node);
@@ -196,6 +203,15 @@ mod tests {
         assert_eq!(links.next_deadline(), None);
         links.down(Monotonic(5), node(1));
         assert_eq!(links.due(Monotonic(5)), [node(1)]);
+    }
+
+    #[test]
+    fn a_link_that_stands_is_not_dialed_again() {
+        let mut links = Links::default();
+        links.up(node(1));
+        links.dial_again(Monotonic(0), node(1));
+        assert!(links.is_up(node(1)));
+        assert_eq!(links.due(Monotonic(0)), []);
     }
 
     #[test]

@@ -77,11 +77,13 @@ impl Gatekeeper for ControlGate {
     }
 
     fn purpose(&self, listener: NodeId) -> Purpose {
+        // A dial tries several addresses: until all of it is over, each is told the same, so that the link that
+        // follows is made by a dial of its own, over the best address.
+        if let Some((ticket, name)) = self.joining.ticket_for(listener) {
+            return Purpose::Redeem { ticket, name };
+        }
         let Some(roster) = self.snapshots.roster() else {
-            return match self.joining.ticket_for(listener) {
-                Some((ticket, name)) => Purpose::Redeem { ticket, name },
-                None => Purpose::Member,
-            };
+            return Purpose::Member;
         };
         let expired = roster.own.validity(wall()) == Validity::Expired;
         let issuer = roster.member(listener).map(|chain| chain.body().role);
@@ -147,8 +149,10 @@ impl Gatekeeper for ControlGate {
                     addresses,
                 })
                 .await;
-            let outcome = taken.clone().map_err(JoinError::Refused);
-            self.joining.end(listener, outcome);
+            if let Err(refusal) = &taken {
+                let refused = JoinError::Refused(refusal.clone());
+                self.joining.end(listener, Err(refused));
+            }
             taken
         }
         .boxed()

@@ -46,10 +46,17 @@ pub async fn follow_network(
     while let Some(event) = events.recv().await {
         match &event {
             NetworkEvent::LinkUp { node, address, .. } => {
+                tracing::info!(%node, %address, "linked");
                 snapshots.link_up(*node, address.to_string());
             }
-            NetworkEvent::LinkDown { node, .. } => snapshots.link_down(*node),
-            NetworkEvent::DialFailed { node, why } => joining.failed(*node, why),
+            NetworkEvent::LinkDown { node, why } => {
+                tracing::info!(%node, %why, "link lost");
+                snapshots.link_down(*node);
+            }
+            NetworkEvent::DialFailed { node, why } => {
+                tracing::debug!(%node, %why, "a dial brought no link");
+                joining.failed(*node, why);
+            }
             NetworkEvent::Sighted { .. } | NetworkEvent::ListenAddresses(_) => {}
         }
         control.tell(as_input(event)).await;
@@ -61,10 +68,14 @@ pub struct JoiningDials(pub(super) Arc<Joining>);
 
 impl JoiningDials {
     fn failed(&self, node: NodeId, why: &DialFailure) {
-        // Refusals and certificates were told by the gate already, with all that belongs to them.
-        if let DialFailure::Unreachable { why } = why {
-            let why = why.clone();
-            self.0.end(node, Err(JoinError::Unreachable { why }));
+        // A refusal was told by the gate already, with its reason.
+        match why {
+            DialFailure::Issued => self.0.end(node, Ok(())),
+            DialFailure::Unreachable { why } => {
+                let why = why.clone();
+                self.0.end(node, Err(JoinError::Unreachable { why }));
+            }
+            DialFailure::Refused(_) | DialFailure::Distrusted(_) | DialFailure::NothingToShow => {}
         }
     }
 }

@@ -163,7 +163,7 @@ impl NodeState {
             Input::DialFailed { node, refused } => {
                 self.links.failed(now.monotonic, node, refused);
             }
-            Input::DialAgain { node } => self.links.down(now.monotonic, node),
+            Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
             Input::Listening { addresses } => self.now_listening(addresses),
             Input::LocalServers { servers } => self.offers.set_local(servers),
             Input::Announced { from, announcement } => self.announced(now, from, announcement),
