@@ -31,7 +31,7 @@ impl Announcer {
         }
     }
 
-    /// The announcement under way has ended; returns the one to send next.
+    /// The announcement under way has ended; returns the one that is under way from here on.
     pub(super) fn ended(&mut self, to: NodeId) -> Option<Arc<Announcement>> {
         let next = self.members.get_mut(&to)?.take();
         if next.is_none() {

@@ -15,6 +15,8 @@ mod requests;
 mod servers;
 mod snapshots;
 mod task;
+#[cfg(test)]
+mod task_tests;
 
 pub use clock::{Clock, wall};
 pub use exchanges::MemberExchanges;

@@ -222,9 +222,7 @@ impl Task {
         let Announced { to, arrived } = announced;
         match self.announcer.ended(to) {
             Some(next) => {
-                if let Some(next) = self.announcer.offer(to, next) {
-                    self.announce(to, &next);
-                }
+                self.announce(to, &next);
                 Ok(())
             }
             None if arrived => Ok(()),
