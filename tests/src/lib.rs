@@ -16,6 +16,7 @@
 pub mod binary;
 pub mod cli;
 pub mod client;
+pub mod inside;
 pub mod mesh;
 pub mod node;
 pub mod process;
