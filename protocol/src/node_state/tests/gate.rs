@@ -1,0 +1,235 @@
+//! Inviting, admitting, renewing, leaving.
+
+use super::*;
+
+#[test]
+fn a_ticket_is_on_disk_as_used_before_the_certificate_leaves() {
+    let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
+    let ticket = founder.invite(1);
+    let proof = ticket
+        .secret
+        .prove(ticket.id, &founder.transcript(joiner.me()));
+    let claim = Claim::Redeem {
+        ticket: ticket.id,
+        proof,
+        name: "laptop".parse().unwrap(),
+    };
+    let transcript = founder.transcript(joiner.me());
+    let outputs = founder.tell(Input::Judge {
+        request: RequestId(99),
+        transcript,
+        claim,
+    });
+    let persisted = outputs.iter().position(|output| {
+        matches!(output, Output::Persist(writes) if writes.iter().any(|write| {
+            matches!(write, Write::Put(Record::Ticket(record)) if record.redeemed.len() == 1)
+        }))
+    });
+    let replied = outputs
+        .iter()
+        .position(|output| matches!(output, Output::Reply { .. }));
+    assert!(persisted.unwrap() < replied.unwrap());
+}
+
+#[test]
+fn the_same_joiner_gets_the_same_certificate_and_a_second_joiner_none() {
+    let (mut founder, one, two) = (Machine::founder(1), Machine::new(2), Machine::new(3));
+    let ticket = founder.invite(1);
+    let (_, first) = issued(founder.redeem(&ticket, &one, "laptop"));
+    let (_, again) = issued(founder.redeem(&ticket, &one, "laptop"));
+    assert_eq!(first, again);
+    let second = founder.redeem(&ticket, &two, "laptop");
+    assert_eq!(second, Verdict::spoken(Refusal::TicketUsed));
+}
+
+#[test]
+fn an_expired_ticket_is_refused_by_name_and_a_wrong_proof_learns_nothing() {
+    let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
+    let ticket = founder.invite(1);
+    let mut guessed = ticket.clone();
+    guessed.secret = TicketSecret([0; 32]);
+    let refused = founder.redeem(&guessed, &joiner, "laptop");
+    assert_eq!(refused, Verdict::silent(Refusal::UnknownTicket));
+    founder.pass(16 * MINUTE);
+    let refused = founder.redeem(&ticket, &joiner, "laptop");
+    assert_eq!(refused, Verdict::spoken(Refusal::TicketExpired));
+}
+
+#[test]
+fn a_name_that_is_taken_gets_a_number() {
+    let mut founder = Machine::founder(1);
+    let ticket = founder.invite(3);
+    let mut name = |key| -> NodeName {
+        let (_, issued) = issued(founder.redeem(&ticket, &Machine::new(key), "laptop"));
+        issued.body().name.clone()
+    };
+    let names: Vec<String> = [2, 3, 4].map(|key| name(key).to_string()).to_vec();
+    assert_eq!(names, ["laptop", "laptop-2", "laptop-3"]);
+}
+
+#[test]
+fn a_ticket_survives_a_restart_with_its_uses_counted() {
+    let (mut founder, one, two) = (Machine::founder(1), Machine::new(2), Machine::new(3));
+    let ticket = founder.invite(1);
+    issued(founder.redeem(&ticket, &one, "laptop"));
+    let mut kept = std::collections::BTreeMap::new();
+    for write in &founder.records {
+        if let Write::Put(record) = write {
+            kept.insert(record.key(), record.clone());
+        }
+    }
+    founder.state = NodeState::new(founder.now, founder.state.keys.clone(), kept.into_values());
+    founder.tell(Input::Wake);
+    assert!(founder.state.roster().unwrap().member(one.me()).is_some());
+    let second = founder.redeem(&ticket, &two, "laptop");
+    assert_eq!(second, Verdict::spoken(Refusal::TicketUsed));
+}
+
+#[test]
+fn strangers_other_meshes_stolen_and_expired_certificates_are_refused() {
+    let (mut founder, mut member) = (Machine::founder(1), Machine::new(2));
+    member.join(&mut founder, "laptop");
+    let chain = member.own();
+    let admitted = founder.judge(
+        member.me(),
+        Claim::Member {
+            chain: chain.clone(),
+        },
+    );
+    assert!(matches!(admitted, Verdict::Admit { .. }));
+
+    let thief = Machine::new(3);
+    let stolen = founder.judge(
+        thief.me(),
+        Claim::Member {
+            chain: chain.clone(),
+        },
+    );
+    assert!(
+        matches!(
+            stolen,
+            Verdict::Refuse {
+                reason: Refusal::Certificate { .. },
+                tell: false
+            }
+        ),
+        "{stolen:?}"
+    );
+
+    let foreign = Machine::founder(4);
+    let foreign = founder.judge(
+        foreign.me(),
+        Claim::Member {
+            chain: foreign.own(),
+        },
+    );
+    assert_eq!(foreign, Verdict::silent(Refusal::OtherMesh));
+
+    founder.pass(CERTIFICATE_LIFETIME + CLOCK_LEEWAY);
+    let expired = founder.judge(member.me(), Claim::Member { chain });
+    assert_eq!(expired, Verdict::silent(Refusal::Expired));
+}
+
+#[test]
+fn an_expired_member_may_renew_at_an_admin_and_nowhere_else() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    let mut tower = Machine::new(3);
+    laptop.join(&mut founder, "laptop");
+    tower.join(&mut founder, "tower");
+    founder.pass(CERTIFICATE_LIFETIME + CLOCK_LEEWAY);
+    tower.pass(CERTIFICATE_LIFETIME + CLOCK_LEEWAY);
+    let chain = laptop.own();
+    let at_member = tower.judge(
+        laptop.me(),
+        Claim::Renew {
+            chain: chain.clone(),
+        },
+    );
+    assert_eq!(at_member, Verdict::silent(Refusal::NotAnIssuer));
+    founder.tell(Input::Wake);
+    let (_, fresh) = issued(founder.judge(laptop.me(), Claim::Renew { chain }));
+    assert_eq!(fresh.body().name, laptop.own().body().name);
+    assert!(fresh.body().expires > laptop.own().body().expires);
+}
+
+#[test]
+fn a_certificate_whose_signature_or_role_was_altered_is_refused() {
+    let (mut founder, mut member) = (Machine::founder(1), Machine::new(2));
+    member.join(&mut founder, "laptop");
+    let mut chain = member.own();
+    chain.certificate.body.role = Role::Admin;
+    let refused = founder.judge(member.me(), Claim::Member { chain });
+    assert!(matches!(
+        refused,
+        Verdict::Refuse {
+            reason: Refusal::Certificate { .. },
+            ..
+        }
+    ));
+}
+
+#[test]
+fn a_certificate_is_renewed_at_half_life_without_a_hand() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    link(&mut founder, &mut laptop);
+    let half = CERTIFICATE_LIFETIME / 2 + MINUTE;
+    founder.pass(half);
+    laptop.pass(half);
+    founder.tell(Input::Wake);
+    assert!(
+        founder.own().body().not_before == founder.now.wall,
+        "the founder renews itself"
+    );
+    let asked = laptop.tell(Input::Wake);
+    let from = founder.me();
+    let asks =
+        |output: &Output| matches!(output, Output::RequestRenewal { from: whom } if *whom == from);
+    assert!(asked.iter().any(asks));
+    let node = laptop.me();
+    let renewal = founder.ask(|request| Input::RenewalAsked {
+        request,
+        from: node,
+    });
+    let Reply::Renewal(Ok(chain)) = renewal else {
+        panic!("not renewed: {renewal:?}");
+    };
+    let chain = CertificateChain::clone(&chain);
+    laptop.tell(Input::Renewed { from, chain });
+    assert_eq!(laptop.own().body().not_before, laptop.now.wall);
+}
+
+#[test]
+fn whoever_leaves_is_forgotten_and_forgets() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    link(&mut founder, &mut laptop);
+    let outputs = laptop.tell(Input::Leave {
+        request: RequestId(7),
+    });
+    let outputs = outputs.into_iter().map(|output| (false, output)).collect();
+    let node = laptop.me();
+    exchange(&mut founder, &mut laptop, outputs);
+    assert!(founder.state.roster().unwrap().member(node).is_none());
+    assert!(laptop.state.roster().is_none());
+    assert!(laptop.records.contains(&Write::Clear));
+}
+
+#[test]
+fn a_member_in_a_mesh_does_not_take_a_certificate_of_another() {
+    let (mut founder, mut other) = (Machine::founder(1), Machine::founder(4));
+    let mut laptop = Machine::new(2);
+    laptop.join(&mut founder, "laptop");
+    let ticket = other.invite(1);
+    let (own, issued) = issued(other.redeem(&ticket, &laptop, "laptop"));
+    let (mesh, listener) = (own.body().mesh, other.me());
+    let taken = laptop.ask(|request| Input::Certified {
+        request,
+        mesh,
+        listener,
+        theirs: CertificateChain::clone(&own),
+        issued: CertificateChain::clone(&issued),
+        addresses: Vec::new(),
+    });
+    assert!(matches!(taken, Reply::Taken(Err(Refusal::OtherMesh))));
+}

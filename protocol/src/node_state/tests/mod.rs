@@ -1,0 +1,248 @@
+//! What a node decides, told as short stories between a few machines without any network.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ed25519_dalek::SigningKey;
+
+use super::*;
+use crate::catalog::manifest::ToolEntry;
+use crate::catalog::snapshot::LocalServer;
+use crate::id::NodeName;
+use crate::limits::{CERTIFICATE_LIFETIME, CLOCK_LEEWAY};
+use crate::membership::admission::{Claim, Refusal, Verdict};
+use crate::membership::certificate::{CertificateChain, Role};
+use crate::membership::issuer::{Invitation, TicketRecord};
+use crate::membership::ticket::{TicketId, TicketSecret, Transcript};
+use crate::signature::Ed25519;
+use crate::time::Timestamp;
+use crate::wire::announcement::Announcement;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+mod exchange;
+mod gate;
+
+struct Machine {
+    state: NodeState,
+    now: Now,
+    records: Vec<Write>,
+    requests: u64,
+}
+
+impl Machine {
+    fn new(key: u8) -> Self {
+        let now = Now {
+            wall: Timestamp(1_800_000_000_000),
+            monotonic: Monotonic(0),
+        };
+        let keys = Keys {
+            node: Arc::new(SigningKey::from_bytes(&[key; 32])),
+            root: None,
+            verifier: Arc::new(Ed25519),
+        };
+        Self {
+            state: NodeState::new(now, keys, []),
+            now,
+            records: Vec::new(),
+            requests: 0,
+        }
+    }
+
+    fn founder(key: u8) -> Self {
+        let mut machine = Self::new(key);
+        let root = Arc::new(SigningKey::from_bytes(&[key + 100; 32]));
+        let name = "founder".parse().unwrap();
+        machine.ask(|request| Input::Found {
+            request,
+            root,
+            name,
+        });
+        machine
+    }
+
+    fn me(&self) -> NodeId {
+        self.state.me()
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now.wall = self.now.wall + time;
+        self.now.monotonic = self.now.monotonic + time;
+    }
+
+    fn tell(&mut self, input: Input) -> Vec<Output> {
+        self.state.handle(self.now, input);
+        let outputs: Vec<Output> = std::iter::from_fn(|| self.state.poll_output()).collect();
+        for output in &outputs {
+            if let Output::Persist(writes) = output {
+                self.records.extend(writes.iter().cloned());
+            }
+        }
+        outputs
+    }
+
+    fn ask(&mut self, input: impl FnOnce(RequestId) -> Input) -> Reply {
+        self.requests += 1;
+        let asked = RequestId(self.requests);
+        let reply = self
+            .tell(input(asked))
+            .into_iter()
+            .find_map(|output| match output {
+                Output::Reply { request, reply } if request == asked => Some(reply),
+                _ => None,
+            });
+        reply.unwrap()
+    }
+
+    fn invite(&mut self, uses: u32) -> TicketRecord {
+        let id = self.requests as u8;
+        let invitation = Invitation {
+            id: TicketId([id; 16]),
+            secret: TicketSecret([9; 32]),
+            lifetime: 15 * MINUTE,
+            uses,
+            role: Role::Member,
+        };
+        match self.ask(|request| Input::Invite {
+            request,
+            invitation,
+        }) {
+            Reply::Invited(Ok(record)) => record,
+            other => panic!("no ticket: {other:?}"),
+        }
+    }
+
+    fn transcript(&self, dialer: NodeId) -> Transcript {
+        Transcript {
+            dialer,
+            listener: self.me(),
+            dialer_nonce: [1; 32],
+            listener_nonce: [2; 32],
+        }
+    }
+
+    fn judge(&mut self, dialer: NodeId, claim: Claim) -> Verdict {
+        let transcript = self.transcript(dialer);
+        match self.ask(|request| Input::Judge {
+            request,
+            transcript,
+            claim,
+        }) {
+            Reply::Verdict(verdict) => verdict,
+            other => panic!("no verdict: {other:?}"),
+        }
+    }
+
+    fn redeem(&mut self, ticket: &TicketRecord, joiner: &Machine, name: &str) -> Verdict {
+        let proof = ticket
+            .secret
+            .prove(ticket.id, &self.transcript(joiner.me()));
+        let claim = Claim::Redeem {
+            ticket: ticket.id,
+            proof,
+            name: name.parse().unwrap(),
+        };
+        self.judge(joiner.me(), claim)
+    }
+
+    /// Redeems a fresh ticket of `issuer` for this machine.
+    fn join(&mut self, issuer: &mut Machine, name: &str) {
+        let ticket = issuer.invite(1);
+        let (own, issued) = issued(issuer.redeem(&ticket, self, name));
+        let (mesh, listener) = (own.body().mesh, issuer.me());
+        let taken = self.ask(|request| Input::Certified {
+            request,
+            mesh,
+            listener,
+            theirs: CertificateChain::clone(&own),
+            issued: CertificateChain::clone(&issued),
+            addresses: vec!["/ip4/127.0.0.1/tcp/1".to_owned()],
+        });
+        assert!(matches!(taken, Reply::Taken(Ok(()))), "{taken:?}");
+    }
+
+    fn own(&self) -> CertificateChain {
+        CertificateChain::clone(&self.state.roster().unwrap().own)
+    }
+
+    fn offer(&mut self, server: &str, share: bool) -> Vec<Output> {
+        let tool = ToolEntry {
+            name: "read".into(),
+            definition: r#"{"name":"read"}"#.into(),
+        };
+        let servers = vec![LocalServer {
+            name: server.parse().unwrap(),
+            share,
+            tools: vec![tool],
+        }];
+        self.tell(Input::LocalServers { servers })
+    }
+
+    fn listed(&self) -> Vec<String> {
+        let catalog = self.state.catalog();
+        catalog
+            .reachable()
+            .map(|entry| entry.name.clone())
+            .collect()
+    }
+}
+
+/// Carries announcements and manifests between two linked machines until both are still.
+fn exchange(one: &mut Machine, other: &mut Machine, mut outputs: Vec<(bool, Output)>) {
+    while let Some((from_one, output)) = outputs.pop() {
+        let (from, to) = if from_one {
+            (&mut *one, &mut *other)
+        } else {
+            (&mut *other, &mut *one)
+        };
+        let sender = from.me();
+        let (receiver_is_one, followed) = match output {
+            Output::Announce {
+                to: whom,
+                announcement,
+            } if whom == to.me() => {
+                let bytes = announcement.encode();
+                let announcement = Announcement::decode(&bytes).unwrap();
+                (
+                    !from_one,
+                    to.tell(Input::Announced {
+                        from: sender,
+                        announcement,
+                    }),
+                )
+            }
+            Output::FetchManifest { from: whom, hash } if whom == to.me() => {
+                let manifest = to.state.manifest().clone();
+                assert_eq!(manifest.hash, hash);
+                let bytes = manifest.bytes.clone();
+                (
+                    from_one,
+                    from.tell(Input::ManifestFetched { from: whom, bytes }),
+                )
+            }
+            _ => continue,
+        };
+        outputs.extend(followed.into_iter().map(|output| (receiver_is_one, output)));
+    }
+}
+
+fn link(one: &mut Machine, other: &mut Machine) {
+    let (a, b) = (one.me(), other.me());
+    let mut outputs: Vec<(bool, Output)> = Vec::new();
+    let up = |node| Input::LinkUp {
+        node,
+        address: None,
+    };
+    outputs.extend(one.tell(up(b)).into_iter().map(|output| (true, output)));
+    outputs.extend(other.tell(up(a)).into_iter().map(|output| (false, output)));
+    exchange(one, other, outputs);
+}
+
+fn issued(verdict: Verdict) -> (Arc<CertificateChain>, Arc<CertificateChain>) {
+    match verdict {
+        Verdict::Issue { own, issued } => (own, issued),
+        other => panic!("no certificate: {other:?}"),
+    }
+}
