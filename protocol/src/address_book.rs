@@ -8,20 +8,20 @@ use crate::id::NodeId;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
 
-/// Who said that a node may be found at an address.
+/// Who said that a node may be found at an address; the later in this order, the better it knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The ticket that led into the mesh.
-    Ticket,
-    /// The node itself, over a link.
-    Announcement,
-    /// Another member, over a link.
-    Member,
     /// Multicast DNS on the local network.
     Mdns,
     /// The bootstrap file.
     Bootstrap,
+    /// Another member, over a link.
+    Member,
+    /// The ticket that led into the mesh.
+    Ticket,
+    /// The node itself, over a link.
+    Announcement,
 }
 
 /// One address of one node.
@@ -29,12 +29,19 @@ pub enum Source {
 pub struct KnownAddress {
     /// A textual multiaddress.
     pub address: String,
-    /// Who told it first.
+    /// Who told it, of all that did the one that knows best.
     pub source: Source,
     /// The last time a link stood over it.
     pub succeeded: Option<Timestamp>,
     /// The last time it was told.
     pub told: Timestamp,
+}
+
+impl KnownAddress {
+    /// What worked last is worth most, then what those who know best said last.
+    fn worth(&self) -> (Option<Timestamp>, Source, Timestamp) {
+        (self.succeeded, self.source, self.told)
+    }
 }
 
 /// Addresses of nodes, at most [`ADDRESSES_PER_NODE_MAX`] each and [`ROSTER_MAX`] nodes.
@@ -67,7 +74,10 @@ impl AddressBook {
                 continue;
             }
             match known.iter_mut().find(|entry| entry.address == address) {
-                Some(entry) => entry.told = now,
+                Some(entry) => {
+                    entry.told = now;
+                    entry.source = entry.source.max(source);
+                }
                 None => {
                     known.push(KnownAddress {
                         address,
@@ -92,10 +102,10 @@ impl AddressBook {
         }
     }
 
-    /// The addresses of `node`, best first: those that worked last, then those told last.
+    /// The addresses of `node`, best first: those that worked last, then those told by whom knows best.
     pub fn addresses(&self, node: NodeId) -> Vec<String> {
         let mut known: Vec<&KnownAddress> = self.nodes.get(&node).into_iter().flatten().collect();
-        known.sort_by_key(|entry| std::cmp::Reverse((entry.succeeded, entry.told)));
+        known.sort_by_key(|entry| std::cmp::Reverse(entry.worth()));
         known.iter().map(|entry| entry.address.clone()).collect()
     }
 
@@ -112,7 +122,7 @@ impl AddressBook {
 
 fn drop_worst(known: &mut Vec<KnownAddress>) {
     if known.len() > ADDRESSES_PER_NODE_MAX {
-        known.sort_by_key(|entry| std::cmp::Reverse((entry.succeeded, entry.told)));
+        known.sort_by_key(|entry| std::cmp::Reverse(entry.worth()));
         known.truncate(ADDRESSES_PER_NODE_MAX);
     }
 }
@@ -132,6 +142,22 @@ mod tests {
         book.tell(Timestamp(1), node(), told, Source::Mdns);
         book.succeeded(Timestamp(2), node(), "/c");
         assert_eq!(book.addresses(node())[0], "/c");
+    }
+
+    #[test]
+    fn what_a_node_says_of_itself_outlives_any_number_of_sightings() {
+        let mut book = AddressBook::default();
+        let own = ["/own".to_owned()];
+        book.tell(Timestamp(1), node(), own, Source::Announcement);
+        for lie in 2..1_000_u64 {
+            book.tell(
+                Timestamp(lie),
+                node(),
+                [format!("/lie/{lie}")],
+                Source::Mdns,
+            );
+        }
+        assert_eq!(book.addresses(node())[0], "/own");
     }
 
     #[test]

@@ -46,13 +46,31 @@ impl Links {
             .or_insert_with(|| stranger.unwrap_or(Entry::due(now)));
     }
 
-    /// Fresh addresses of a node were told: it is tried at once, unless a refusal or a dial is pending.
-    pub fn sighted(&mut self, now: Monotonic, node: NodeId) {
+    /// Fresh addresses of a node were told: it is tried at once, unless a dial is pending. Returns the node that is no
+    /// longer remembered in its place: the stranger that failed most often, or the node itself where none has failed.
+    pub fn sighted(&mut self, now: Monotonic, node: NodeId) -> Option<NodeId> {
         if let Some(entry) = self.members.get_mut(&node) {
             entry.hasten(now);
-        } else if self.strangers.len() < STRANGERS_MAX {
-            self.strangers.entry(node).or_insert(Entry::due(now));
+            return None;
         }
+        if self.strangers.contains_key(&node) {
+            return None;
+        }
+        let mut forgotten = None;
+        if self.strangers.len() >= STRANGERS_MAX {
+            let worst = self
+                .strangers
+                .iter()
+                .max_by_key(|(_, entry)| entry.failures);
+            let worst = worst.filter(|(_, entry)| entry.failures > 0);
+            let Some(worst) = worst.map(|(worst, _)| *worst) else {
+                return Some(node);
+            };
+            self.strangers.remove(&worst);
+            forgotten = Some(worst);
+        }
+        self.strangers.insert(node, Entry::due(now));
+        forgotten
     }
 
     /// A link stands.
@@ -79,14 +97,17 @@ impl Links {
         }
     }
 
-    /// A dial failed.
-    pub fn failed(&mut self, now: Monotonic, node: NodeId, refused: bool) {
+    /// A dial failed. Says whether the node is no longer remembered: a stranger that refuses is none of ours.
+    pub fn failed(&mut self, now: Monotonic, node: NodeId, refused: bool) -> bool {
+        if refused && self.strangers.remove(&node).is_some() {
+            return true;
+        }
         let members = self.members.get_mut(&node);
         let Some(entry) = members.or(self.strangers.get_mut(&node)) else {
-            return;
+            return false;
         };
         if entry.link == Link::Up {
-            return;
+            return false;
         }
         let pause = if refused {
             PAUSE_AFTER_REFUSAL
@@ -95,6 +116,7 @@ impl Links {
         };
         entry.failures = entry.failures.saturating_add(1);
         entry.link = Link::Waiting { until: now + pause };
+        false
     }
 
     /// Stops wanting a link.
@@ -223,5 +245,22 @@ mod tests {
             links.sighted(Monotonic(0), NodeId::from_public_key(bytes));
         }
         assert_eq!(links.due(Monotonic(0)).len(), STRANGERS_MAX);
+    }
+
+    #[test]
+    fn a_stranger_that_refuses_or_fails_makes_room_for_another() {
+        let mut links = Links::default();
+        for key in 0..=255 {
+            assert_eq!(links.sighted(Monotonic(0), node(key)), None);
+        }
+        let mut key = [7; 32];
+        key[0] = 1;
+        let late = NodeId::from_public_key(key);
+        assert_eq!(links.sighted(Monotonic(0), late), Some(late));
+        links.due(Monotonic(0));
+        assert!(!links.failed(Monotonic(0), node(9), false));
+        assert_eq!(links.sighted(Monotonic(0), late), Some(node(9)));
+        assert!(links.failed(Monotonic(0), node(8), true));
+        assert_eq!(links.sighted(Monotonic(0), node(9)), None);
     }
 }

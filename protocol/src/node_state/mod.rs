@@ -160,9 +160,7 @@ impl NodeState {
             } => self.sighted(now, node, addresses, source),
             Input::LinkUp { node, address } => self.link_up(now, node, address),
             Input::LinkDown { node } => self.link_down(now, node),
-            Input::DialFailed { node, refused } => {
-                self.links.failed(now.monotonic, node, refused);
-            }
+            Input::DialFailed { node, refused } => self.dial_failed(now, node, refused),
             Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
             Input::Listening { addresses } => self.now_listening(addresses),
             Input::LocalServers { servers } => self.offers.set_local(servers),
@@ -249,8 +247,18 @@ impl NodeState {
         if node == self.me {
             return;
         }
-        if self.book.tell(now.wall, node, addresses, source) || !self.links.is_up(node) {
-            self.links.sighted(now.monotonic, node);
+        let forgotten = self.links.sighted(now.monotonic, node);
+        if let Some(forgotten) = forgotten {
+            self.book.forget(forgotten);
+        }
+        if forgotten != Some(node) {
+            self.book.tell(now.wall, node, addresses, source);
+        }
+    }
+
+    fn dial_failed(&mut self, now: Now, node: NodeId, refused: bool) {
+        if self.links.failed(now.monotonic, node, refused) {
+            self.book.forget(node);
         }
     }
 
