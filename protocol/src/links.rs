@@ -46,14 +46,18 @@ impl Links {
             .or_insert_with(|| stranger.unwrap_or(Entry::due(now)));
     }
 
-    /// Fresh addresses of a node were told: it is tried at once, unless a dial is pending. Returns the node that is no
+    /// Addresses of a node were told: it is tried at once, and where they are `news` even beside a dial of older ones,
+    /// which may wait long for an answer from nobody. Returns the node that is no
     /// longer remembered in its place: the stranger that failed most often, or the node itself where none has failed.
-    pub fn sighted(&mut self, now: Monotonic, node: NodeId) -> Option<NodeId> {
+    pub fn sighted(&mut self, now: Monotonic, node: NodeId, news: bool) -> Option<NodeId> {
         if let Some(entry) = self.members.get_mut(&node) {
-            entry.hasten(now);
+            entry.hasten(now, news);
             return None;
         }
-        if self.strangers.contains_key(&node) {
+        if let Some(entry) = self.strangers.get_mut(&node) {
+            if news {
+                entry.hasten(now, news);
+            }
             return None;
         }
         let mut forgotten = None;
@@ -167,9 +171,11 @@ impl Entry {
         }
     }
 
-    fn hasten(&mut self, now: Monotonic) {
-        if matches!(self.link, Link::Waiting { .. }) {
-            *self = Self::due(now);
+    fn hasten(&mut self, now: Monotonic, news: bool) {
+        match self.link {
+            Link::Up => {}
+            Link::Dialing { .. } if !news => {}
+            Link::Dialing { .. } | Link::Waiting { .. } => *self = Self::due(now),
         }
     }
 
@@ -219,6 +225,17 @@ mod tests {
     }
 
     #[test]
+    fn fresh_addresses_are_dialed_beside_a_dial_of_old_ones() {
+        let mut links = Links::default();
+        links.want(Monotonic(0), node(1));
+        assert_eq!(links.due(Monotonic(0)), [node(1)]);
+        links.sighted(Monotonic(5), node(1), false);
+        assert_eq!(links.due(Monotonic(5)), []);
+        links.sighted(Monotonic(5), node(1), true);
+        assert_eq!(links.due(Monotonic(5)), [node(1)]);
+    }
+
+    #[test]
     fn a_lost_link_is_dialed_at_once() {
         let mut links = Links::default();
         links.up(node(1));
@@ -242,7 +259,7 @@ mod tests {
         for key in 0..10_000_u32 {
             let mut bytes = [0; 32];
             bytes[..4].copy_from_slice(&key.to_be_bytes());
-            links.sighted(Monotonic(0), NodeId::from_public_key(bytes));
+            links.sighted(Monotonic(0), NodeId::from_public_key(bytes), true);
         }
         assert_eq!(links.due(Monotonic(0)).len(), STRANGERS_MAX);
     }
@@ -251,16 +268,16 @@ mod tests {
     fn a_stranger_that_refuses_or_fails_makes_room_for_another() {
         let mut links = Links::default();
         for key in 0..=255 {
-            assert_eq!(links.sighted(Monotonic(0), node(key)), None);
+            assert_eq!(links.sighted(Monotonic(0), node(key), true), None);
         }
         let mut key = [7; 32];
         key[0] = 1;
         let late = NodeId::from_public_key(key);
-        assert_eq!(links.sighted(Monotonic(0), late), Some(late));
+        assert_eq!(links.sighted(Monotonic(0), late, true), Some(late));
         links.due(Monotonic(0));
         assert!(!links.failed(Monotonic(0), node(9), false));
-        assert_eq!(links.sighted(Monotonic(0), late), Some(node(9)));
+        assert_eq!(links.sighted(Monotonic(0), late, true), Some(node(9)));
         assert!(links.failed(Monotonic(0), node(8), true));
-        assert_eq!(links.sighted(Monotonic(0), node(9)), None);
+        assert_eq!(links.sighted(Monotonic(0), node(9), true), None);
     }
 }

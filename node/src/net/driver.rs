@@ -145,7 +145,8 @@ impl Driver {
         addresses.truncate(ADDRESSES_PER_NODE_MAX);
         // A renewal needs a handshake of its own even where a link stands.
         let condition = match self.gatekeeper.purpose(node) {
-            Purpose::Member => PeerCondition::DisconnectedAndNotDialing,
+            // Control knows what it has dialed: a second dial has fresh addresses.
+            Purpose::Member => PeerCondition::Disconnected,
             Purpose::Renew | Purpose::Redeem { .. } => PeerCondition::NotDialing,
         };
         // Two nodes that dial each other from their listening ports at the same time would meet as two TCP dialers

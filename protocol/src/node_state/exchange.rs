@@ -163,7 +163,7 @@ impl NodeState {
                 .tell(now.wall, subject, member.addresses, Source::Member)
         {
             self.persist_addresses(subject);
-            self.links.sighted(now.monotonic, subject);
+            self.links.sighted(now.monotonic, subject, true);
         }
     }
 

@@ -265,7 +265,7 @@ impl NodeState {
         if let Some(roster) = self.roster.clone() {
             self.take_member(now, &roster, Arc::new(theirs))?;
         }
-        self.links.sighted(now.monotonic, listener);
+        self.links.dial_again(now.monotonic, listener);
         Ok(())
     }
 

@@ -247,12 +247,9 @@ impl NodeState {
         if node == self.me {
             return;
         }
-        let forgotten = self.links.sighted(now.monotonic, node);
-        if let Some(forgotten) = forgotten {
+        let news = self.book.tell(now.wall, node, addresses, source);
+        if let Some(forgotten) = self.links.sighted(now.monotonic, node, news) {
             self.book.forget(forgotten);
-        }
-        if forgotten != Some(node) {
-            self.book.tell(now.wall, node, addresses, source);
         }
     }
 
