@@ -1,0 +1,105 @@
+//! The endpoint as clients find it: told of changes, known by token, safe from circles.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use peerage_tests::client::{Client, Era};
+use peerage_tests::mesh::{join, tool_names, wait_tool};
+use peerage_tests::node::Peerage;
+use peerage_tests::wait::wait_until;
+use serde_json::json;
+
+const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test]
+async fn a_client_is_told_when_another_node_shares_something() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = Peerage::up(&folder.path().join("b"), &["--name", "desk"]).await;
+    let laptop = Peerage::up(&folder.path().join("a"), &["--name", "laptop"]).await;
+    join(&desk, &laptop).await;
+    let mut client = Client::connect(&laptop, Era::Legacy).await;
+    assert_eq!(client.tool_names().await, [] as [String; 0]);
+    desk.cli(&["serve", "toy", "--share", "--", TOY])
+        .await
+        .done();
+    loop {
+        client.wait_for_change(PATIENCE).await;
+        let names = client.tool_names().await;
+        if names.contains(&"desk__toy__wait".to_owned()) {
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_token_is_refused_and_a_known_one_is_let_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Peerage::up(folder.path(), &[]).await;
+    let made = node.cli(&["token", "create", "claude", "--json"]).await;
+    let made = made.done().json();
+    let token = made["token"].as_str().unwrap();
+    assert!(
+        Client::connect_with_token(&node, "peerage_wrong")
+            .await
+            .is_err()
+    );
+    assert!(Client::connect_with_token(&node, token).await.is_ok());
+    node.cli(&["token", "revoke", "claude"]).await.done();
+    assert!(Client::connect_with_token(&node, token).await.is_err());
+}
+
+#[tokio::test]
+async fn a_node_that_is_its_own_upstream_is_a_named_circle_and_goes_on_serving() {
+    let folder = tempfile::tempdir().unwrap();
+    let node = Peerage::up(folder.path(), &[]).await;
+    node.cli(&["serve", "toy", "--", TOY]).await.done();
+    let http = node.ready().http.clone();
+    node.cli(&["serve", "mirror", &http]).await.done();
+    wait_until("the circle is named", PATIENCE, async || {
+        let status = node.cli(&["status", "--json"]).await.done().json();
+        let servers = status["servers"].as_array()?.clone();
+        let mirror = servers.iter().find(|server| server["name"] == "mirror")?;
+        mirror["why"].as_str()?.contains("circle").then_some(())
+    })
+    .await;
+    let tool = wait_tool(&node, "toy__fail").await;
+    assert_eq!(node.cli(&["call", &tool]).await.code, 5);
+    let names = tool_names(&node).await;
+    assert!(
+        !names.iter().any(|name| name.starts_with("mirror__")),
+        "{names:?}"
+    );
+}
+
+#[tokio::test]
+async fn two_nodes_that_are_each_others_upstream_end_in_an_error_not_in_a_storm() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = Peerage::up(&folder.path().join("1"), &[]).await;
+    let two = Peerage::up(&folder.path().join("2"), &[]).await;
+    two.cli(&["serve", "toy", "--", TOY]).await.done();
+    wait_tool(&two, "toy__wait").await;
+    one.cli(&["serve", "two", &two.ready().http]).await.done();
+    // The underscores of a tool name that is itself qualified are escaped.
+    let through = wait_tool(&one, "wait").await;
+    let client = Client::connect(&one, Era::Modern).await;
+    let waited = client.call(&through, json!({"seconds": 0})).await.unwrap();
+    assert_ne!(waited.is_error, Some(true));
+    two.cli(&["serve", "one", &one.ready().http]).await.done();
+    // The circle may list what each already knew of the other; a call round it must end, and both go on serving.
+    for node in [&one, &two] {
+        for name in tool_names(node)
+            .await
+            .iter()
+            .filter(|name| name.ends_with("wait"))
+        {
+            let said = node
+                .cli(&["call", name, "seconds=0", "--timeout", "10s"])
+                .await;
+            assert!(!said.stderr.contains("within the time"), "{name}: {said:?}");
+        }
+    }
+    let own = wait_tool(&two, "toy__fail").await;
+    assert_eq!(two.cli(&["call", &own]).await.code, 5);
+}
