@@ -1,6 +1,7 @@
 //! The members of a mesh as one node knows them: an immutable snapshot, replaced whole.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
@@ -42,6 +43,19 @@ impl Roster {
     /// All other members, by node id.
     pub fn members(&self) -> impl Iterator<Item = (NodeId, &Arc<CertificateChain>)> {
         self.members.iter().map(|(node, chain)| (*node, chain))
+    }
+
+    /// All other members once, in a circle that begins behind `after`; by node id where it is `None`.
+    pub fn members_after(
+        &self,
+        after: Option<NodeId>,
+    ) -> impl Iterator<Item = (NodeId, &Arc<CertificateChain>)> {
+        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let behind = self.members.range((first, Bound::Unbounded));
+        let before = after.map(|after| self.members.range(..=after));
+        behind
+            .chain(before.into_iter().flatten())
+            .map(|(node, chain)| (*node, chain))
     }
 
     /// How many other members there are.

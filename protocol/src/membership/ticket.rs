@@ -163,3 +163,164 @@ pub enum TicketError {
     )]
     Addresses,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    prop_compose! {
+        fn ticket()(
+            keys in any::<[[u8; 32]; 2]>(),
+            id in any::<[u8; 16]>(),
+            secret in any::<[u8; 32]>(),
+            expires in any::<u64>(),
+            addresses in proptest::collection::vec("[ -~]{0,200}", 0..8),
+        ) -> Ticket {
+            Ticket {
+                mesh: MeshId::from_public_key(keys[0]),
+                issuer: NodeId::from_public_key(keys[1]),
+                id: TicketId(id),
+                secret: TicketSecret(secret),
+                expires: Timestamp(expires),
+                addresses,
+            }
+        }
+    }
+
+    fn example() -> Ticket {
+        Ticket {
+            mesh: MeshId::from_public_key([1; 32]),
+            issuer: NodeId::from_public_key([2; 32]),
+            id: TicketId([3; 16]),
+            secret: TicketSecret([4; 32]),
+            expires: Timestamp(1_800_000_000_000),
+            addresses: vec!["/ip4/192.0.2.1/udp/4001/quic-v1".to_owned()],
+        }
+    }
+
+    #[test]
+    fn the_text_of_version_one_is_fixed() {
+        let golden = "peerage1pmRtZXNoWCABAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAWZpc3N1ZXJYIAICAgICAgICAgICAgICAgIC\
+            AgICAgICAgICAgICAgICYmlkUAMDAwMDAwMDAwMDAwMDAwNmc2VjcmV0WCAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\
+            BAQEBGdleHBpcmVzGwAAAaMYXFAAaWFkZHJlc3Nlc4F4Hy9pcDQvMTkyLjAuMi4xL3VkcC80MDAxL3F1aWMtdjHpyoct";
+        assert_eq!(example().to_text(), golden);
+        assert_eq!(
+            Ticket::from_text(&format!(" \t{golden}\r\n")),
+            Ok(example())
+        );
+    }
+
+    #[test]
+    fn the_proof_of_version_one_is_fixed_and_holds_in_its_own_handshake_only() {
+        let ticket = example();
+        let transcript = Transcript {
+            dialer: NodeId::from_public_key([5; 32]),
+            listener: ticket.issuer,
+            dialer_nonce: [6; 32],
+            listener_nonce: [7; 32],
+        };
+        let proof = ticket.secret.prove(ticket.id, &transcript);
+        assert_eq!(
+            data_encoding::HEXLOWER.encode(&proof.0),
+            "45f90f1844957060eccb30e285f31b29c02111ca2c702dd698c24ef7044f8e23"
+        );
+        assert!(ticket.secret.check(ticket.id, &transcript, &proof));
+        let others = [
+            Transcript {
+                dialer: transcript.listener,
+                ..transcript
+            },
+            Transcript {
+                listener: transcript.dialer,
+                ..transcript
+            },
+            Transcript {
+                dialer_nonce: [0; 32],
+                ..transcript
+            },
+            Transcript {
+                listener_nonce: [0; 32],
+                ..transcript
+            },
+        ];
+        for other in others {
+            assert!(!ticket.secret.check(ticket.id, &other, &proof));
+        }
+        assert!(!ticket.secret.check(TicketId([0; 16]), &transcript, &proof));
+        assert!(!TicketSecret([0; 32]).check(ticket.id, &transcript, &proof));
+    }
+
+    #[test]
+    fn what_is_no_ticket_is_refused_by_name() {
+        let text = example().to_text();
+        let cut = &text[..text.len() - 1];
+        assert_eq!(Ticket::from_text("hello"), Err(TicketError::NotATicket));
+        assert_eq!(Ticket::from_text(TICKET_PREFIX), Err(TicketError::Damaged));
+        assert_eq!(Ticket::from_text(cut), Err(TicketError::Damaged));
+        let found = TICKET_TEXT_MAX + 1;
+        let long = "p".repeat(found);
+        assert_eq!(
+            Ticket::from_text(&long),
+            Err(TicketError::TooLong { found })
+        );
+        let many = Ticket {
+            addresses: vec![String::new(); ADDRESSES_PER_NODE_MAX + 1],
+            ..example()
+        };
+        assert_eq!(
+            Ticket::from_text(&many.to_text()),
+            Err(TicketError::Addresses)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_ticket_or_a_named_refusal(text in any::<String>(), body in "[A-Za-z0-9_-]{0,200}") {
+            let _ = Ticket::from_text(&text);
+            let _ = Ticket::from_text(&format!("{TICKET_PREFIX}{text}"));
+            let _ = Ticket::from_text(&format!("{TICKET_PREFIX}{body}"));
+        }
+
+        #[test]
+        fn any_bytes_with_a_right_checksum_are_a_ticket_or_a_named_refusal(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let sum = checksum(&bytes);
+            bytes.extend_from_slice(&sum);
+            let text = data_encoding::BASE64URL_NOPAD.encode(&bytes);
+            let _ = Ticket::from_text(&format!("{TICKET_PREFIX}{text}"));
+        }
+
+        #[test]
+        fn a_ticket_is_read_back_from_its_text(ticket in ticket()) {
+            let text = ticket.to_text();
+            prop_assert!(text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'));
+            prop_assert_eq!(Ticket::from_text(&text), Ok(ticket));
+        }
+
+        #[test]
+        fn any_one_character_changed_is_refused(
+            ticket in ticket(),
+            at in any::<prop::sample::Index>(),
+            other in prop_oneof!["[A-Za-z0-9_-]", "\\PC"],
+        ) {
+            let text = ticket.to_text();
+            let at = at.index(text.len());
+            prop_assume!(text[at..=at] != *other);
+            let changed = format!("{}{other}{}", &text[..at], &text[at + 1..]);
+            let refusal = Ticket::from_text(&changed).unwrap_err();
+            prop_assert!(matches!(refusal, TicketError::NotATicket | TicketError::Damaged), "{refusal}");
+        }
+
+        #[test]
+        fn nothing_that_is_shown_depends_on_the_secret(ticket in ticket(), secret in any::<[u8; 32]>()) {
+            let other = Ticket { secret: TicketSecret(secret), ..ticket.clone() };
+            prop_assert_eq!(format!("{ticket:?}"), format!("{other:?}"));
+            prop_assert_eq!(format!("{ticket:#?}"), format!("{other:#?}"));
+        }
+    }
+}

@@ -68,3 +68,282 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::address_book::Source;
+    use crate::membership::certificate::{CERTIFICATE_VERSION, Certificate, CertificateBody, Role};
+    use crate::membership::ticket::TicketSecret;
+    use crate::signature::Signature;
+    use crate::time::Timestamp;
+    use crate::wire::{decode_cbor, encode_cbor};
+
+    fn certificate(byte: u8, role: Role) -> Certificate {
+        let body = CertificateBody {
+            version: CERTIFICATE_VERSION,
+            mesh: MeshId::from_public_key([1; 32]),
+            serial: 300,
+            subject: NodeId::from_public_key([byte; 32]),
+            name: "desk".parse().unwrap(),
+            role,
+            not_before: Timestamp(1_800_000_000_000),
+            expires: Timestamp(1_801_209_600_000),
+        };
+        Certificate {
+            body,
+            signature: Signature([9; 64]),
+        }
+    }
+
+    fn chain() -> Arc<CertificateChain> {
+        Arc::new(CertificateChain {
+            certificate: certificate(2, Role::Member),
+            issuers: vec![certificate(3, Role::Admin)],
+        })
+    }
+
+    fn home() -> Record {
+        Record::Home {
+            mesh: MeshId::from_public_key([1; 32]),
+            chain: chain(),
+        }
+    }
+
+    fn ticket() -> Record {
+        Record::Ticket(TicketRecord {
+            id: TicketId([4; 16]),
+            secret: TicketSecret([5; 32]),
+            expires: Timestamp(1_800_000_900_000),
+            uses: 2,
+            role: Role::Member,
+            redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
+        })
+    }
+
+    fn addresses() -> Record {
+        let entry = |source, succeeded| KnownAddress {
+            address: "/ip4/192.0.2.1/tcp/4001".to_owned(),
+            source,
+            succeeded,
+            told: Timestamp(7),
+        };
+        Record::Addresses {
+            node: NodeId::from_public_key([2; 32]),
+            addresses: vec![
+                entry(Source::Ticket, Some(Timestamp(8))),
+                entry(Source::Announcement, None),
+                entry(Source::Member, None),
+                entry(Source::Mdns, None),
+                entry(Source::Bootstrap, None),
+            ],
+        }
+    }
+
+    fn certificate_bytes(byte: u8, role: &[u8]) -> Vec<u8> {
+        [
+            b"\xa2dbody\xa8gversion\x01dmesh\x58\x20",
+            &[1; 32][..],
+            b"fserial\x19\x01\x2cgsubject\x58\x20",
+            &[byte; 32],
+            b"dnameddeskdrole",
+            role,
+            b"jnot_before\x1b\0\0\x01\xa3\x18\x5c\x50\0gexpires\x1b\0\0\x01\xa3\x60\x75\x58\0",
+            b"isignature\x58\x40",
+            &[9; 64],
+        ]
+        .concat()
+    }
+
+    fn chain_bytes() -> Vec<u8> {
+        let certificate = certificate_bytes(2, b"fmember");
+        let issuer = certificate_bytes(3, b"eadmin");
+        [
+            b"\xa2kcertificate",
+            &certificate[..],
+            b"gissuers\x81",
+            &issuer,
+        ]
+        .concat()
+    }
+
+    fn assert_golden(record: &Record, key: &[&[u8]], golden: &[&[u8]]) {
+        let (key, golden) = (key.concat(), golden.concat());
+        let shown = |bytes: &[u8]| data_encoding::HEXLOWER.encode(bytes);
+        assert_eq!(shown(&encode_cbor(record)), shown(&golden), "{record:?}");
+        assert_eq!(decode_cbor::<Record>(&golden).as_ref(), Ok(record));
+        assert_eq!(
+            shown(&encode_cbor(&record.key())),
+            shown(&key),
+            "{record:?}"
+        );
+        assert_eq!(decode_cbor::<RecordKey>(&key), Ok(record.key()));
+    }
+
+    #[test]
+    fn the_bytes_of_home_are_fixed() {
+        let golden = [
+            b"\xa1dHome\xa2dmesh\x58\x20",
+            &[1; 32][..],
+            b"echain",
+            &chain_bytes(),
+        ];
+        assert_golden(&home(), &[b"dHome"], &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_ticket_are_fixed() {
+        let golden = [
+            b"\xa1fTicket\xa6bid\x50",
+            &[4; 16][..],
+            b"fsecret\x58\x20",
+            &[5; 32],
+            b"gexpires\x1b\0\0\x01\xa3\x18\x6a\x0b\xa0duses\x02drolefmemberhredeemed\xa1\x58\x20",
+            &[2; 32],
+            &chain_bytes(),
+        ];
+        assert_golden(&ticket(), &[b"\xa1fTicket\x50", &[4; 16]], &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_member_are_fixed() {
+        let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
+        let golden = [b"\xa1fMember", &chain_bytes()[..]];
+        assert_golden(&Record::Member(chain()), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_addresses_are_fixed() {
+        let key = [b"\xa1iAddresses\x58\x20", &[2; 32][..]];
+        let entry = |source: &[u8], succeeded: &[u8]| {
+            [
+                b"\xa4gaddress\x77/ip4/192.0.2.1/tcp/4001fsource",
+                source,
+                b"isucceeded",
+                succeeded,
+                b"dtold\x07",
+            ]
+            .concat()
+        };
+        let golden = [
+            b"\xa1iAddresses\xa2dnode\x58\x20",
+            &[2; 32][..],
+            b"iaddresses\x85",
+            &entry(b"fticket", b"\x08"),
+            &entry(b"lannouncement", b"\xf6"),
+            &entry(b"fmember", b"\xf6"),
+            &entry(b"dmdns", b"\xf6"),
+            &entry(b"ibootstrap", b"\xf6"),
+        ];
+        assert_golden(&addresses(), &key, &golden);
+    }
+
+    prop_compose! {
+        fn any_certificate()(
+            keys in any::<[[u8; 32]; 2]>(),
+            signature in any::<[[u8; 32]; 2]>(),
+            numbers in any::<[u64; 3]>(),
+            version in any::<u16>(),
+            name in "[a-z0-9-]{1,20}",
+            admin in any::<bool>(),
+        ) -> Certificate {
+            let body = CertificateBody {
+                version,
+                mesh: MeshId::from_public_key(keys[0]),
+                serial: numbers[0],
+                subject: NodeId::from_public_key(keys[1]),
+                name: name.parse().unwrap(),
+                role: if admin { Role::Admin } else { Role::Member },
+                not_before: Timestamp(numbers[1]),
+                expires: Timestamp(numbers[2]),
+            };
+            let signature = Signature(signature.concat().try_into().unwrap());
+            Certificate { body, signature }
+        }
+    }
+
+    prop_compose! {
+        fn any_chain()(
+            certificate in any_certificate(),
+            issuers in proptest::collection::vec(any_certificate(), 0..4),
+        ) -> Arc<CertificateChain> {
+            Arc::new(CertificateChain { certificate, issuers })
+        }
+    }
+
+    prop_compose! {
+        fn any_ticket()(
+            id in any::<[u8; 16]>(),
+            secret in any::<[u8; 32]>(),
+            expires in any::<u64>(),
+            uses in any::<u32>(),
+            redeemed in proptest::collection::btree_map(any::<[u8; 32]>(), any_chain(), 0..4),
+        ) -> TicketRecord {
+            let by_node = |(key, chain)| (NodeId::from_public_key(key), chain);
+            TicketRecord {
+                id: TicketId(id),
+                secret: TicketSecret(secret),
+                expires: Timestamp(expires),
+                uses,
+                role: Role::Member,
+                redeemed: redeemed.into_iter().map(by_node).collect(),
+            }
+        }
+    }
+
+    prop_compose! {
+        fn any_address()(
+            address in any::<String>(),
+            source in proptest::sample::select(vec![Source::Ticket, Source::Member, Source::Mdns]),
+            succeeded in proptest::option::of(any::<u64>()),
+            told in any::<u64>(),
+        ) -> KnownAddress {
+            let succeeded = succeeded.map(Timestamp);
+            KnownAddress { address, source, succeeded, told: Timestamp(told) }
+        }
+    }
+
+    fn any_record() -> impl Strategy<Value = Record> {
+        let key = any::<[u8; 32]>();
+        let seen = proptest::collection::vec(any_address(), 0..8);
+        prop_oneof![
+            (key, any_chain()).prop_map(|(key, chain)| Record::Home {
+                mesh: MeshId::from_public_key(key),
+                chain,
+            }),
+            any_ticket().prop_map(Record::Ticket),
+            any_chain().prop_map(Record::Member),
+            (key, seen).prop_map(|(key, addresses)| Record::Addresses {
+                node: NodeId::from_public_key(key),
+                addresses,
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn every_record_and_its_key_are_read_back(record in any_record()) {
+            let key = record.key();
+            prop_assert_eq!(decode_cbor::<RecordKey>(&encode_cbor(&key)), Ok(key));
+            prop_assert_eq!(decode_cbor::<Record>(&encode_cbor(&record)), Ok(record));
+        }
+
+        #[test]
+        fn a_damaged_record_is_read_or_refused(
+            record in any_record(),
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let mut bytes = encode_cbor(&record);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let _ = decode_cbor::<Record>(&bytes);
+        }
+    }
+}
