@@ -6,6 +6,8 @@ use std::time::Duration;
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(10 * 60);
 /// How long a certificate is valid unless its issuer says otherwise.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+/// The longest a certificate may be valid; no issuer can make one that outlives its own removal by more.
+pub const CERTIFICATE_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// How long a ticket is valid unless its issuer says otherwise.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The longest life a ticket may be given.

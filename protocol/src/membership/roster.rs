@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
 use crate::id::{MeshId, NodeId, NodeName};
-use crate::limits::ROSTER_MAX;
+use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
 
 /// What one node knows of its mesh.
@@ -78,6 +78,14 @@ impl Roster {
     /// Whether this node may issue certificates.
     pub fn is_admin(&self) -> bool {
         self.own.body().role == Role::Admin
+    }
+
+    /// Whether certificates that this node issues at `now` will be accepted: it is an admin, its own certificate is
+    /// valid, and there is room in the chain below it.
+    pub fn may_issue(&self, now: Timestamp) -> bool {
+        self.is_admin()
+            && self.own.validity(now) == Validity::Valid
+            && self.own.issuers.len() < ISSUER_CHAIN_MAX
     }
 
     /// Who goes by `name`, this node included.

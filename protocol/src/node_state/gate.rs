@@ -75,7 +75,8 @@ impl NodeState {
     }
 
     pub(super) fn invite(&mut self, now: Now, request: RequestId, invitation: Invitation) {
-        let admin = self.roster.as_ref().is_some_and(|roster| roster.is_admin());
+        let roster = self.roster.as_ref();
+        let admin = roster.is_some_and(|roster| roster.may_issue(now.wall));
         let invited = if admin {
             self.issuer.invite(now.wall, invitation)
         } else {
@@ -158,7 +159,7 @@ impl NodeState {
         node: NodeId,
         chain: CertificateChain,
     ) -> Result<Arc<CertificateChain>, Refusal> {
-        if !roster.is_admin() {
+        if !roster.may_issue(now.wall) {
             return Err(Refusal::NotAnIssuer);
         }
         check_belongs(&chain, roster.mesh, node, &*self.keys.verifier)?;
@@ -178,7 +179,7 @@ impl NodeState {
         roster: &Arc<Roster>,
         claim: &Redemption<'_>,
     ) -> Result<Arc<CertificateChain>, Verdict> {
-        if !roster.is_admin() {
+        if !roster.may_issue(now.wall) {
             return Err(Verdict::silent(Refusal::NotAnIssuer));
         }
         let signer = self.keys.node.clone();
@@ -286,6 +287,7 @@ impl NodeState {
     pub(super) fn leave(&mut self, request: RequestId) {
         let left = self.roster.take();
         if left.is_some() {
+            self.persist(vec![Write::Clear]);
             let goodbye = Arc::new(self.goodbye());
             let linked: Vec<NodeId> = self.links.standing().collect();
             for to in linked {
@@ -295,7 +297,6 @@ impl NodeState {
                 });
                 self.outputs.push_back(Output::Disconnect { node: to });
             }
-            self.persist(vec![Write::Clear]);
             self.issuer = Issuer::default();
             self.book = Default::default();
             self.links = Default::default();

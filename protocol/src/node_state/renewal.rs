@@ -69,15 +69,26 @@ impl NodeState {
         let cut = self.links.standing().filter(expired);
         self.outputs
             .extend(cut.map(|node| Output::Disconnect { node }));
+        // Nobody is let in by dialing an expired member; it comes by itself once it is renewed.
+        let members = roster.members().map(|(node, _)| node).filter(expired);
+        for node in members
+            .filter(|node| !self.links.is_up(*node))
+            .collect::<Vec<_>>()
+        {
+            self.links.forget(node);
+        }
     }
 
+    /// The linked admin nearest to the root, and nearer than this node itself: chains never grow by renewal.
     fn linked_admin(&self) -> Option<NodeId> {
         let roster = self.roster.as_ref()?;
-        let is_admin = |node: &NodeId| {
-            let chain = roster.member(*node);
-            chain.is_some_and(|chain| chain.body().role == Role::Admin)
-        };
-        self.links.standing().find(is_admin)
+        let admins = self.links.standing().filter_map(|node| {
+            let chain = roster.member(node)?;
+            let distance = chain.issuers.len();
+            let nearer = distance < roster.own.issuers.len();
+            (chain.body().role == Role::Admin && nearer).then_some((distance, node))
+        });
+        admins.min().map(|(_, node)| node)
     }
 
     pub(super) fn renewal_asked(&mut self, now: Now, request: RequestId, from: NodeId) {
@@ -91,7 +102,7 @@ impl NodeState {
         from: NodeId,
     ) -> Result<std::sync::Arc<CertificateChain>, Refusal> {
         let roster = self.roster.clone().ok_or(Refusal::NoMesh)?;
-        if !roster.is_admin() {
+        if !roster.may_issue(now.wall) {
             return Err(Refusal::NotAnIssuer);
         }
         let known = roster.member(from).ok_or(Refusal::OtherMesh)?;

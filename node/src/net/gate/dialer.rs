@@ -1,4 +1,4 @@
-//! The dialer's part of the handshake: says who it is only to a listener that may know, and checks it in turn.
+//! The dialer's part of the handshake: shows its claim after the listener said hello, and checks the listener in turn.
 
 use std::sync::Arc;
 

@@ -233,3 +233,36 @@ fn a_member_in_a_mesh_does_not_take_a_certificate_of_another() {
     });
     assert!(matches!(taken, Reply::Taken(Err(Refusal::OtherMesh))));
 }
+
+/// Whom `machine` asks for a fresh certificate at half its life.
+fn asked_for_renewal(machine: &mut Machine) -> Vec<NodeId> {
+    machine.pass(CERTIFICATE_LIFETIME / 2 + MINUTE);
+    let outputs = machine.tell(Input::Wake);
+    let asked = outputs.into_iter().filter_map(|output| match output {
+        Output::RequestRenewal { from } => Some(from),
+        _ => None,
+    });
+    asked.collect()
+}
+
+#[test]
+fn admins_are_renewed_by_those_nearer_to_the_root_so_that_chains_do_not_grow() {
+    let mut founder = Machine::founder(1);
+    let (mut tower, mut laptop) = (Machine::new(2), Machine::new(3));
+    tower.join_as(&mut founder, "tower", Role::Admin);
+    laptop.join_as(&mut tower, "laptop", Role::Admin);
+    link(&mut tower, &mut laptop);
+    assert_eq!(asked_for_renewal(&mut laptop), [tower.me()]);
+    assert_eq!(asked_for_renewal(&mut tower), [] as [NodeId; 0]);
+}
+
+#[test]
+fn an_admin_whose_own_certificate_has_expired_issues_nothing() {
+    let mut founder = Machine::founder(1);
+    let mut tower = Machine::new(2);
+    tower.join_as(&mut founder, "tower", Role::Admin);
+    let ticket = tower.invite(1);
+    tower.pass(CERTIFICATE_LIFETIME + CLOCK_LEEWAY);
+    let refused = tower.redeem(&ticket, &Machine::new(3), "laptop");
+    assert_eq!(refused, Verdict::silent(Refusal::NotAnIssuer));
+}

@@ -97,13 +97,17 @@ impl Machine {
     }
 
     fn invite(&mut self, uses: u32) -> TicketRecord {
+        self.invite_as(uses, Role::Member)
+    }
+
+    fn invite_as(&mut self, uses: u32, role: Role) -> TicketRecord {
         let id = self.requests as u8;
         let invitation = Invitation {
             id: TicketId([id; 16]),
             secret: TicketSecret([9; 32]),
             lifetime: 15 * MINUTE,
             uses,
-            role: Role::Member,
+            role,
         };
         match self.ask(|request| Input::Invite {
             request,
@@ -149,7 +153,11 @@ impl Machine {
 
     /// Redeems a fresh ticket of `issuer` for this machine.
     fn join(&mut self, issuer: &mut Machine, name: &str) {
-        let ticket = issuer.invite(1);
+        self.join_as(issuer, name, Role::Member);
+    }
+
+    fn join_as(&mut self, issuer: &mut Machine, name: &str, role: Role) {
+        let ticket = issuer.invite_as(1, role);
         let (own, issued) = issued(issuer.redeem(&ticket, self, name));
         let (mesh, listener) = (own.body().mesh, issuer.me());
         let taken = self.ask(|request| Input::Certified {
