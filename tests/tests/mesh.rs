@@ -111,3 +111,44 @@ async fn whoever_leaves_is_gone_elsewhere_and_may_come_back_with_a_new_ticket() 
     .await;
     join(&host, &guest).await;
 }
+
+#[tokio::test]
+async fn a_member_whose_issuer_has_moved_may_leave_and_join_anew_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+    let host = Peerage::up(&one, &["--name", "host"]).await;
+    let guest = Peerage::up(&two, &["--name", "guest"]).await;
+    join(&host, &guest).await;
+    host.stop().await;
+    guest.stop().await;
+    let host = Peerage::up(&one, &[]).await;
+    let guest = Peerage::up(&two, &[]).await;
+    guest.cli(&["leave"]).await.done();
+    join(&host, &guest).await;
+}
+
+#[tokio::test]
+async fn a_tool_of_a_member_that_is_away_is_unreachable_and_not_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = named(folder.path(), "host").await;
+    let guest = named(folder.path(), "guest").await;
+    join(&host, &guest).await;
+    let home = guest.home().to_path_buf();
+    host.stop().await;
+    guest.stop().await;
+    let guest = Peerage::up(&home, &[]).await;
+    let said = guest.cli(&["call", "host__toy__read_file"]).await;
+    assert_eq!(said.code, 4, "{said:?}");
+    assert!(said.stderr.contains("host"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_bootstrap_file_that_is_named_must_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("nowhere.toml");
+    let missing = missing.to_str().unwrap();
+    let home = folder.path().join("home");
+    let said = peerage_tests::cli::run(&home, &["up", "--no-mdns", "--bootstrap", missing]).await;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(said.stderr.contains("nowhere.toml"), "{said:?}");
+}

@@ -108,6 +108,8 @@ impl Membership {
         }
         let issuer = ticket.issuer;
         let addresses = ticket.addresses.clone();
+        // A dial of old addresses, from a time when this node was a member, would answer for this one.
+        self.network.disconnect(issuer).await;
         let mut outcome = self.joining.begin(Arc::new(ticket), name)?;
         self.network.dial(issuer, addresses).await;
         let ended = tokio::time::timeout(JOIN_WITHIN, &mut outcome).await;

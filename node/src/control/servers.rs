@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwapOption;
 use peerage_protocol::id::ServerName;
 use tokio::sync::{Mutex, mpsc};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::handle::ControlHandle;
 use super::local_offers::{LocalOffers, OfferChange};
@@ -20,6 +24,9 @@ use crate::home::Home;
 /// Changes of the configuration that wait for the task that offers.
 const CHANGES_WAITING_MAX: usize = 16;
 
+/// How often `mcp.json` is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
 /// The configured upstreams of a running node.
 pub struct Servers {
     home: Home,
@@ -27,6 +34,7 @@ pub struct Servers {
     snapshots: Arc<Snapshots>,
     configured: mpsc::Sender<OfferChange>,
     current: Mutex<BTreeMap<ServerName, UpstreamSettings>>,
+    fault: ArcSwapOption<String>,
 }
 
 /// What a reload changed.
@@ -57,12 +65,48 @@ impl Servers {
             snapshots,
             configured,
             current: Mutex::default(),
+            fault: ArcSwapOption::empty(),
         }
+    }
+
+    /// Follows edits of `mcp.json` made by hand, until `stop`. A wrong file changes nothing and is named.
+    pub async fn watch(&self, stop: CancellationToken) {
+        let mut seen = self.stamp();
+        while stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_some() {
+            let found = self.stamp();
+            if found == seen {
+                continue;
+            }
+            seen = found;
+            match self.reload().await {
+                Ok(reloaded) => tracing::info!(?reloaded, "mcp.json was read anew"),
+                Err(error) => {
+                    tracing::warn!(%error, "mcp.json was edited and is wrong; nothing changed")
+                }
+            }
+        }
+    }
+
+    /// What is wrong with `mcp.json` as it was last read.
+    pub fn fault(&self) -> Option<Arc<String>> {
+        self.fault.load_full()
+    }
+
+    /// Tells one version of the file from another.
+    fn stamp(&self) -> Option<(SystemTime, u64)> {
+        let metadata = std::fs::metadata(self.home.servers()).ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
     }
 
     /// Reads `mcp.json` and makes it so; where the file is wrong, nothing changes.
     pub async fn reload(&self) -> Result<Reloaded, ServersFileError> {
-        let wanted = load_servers(&self.home.servers(), &ProcessEnvironment)?;
+        let wanted = load_servers(&self.home.servers(), &ProcessEnvironment);
+        let fault = wanted
+            .as_ref()
+            .err()
+            .map(|error| Arc::new(error.to_string()));
+        self.fault.store(fault);
+        let wanted = wanted?;
         let mut current = self.current.lock().await;
         let reloaded = differences(&current, &wanted);
         let shares: BTreeMap<ServerName, bool> = wanted

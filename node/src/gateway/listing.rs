@@ -31,13 +31,13 @@ pub struct ListStyle {
 }
 
 impl Listing {
-    /// Renders the list of `catalog`. A definition that is not a JSON object with a name is left out: it came from
+    /// Renders the list of those entries of `catalog` that `shown` lets through. A definition that is not a JSON object with a name is left out: it came from
     /// elsewhere and would break the whole list.
-    pub fn render(catalog: &Catalog, style: ListStyle) -> Self {
+    pub fn render(catalog: &Catalog, style: ListStyle, shown: impl Fn(&Entry) -> bool) -> Self {
         let mut pages = Pages::default();
         let mut budget = Budget::new(style.list);
         let mut left_out = false;
-        for entry in catalog.reachable() {
+        for entry in catalog.reachable().filter(|entry| shown(entry)) {
             let Some(definition) = definition_as_listed(catalog, entry, style.names) else {
                 tracing::debug!(tool = %entry.name, "a tool's definition is not a JSON object; it is not listed");
                 continue;
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn everything_but_the_name_is_the_servers_own_bytes() {
-        let listing = Listing::render(&catalog(1, 0), BUDGETED);
+        let listing = Listing::render(&catalog(1, 0), BUDGETED, |_| true);
         let expected =
             r#"{"tools":[{ "inputSchema":{"x":1e400},"name":"files__tool0", "odd":[ ] }]}"#;
         assert_eq!(listing.page(None).unwrap(), expected);
@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn remote_tools_beyond_the_budget_are_left_to_the_meta_tools() {
-        let listing = Listing::render(&catalog(200, 200), BUDGETED);
+        let listing = Listing::render(&catalog(200, 200), BUDGETED, |_| true);
         let names = names(&listing);
         assert_eq!(names.len(), 200 + LISTED_REMOTE_TOOLS_MAX + 3);
         assert_eq!(names.last().unwrap(), "tool_call");
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_list_that_fits_has_no_meta_tools() {
-        let names = names(&Listing::render(&catalog(2, 2), BUDGETED));
+        let names = names(&Listing::render(&catalog(2, 2), BUDGETED, |_| true));
         let expected = [
             "files__tool0",
             "files__tool1",
@@ -271,7 +271,7 @@ mod tests {
             list: ToolList::Full,
             ..BUDGETED
         };
-        let listing = Listing::render(&catalog(3_500, 3_500), style);
+        let listing = Listing::render(&catalog(3_500, 3_500), style, |_| true);
         assert!(listing.page(Some("6")).is_some());
         let names = names(&listing);
         assert_eq!(names.len(), 7_000);
@@ -280,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_cursor_that_was_never_given_out_names_no_page() {
-        let listing = Listing::render(&catalog(1, 0), BUDGETED);
+        let listing = Listing::render(&catalog(1, 0), BUDGETED, |_| true);
         for cursor in ["1", "x", "", "-1", "99999999999999999999"] {
             assert_eq!(listing.page(Some(cursor)), None);
         }
@@ -292,7 +292,7 @@ mod tests {
             names: ToolNames::Plain,
             ..BUDGETED
         };
-        let listed = names(&Listing::render(&catalog(1, 2), style));
+        let listed = names(&Listing::render(&catalog(1, 2), style, |_| true));
         assert_eq!(listed, ["tool0", "laptop__far__tool0", "tool1"]);
     }
 
@@ -307,7 +307,7 @@ mod tests {
         };
         let catalog = Catalog::build(vec![files], vec![]);
         assert_eq!(
-            names(&Listing::render(&catalog, BUDGETED)),
+            names(&Listing::render(&catalog, BUDGETED, |_| true)),
             ["files__tool1"]
         );
     }

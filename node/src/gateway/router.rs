@@ -6,6 +6,7 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use peerage_protocol::catalog::naming::SEPARATOR;
 use peerage_protocol::catalog::snapshot::{Catalog, Entry, Lookup, Provider};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use serde::Deserialize;
@@ -80,8 +81,11 @@ impl<O: OpenSubstream> Router<O> {
             serde_json::from_slice(&raw).map_err(|error| CallError::InvalidParams {
                 what: format!("params of tools/list: {error}"),
             })?;
-        let listing = self.listing();
-        let tools = listing.1.page(page.cursor.as_deref());
+        let tools = if call.via.is_empty() {
+            self.listing().1.page(page.cursor.as_deref())
+        } else {
+            self.listing_for_gateways().page(page.cursor.as_deref())
+        };
         let tools = tools.ok_or_else(|| CallError::InvalidParams {
             what: "params.cursor is not one that this list gave out; list again from the start"
                 .to_owned(),
@@ -97,10 +101,26 @@ impl<O: OpenSubstream> Router<O> {
         {
             return rendered;
         }
-        let listing = Listing::render(&catalog, self.style);
+        let listing = Listing::render(&catalog, self.style, |_| true);
         let rendered = Arc::new((catalog, listing));
         self.listing.store(Some(rendered.clone()));
         rendered
+    }
+
+    /// What another node that has this one for an upstream is shown: one hop, no transit. Two nodes that are each
+    /// other's upstreams would else list each other's lists without end.
+    fn listing_for_gateways(&self) -> Listing {
+        let catalog = self.snapshots.catalog();
+        Listing::render(&catalog, self.style, |entry| self.is_own(entry))
+    }
+
+    /// Whether a tool is this node's own: not a member's, and not that of a node reached as an upstream.
+    fn is_own(&self, entry: &Entry) -> bool {
+        let Provider::Local { server } = &entry.provider else {
+            return false;
+        };
+        let backend = self.locals.backend(server);
+        backend.is_some_and(|backend| !backend.is_gateway())
     }
 
     async fn call_tool(&self, mut call: Call) -> Result<Reply, CallError> {
@@ -122,6 +142,9 @@ impl<O: OpenSubstream> Router<O> {
             _ => {}
         }
         let entry = self.resolve(&catalog, &name)?;
+        if !call.via.is_empty() && !self.is_own(entry) {
+            return Err(CallError::UnknownTool { name });
+        }
         call.params.set_name(&entry.tool);
         match &entry.provider {
             Provider::Local { server } => self.call_local(server, &name, call).await,
@@ -147,7 +170,29 @@ impl<O: OpenSubstream> Router<O> {
                 ToolNames::Plain => catalog.plain(name),
                 ToolNames::Qualified => None,
             }
-            .ok_or_else(|| not_found(name, otherwise)),
+            .ok_or_else(|| self.not_found(name, otherwise)),
+        }
+    }
+
+    /// A tool that is not in the catalog: of a member that has not been linked yet, or of nobody.
+    fn not_found(&self, name: &str, lookup: Lookup<'_>) -> CallError {
+        let owner = name.split_once(SEPARATOR).map(|(owner, _)| owner);
+        let roster = self.snapshots.roster();
+        let member = roster.iter().flat_map(|roster| roster.members());
+        let links = self.snapshots.links();
+        let lost = member
+            .filter(|(_, chain)| Some(chain.body().name.as_str()) == owner)
+            .find(|(node, _)| !links.borrow().get(node).is_some_and(|link| link.up));
+        if let Some((_, chain)) = lost {
+            return CallError::PeerUnreachable {
+                node: chain.body().name.to_string(),
+                why: "there is no link to it, so what it offers is not known".to_owned(),
+            };
+        }
+        let name = name.to_owned();
+        match lookup {
+            Lookup::Ambiguous(candidates) => CallError::AmbiguousTool { name, candidates },
+            Lookup::Found(_) | Lookup::Unknown => CallError::UnknownTool { name },
         }
     }
 
@@ -219,14 +264,6 @@ fn tool_name(params: &Params) -> Result<String, CallError> {
         what: "params.name must be a string: the name of a tool".to_owned(),
     })?;
     Ok(name.into_owned())
-}
-
-fn not_found(name: &str, lookup: Lookup<'_>) -> CallError {
-    let name = name.to_owned();
-    match lookup {
-        Lookup::Ambiguous(candidates) => CallError::AmbiguousTool { name, candidates },
-        Lookup::Found(_) | Lookup::Unknown => CallError::UnknownTool { name },
-    }
 }
 
 /// A reply of the node itself: plain, so that the frontend adds what the caller's era wants.

@@ -8,15 +8,14 @@ use super::event::DialFailure;
 use super::gate::GateError;
 use super::transport::{ConnectError, reason};
 
-/// What became of a dial; `None` when there was none, because a link or another dial stands already.
+/// What became of a dial; `None` when there was none, because a link stands already, or this node gave it up.
 pub(super) fn dial_failure(error: &DialError) -> Option<DialFailure> {
     match error {
-        DialError::DialPeerConditionFalse(_) => None,
+        DialError::DialPeerConditionFalse(_) | DialError::Aborted => None,
         DialError::Transport(attempts) => Some(of_attempts(attempts)),
         DialError::Denied { cause } => Some(unreachable(cause.to_string())),
         DialError::NoAddresses => Some(unreachable("no address of it is known".to_owned())),
         DialError::LocalPeerId { .. } => Some(unreachable("it is this node itself".to_owned())),
-        DialError::Aborted => Some(unreachable("the dial was given up".to_owned())),
         DialError::WrongPeerId { obtained, address } => Some(unreachable(format!(
             "another node, {obtained}, answers at {address}"
         ))),

@@ -12,6 +12,7 @@ mod dial_failure;
 mod driver;
 pub mod event;
 pub mod framed;
+pub mod fused;
 mod gate;
 pub mod gatekeeper;
 mod listen;

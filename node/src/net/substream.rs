@@ -14,6 +14,7 @@ use peerage_protocol::wire::frame::{Frame, FrameKind};
 
 use super::asking::{Answer, AnswerError, ask};
 use super::calls::{Links, OpenError};
+use super::fused::Fused;
 
 /// Opens substreams to members; the swarm's handle.
 pub trait OpenSubstream: Send + Sync + 'static {
@@ -33,10 +34,10 @@ impl<O: OpenSubstream> OpenSubstream for Arc<O> {
 }
 
 impl OpenSubstream for Links {
-    type Stream = libp2p::Stream;
+    type Stream = Fused<libp2p::Stream>;
 
-    fn open(&self, node: NodeId) -> BoxFuture<'_, Result<libp2p::Stream, OpenError>> {
-        Links::open(self, node).boxed()
+    fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>> {
+        async move { Links::open(self, node).await.map(Fused::new) }.boxed()
     }
 }
 

@@ -47,6 +47,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let home = settings.home.prepare()?;
     let mut lock = home.lock()?;
     let listen = multiaddresses(&settings.listen)?;
+    let bootstrap = read_bootstrap(&settings)?;
     let key = keys::load_or_create(&home.identity_key())?;
     let me = NodeId::from_public_key(key.public_key());
     let clock = Clock::start();
@@ -118,8 +119,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let control = tokio::spawn(control.run(peers, stop.clone()));
     follow(events, &handle, &snapshots, joining);
     servers.reload().await?;
-    sight_bootstrap(&settings, &handle).await;
+    sight(bootstrap, &handle).await;
 
+    let watched = servers.clone();
+    let watching = stop.clone();
+    tokio::spawn(async move { watched.watch(watching).await });
     let listening = network.clone();
     let name = settings.name.clone();
     let owner = OwnerService {
@@ -199,26 +203,30 @@ fn follow(
     ));
 }
 
-/// Tells control of the nodes in the bootstrap file; bad lines are named in the log and skipped.
-async fn sight_bootstrap(settings: &Settings, control: &ControlHandle) {
+/// The nodes in the bootstrap file; bad lines are named in the log and skipped. A file that was named must be there.
+fn read_bootstrap(settings: &Settings) -> Result<Bootstrap, StartError> {
     let path = match &settings.bootstrap {
         Some(path) => path.clone(),
         None => settings.home.root().join(BOOTSTRAP_FILE),
     };
-    let text = match std::fs::read_to_string(&path) {
-        Ok(text) => text,
-        Err(error) if settings.bootstrap.is_none() && error.kind() == NotFound => return,
-        Err(error) => {
-            return tracing::error!(path = %path.display(), %error, "the bootstrap file cannot be read");
-        }
+    let failed = |why: String| StartError::Bootstrap {
+        path: path.clone(),
+        why,
     };
-    let bootstrap = match Bootstrap::parse(&text) {
-        Ok(bootstrap) => bootstrap,
-        Err(error) => return tracing::error!(path = %path.display(), %error, "nothing was taken"),
+    let bootstrap = match std::fs::read_to_string(&path) {
+        Ok(text) => Bootstrap::parse(&text).map_err(|error| failed(error.to_string()))?,
+        Err(error) if settings.bootstrap.is_none() && error.kind() == NotFound => {
+            Bootstrap::default()
+        }
+        Err(error) => return Err(failed(error.to_string())),
     };
     for skipped in &bootstrap.skipped {
         tracing::warn!(path = %path.display(), "{skipped}; the line is skipped");
     }
+    Ok(bootstrap)
+}
+
+async fn sight(bootstrap: Bootstrap, control: &ControlHandle) {
     for sighted in bootstrap.nodes {
         let input = Input::Sighted {
             node: sighted.node,

@@ -53,6 +53,14 @@ pub enum StartError {
         /// What is wrong with it.
         why: String,
     },
+    /// The bootstrap file cannot be read.
+    #[error("the bootstrap file {path} cannot be used: {why}", path = path.display())]
+    Bootstrap {
+        /// Where it should be.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
     /// The swarm cannot start.
     #[error(transparent)]
     Network(#[from] net::StartError),

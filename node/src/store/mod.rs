@@ -109,6 +109,9 @@ pub enum StoreError {
         /// What is wrong.
         why: String,
     },
+    /// The file cannot be made or closed to others.
+    #[error("the database file cannot be made: {0}")]
+    File(std::io::Error),
     /// The thread could not be started.
     #[error("the database thread could not be started: {0}")]
     Thread(std::io::Error),
@@ -152,6 +155,21 @@ mod tests {
         drop(store);
         let store = Store::open(&path).unwrap();
         assert_eq!(store.records().await.unwrap(), [seen(2)]);
+    }
+
+    #[tokio::test]
+    async fn the_database_and_its_side_files_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("store.sqlite")).unwrap();
+        store.write(vec![Write::Put(seen(1))]).await.unwrap();
+        let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().collect();
+        assert!(files.len() >= 2, "the write-ahead log is there: {files:?}");
+        for file in files {
+            let mode = file.unwrap().metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
     }
 
     #[tokio::test]

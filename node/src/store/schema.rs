@@ -1,5 +1,6 @@
 //! The tables, and how an older database becomes a newer one: forward only, after a backup.
 
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -18,6 +19,7 @@ const MIGRATIONS: &[&str] = &["
 
 /// Opens a database and brings it to the latest schema.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
+    create_closed(path)?;
     let mut connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -40,6 +42,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
         transaction.commit()?;
     }
     Ok(connection)
+}
+
+/// SQLite gives its side files the mode of the database: so the database is made for its owner alone.
+fn create_closed(path: &Path) -> Result<(), StoreError> {
+    let mut file = std::fs::OpenOptions::new();
+    file.write(true).create(true).truncate(false).mode(0o600);
+    let file = file.open(path).map_err(StoreError::File)?;
+    let closed = std::fs::Permissions::from_mode(0o600);
+    file.set_permissions(closed).map_err(StoreError::File)
 }
 
 fn back_up(connection: &Connection, path: &Path, version: usize) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ pub mod builtin;
 mod desk;
 mod greeting;
 mod handshake;
-mod http;
+pub(crate) mod http;
 mod incoming;
 mod outgoing;
 pub mod peer;
@@ -33,6 +33,11 @@ use crate::gateway::call::{Call, CallError, Reply};
 pub trait Backend: Send + Sync + 'static {
     /// Answers `call`; its tool name is already the one that this backend knows.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
+
+    /// Whether it is a Peerage node itself, reached as an upstream: what it offers is not passed on to a third node.
+    fn is_gateway(&self) -> bool {
+        false
+    }
 }
 
 /// The servers of this node, by name.

@@ -211,8 +211,9 @@ impl Upstreams {
             UpstreamTransport::Http { url, headers } => {
                 let desk = Arc::new(Desk::new(server.clone()));
                 let link = HttpLink::new(server.clone(), url, headers, shared.node, shared.timing);
+                let gateway = link.gateway();
                 let task = launch.spawn(link, Arc::clone(&desk));
-                (Arc::new(HttpUpstream::new(desk)), task)
+                (Arc::new(HttpUpstream::new(desk, gateway)), task)
             }
         };
         changes.tasks.insert(server, task);

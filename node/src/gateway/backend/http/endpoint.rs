@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::buf::Chain;
@@ -21,6 +23,9 @@ use crate::gateway::backend::outgoing::Outgoing;
 /// Says which nodes a request has passed, so that a circle of nodes is seen.
 pub(crate) const VIA: HeaderName = HeaderName::from_static("peerage-via");
 
+/// Says of an answer that a Peerage node gave it, so that its tools are not passed on to a third.
+pub(crate) const GATEWAY: HeaderName = HeaderName::from_static("peerage-gateway");
+
 /// Connections kept open without a request.
 const IDLE_CONNECTIONS_MAX: usize = 64;
 /// How long a connection is kept open without a request; below the usual limits of servers.
@@ -36,6 +41,7 @@ pub(crate) struct Endpoint {
     uri: Uri,
     headers: HeaderMap,
     node: NodeId,
+    gateway: Arc<AtomicBool>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -45,11 +51,12 @@ impl fmt::Debug for Endpoint {
 }
 
 impl Endpoint {
-    /// Checks the settings; nothing is sent yet.
+    /// Checks the settings; nothing is sent yet. `gateway` is set once an answer came from a Peerage node.
     pub(crate) fn new(
         url: &str,
         headers: &BTreeMap<String, String>,
         node: NodeId,
+        gateway: Arc<AtomicBool>,
     ) -> Result<Self, EndpointError> {
         let uri: Uri = url.parse().map_err(|_| EndpointError::NotAUrl)?;
         if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() {
@@ -72,6 +79,7 @@ impl Endpoint {
             uri,
             headers: all,
             node,
+            gateway,
         })
     }
 
@@ -97,7 +105,11 @@ impl Endpoint {
         request.headers_mut().extend(headers);
         request.headers_mut().insert(VIA, self.passed(via)?);
         let response = self.client.request(request).await;
-        response.map_err(|error| SendError::of(&error))
+        let response = response.map_err(|error| SendError::of(&error))?;
+        if response.headers().contains_key(GATEWAY) {
+            self.gateway.store(true, Ordering::Relaxed);
+        }
+        Ok(response)
     }
 
     fn passed(&self, via: &[NodeId]) -> Result<HeaderValue, SendError> {
@@ -197,7 +209,12 @@ mod tests {
 
     fn endpoint(url: &str, header: (&str, &str)) -> Result<Endpoint, EndpointError> {
         let headers = [(header.0.to_owned(), header.1.to_owned())].into();
-        Endpoint::new(url, &headers, NodeId::from_public_key([1; 32]))
+        Endpoint::new(
+            url,
+            &headers,
+            NodeId::from_public_key([1; 32]),
+            Arc::default(),
+        )
     }
 
     #[test]

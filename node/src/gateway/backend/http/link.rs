@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use http::StatusCode;
 use peerage_protocol::id::{NodeId, ServerName};
@@ -30,6 +31,7 @@ pub(crate) struct HttpLink {
     /// The era it was found to speak; asked anew after a handshake that failed.
     era: Option<Era>,
     session: Option<Arc<Session>>,
+    gateway: Arc<AtomicBool>,
 }
 
 impl HttpLink {
@@ -41,13 +43,21 @@ impl HttpLink {
         node: NodeId,
         timing: Timing,
     ) -> Self {
+        let gateway = Arc::new(AtomicBool::new(false));
+        let endpoint = Endpoint::new(url, headers, node, Arc::clone(&gateway));
         Self {
             server,
-            endpoint: Endpoint::new(url, headers, node).map(Arc::new),
+            endpoint: endpoint.map(Arc::new),
             timing,
             era: None,
             session: None,
+            gateway,
         }
+    }
+
+    /// Set once the server has turned out to be a Peerage node.
+    pub(crate) fn gateway(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.gateway)
     }
 }
 

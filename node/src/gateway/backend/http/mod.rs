@@ -13,6 +13,7 @@ mod sse;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
@@ -21,6 +22,7 @@ use tokio::time::timeout_at;
 use super::Backend;
 use super::desk::Desk;
 use crate::gateway::call::{Call, CallError, Reply};
+pub(crate) use endpoint::GATEWAY;
 pub(crate) use link::HttpLink;
 use session::{Failure, Session};
 
@@ -28,11 +30,13 @@ use session::{Failure, Session};
 #[derive(Debug)]
 pub(crate) struct HttpUpstream {
     desk: Arc<Desk<Session>>,
+    gateway: Arc<AtomicBool>,
 }
 
 impl HttpUpstream {
-    pub(crate) fn new(desk: Arc<Desk<Session>>) -> Self {
-        Self { desk }
+    /// `gateway` is set by the link once it has met a Peerage node.
+    pub(crate) fn new(desk: Arc<Desk<Session>>, gateway: Arc<AtomicBool>) -> Self {
+        Self { desk, gateway }
     }
 
     pub(crate) fn desk(&self) -> &Desk<Session> {
@@ -59,6 +63,10 @@ impl HttpUpstream {
 }
 
 impl Backend for HttpUpstream {
+    fn is_gateway(&self) -> bool {
+        self.gateway.load(Ordering::Relaxed)
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
         let deadline = call.deadline;
         Box::pin(async move {

@@ -23,9 +23,6 @@ use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::PROGRESS;
 use crate::gateway::call::{Call, CallError, Era, Reply};
 
-/// Of lines that are no messages, the first and then every so many are logged.
-const GARBAGE_LOGGED_EVERY: u64 = 1_000;
-
 /// The two pipes of a child, and everything that waits on them.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -229,11 +226,16 @@ impl Connection {
 
     fn note_garbage(&self, what: &str) {
         let count = self.garbage.fetch_add(1, Ordering::Relaxed);
-        if count.is_multiple_of(GARBAGE_LOGGED_EVERY) {
-            let count = count + 1;
+        let count = count + 1;
+        if is_power_of_ten(count) {
             tracing::warn!(target: "upstream", server = %self.server, count, "skipped output: {what}");
         }
     }
+}
+
+/// Garbage is logged ever more rarely: a child that prints nothing else must not fill the disk.
+fn is_power_of_ten(count: u64) -> bool {
+    count == 10_u64.pow(count.max(1).ilog10())
 }
 
 impl Ask for Connection {

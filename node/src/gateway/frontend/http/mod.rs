@@ -19,10 +19,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +32,7 @@ pub use serve::serve;
 pub use service::{Health, Service, Unauthorized};
 pub use sessions::{SESSION_IDLE_MAX, SESSIONS_MAX};
 
+use crate::gateway::backend::http::GATEWAY;
 use crate::gateway::call::Era;
 use crate::gateway::mcp::envelope::{self, Incoming};
 use crate::gateway::mcp::era;
@@ -76,7 +78,15 @@ pub fn http_frontend(service: HttpService) -> Router {
     Router::new()
         .route("/mcp", any(mcp))
         .route("/mcp/health", get(health))
+        .layer(map_response(name_the_gateway))
         .with_state(Arc::new(frontend))
+}
+
+/// Another node that has this one for an upstream must know it.
+async fn name_the_gateway(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(GATEWAY, HeaderValue::from_static("1"));
+    response
 }
 
 async fn health(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {

@@ -44,8 +44,14 @@ pub(super) fn status(service: &OwnerService) -> StatusResponse {
         local_tools: tools.servers.values().sum(),
         remote_tools: tools.nodes.values().sum(),
         servers: servers(service, &tools),
-        warnings: service.warnings.clone(),
+        warnings: warnings(service),
     }
+}
+
+fn warnings(service: &OwnerService) -> Vec<String> {
+    let fault = service.servers.fault();
+    let fault = fault.map(|fault| format!("the last edit of mcp.json was not taken: {fault}"));
+    service.warnings.iter().cloned().chain(fault).collect()
 }
 
 fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
