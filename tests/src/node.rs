@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use peerage_node::node::Ready;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use tempfile::NamedTempFile;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Child;
 use tokio::time::timeout;
@@ -39,6 +40,7 @@ pub struct Peerage {
     child: Child,
     home: PathBuf,
     ready: Ready,
+    log: NamedTempFile,
 }
 
 impl Peerage {
@@ -63,7 +65,10 @@ impl Peerage {
         for address in listen {
             command.args(["--listen", address]);
         }
+        let log = NamedTempFile::new().expect("a file for the log");
+        let stderr = log.reopen().expect("the log can be written");
         let mut child = command
+            .stderr(stderr)
             .args(arguments)
             .process_group(0)
             .stdout(Stdio::piped())
@@ -76,6 +81,7 @@ impl Peerage {
             child,
             home: home.to_path_buf(),
             ready,
+            log,
         }
     }
 
@@ -122,10 +128,19 @@ impl Peerage {
 }
 
 impl Drop for Peerage {
+    /// Kills it, shows its log, and fails the test of a node that has panicked anywhere.
     fn drop(&mut self) {
         if self.child.id().is_some() {
             // Its group has its own id, so nothing else can be hit.
             let _ = kill_process_group(self.group(), Signal::KILL);
+        }
+        let log = std::fs::read_to_string(self.log.path()).unwrap_or_default();
+        eprintln!("the log of {}:\n{log}", self.home.display());
+        if !std::thread::panicking() {
+            assert!(
+                !log.contains("panicked at"),
+                "the node panicked; see its log"
+            );
         }
     }
 }

@@ -33,9 +33,19 @@ pub struct Servers {
     upstreams: Upstreams,
     snapshots: Arc<Snapshots>,
     configured: mpsc::Sender<OfferChange>,
-    current: Mutex<BTreeMap<ServerName, UpstreamSettings>>,
+    current: Mutex<Current>,
     fault: ArcSwapOption<String>,
 }
+
+/// What was read last, and of which version of the file.
+#[derive(Default)]
+struct Current {
+    settings: BTreeMap<ServerName, UpstreamSettings>,
+    stamp: Stamp,
+}
+
+/// When the file was written and how long it is; `None` where there is none.
+type Stamp = Option<(SystemTime, u64)>;
 
 /// What a reload changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,13 +81,10 @@ impl Servers {
 
     /// Follows edits of `mcp.json` made by hand, until `stop`. A wrong file changes nothing and is named.
     pub async fn watch(&self, stop: CancellationToken) {
-        let mut seen = self.stamp();
         while stop.run_until_cancelled(sleep(LOOK_EVERY)).await.is_some() {
-            let found = self.stamp();
-            if found == seen {
+            if self.stamp() == self.current.lock().await.stamp {
                 continue;
             }
-            seen = found;
             match self.reload().await {
                 Ok(reloaded) => tracing::info!(?reloaded, "mcp.json was read anew"),
                 Err(error) => {
@@ -93,13 +100,16 @@ impl Servers {
     }
 
     /// Tells one version of the file from another.
-    fn stamp(&self) -> Option<(SystemTime, u64)> {
+    fn stamp(&self) -> Stamp {
         let metadata = std::fs::metadata(self.home.servers()).ok()?;
         Some((metadata.modified().ok()?, metadata.len()))
     }
 
     /// Reads `mcp.json` and makes it so; where the file is wrong, nothing changes.
     pub async fn reload(&self) -> Result<Reloaded, ServersFileError> {
+        let mut current = self.current.lock().await;
+        // Before the file is read: what is written meanwhile is a later version.
+        current.stamp = self.stamp();
         let wanted = load_servers(&self.home.servers(), &ProcessEnvironment);
         let fault = wanted
             .as_ref()
@@ -107,15 +117,14 @@ impl Servers {
             .map(|error| Arc::new(error.to_string()));
         self.fault.store(fault);
         let wanted = wanted?;
-        let mut current = self.current.lock().await;
-        let reloaded = differences(&current, &wanted);
+        let reloaded = differences(&current.settings, &wanted);
         let shares: BTreeMap<ServerName, bool> = wanted
             .iter()
             .map(|(name, settings)| (name.clone(), settings.share))
             .collect();
         self.snapshots.set_shares(shares.clone());
         self.upstreams.apply(wanted.clone());
-        *current = wanted;
+        current.settings = wanted;
         // Closed only when the node stops.
         let _ = self.configured.send(OfferChange::Configured(shares)).await;
         Ok(reloaded)
