@@ -146,7 +146,9 @@ async fn nothing_is_left(
     })
     .await;
     for (node, half_way) in nodes.iter().zip(half_way) {
-        let grown = resident_kib(node.pid()).saturating_sub(half_way);
+        let after = resident_kib(node.pid());
+        println!("resident after half of the clients {half_way} KiB, after all {after} KiB");
+        let grown = after.saturating_sub(half_way);
         assert!(grown < GROWTH_KIB, "grown by {grown} KiB");
         assert_eq!(node.cli(&["status", "--json"]).await.code, 0);
     }
