@@ -158,3 +158,13 @@ fn a_second_token_for_a_name_says_that_the_first_no_longer_works() {
         "{output:?}"
     );
 }
+
+#[test]
+fn without_tools_one_is_told_of_servers_that_start() {
+    let status = r#"{"node":"n","name":"desk","mesh":null,"role":null,"certificate_expires":null,"version":"0",
+        "uptime_seconds":1,"http":[],"listen":[],"connected":0,"local_tools":0,"remote_tools":0,"warnings":[],
+        "servers":[{"name":"fs","share":false,"state":"starting","why":null,"tools":0}]}"#;
+    let node = play_all("200 OK", vec![r#"{"tools":[]}"#, status]);
+    let said = text(&peerage(&node.home, &["tools"]).stdout);
+    assert!(said.contains("still be starting: peerage status"), "{said}");
+}
