@@ -9,13 +9,13 @@ mod log;
 mod render;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
 use peerage_node::config::environment::ProcessEnvironment;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, USAGE_EXIT, Usage, asks_for_json};
 use failure::Failure;
 use terminal::{View, note};
 
@@ -23,7 +23,11 @@ use terminal::{View, note};
 const SHUTDOWN: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let given: Vec<OsString> = std::env::args_os().collect();
+    let arguments = match Arguments::read(&given) {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error, asks_for_json(&given)),
+    };
     let json = arguments.json;
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -48,6 +52,15 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let outcome = runtime.block_on(commands::run(arguments));
     runtime.shutdown_timeout(SHUTDOWN);
     outcome
+}
+
+/// Programs read a wrong command line as JSON; people read clap's own text, and whoever asked for help gets it.
+fn refuse(error: &clap::Error, json: bool) -> ExitCode {
+    if !(json && error.use_stderr()) {
+        error.exit();
+    }
+    note(&render::json(&Usage::from(error)).unwrap_or_default());
+    ExitCode::from(USAGE_EXIT)
 }
 
 /// Programs read the same problem as JSON, on standard error as well: standard output holds answers only.

@@ -15,25 +15,38 @@ struct Played {
 
 /// A node that answers one request with this status and body, and remembers the request.
 fn play(status: &'static str, body: &'static str) -> Played {
+    play_all(status, vec![body])
+}
+
+/// A node that answers one request after another, and remembers the last.
+fn play_all(status: &'static str, bodies: Vec<&'static str>) -> Played {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().to_path_buf();
     let listener = UnixListener::bind(home.join("peerage.sock")).unwrap();
     let request = thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut bytes = [0; 16 * 1024];
-        let length = stream.read(&mut bytes).unwrap();
-        let head = format!(
-            "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        stream.write_all((head + body).as_bytes()).unwrap();
-        String::from_utf8_lossy(&bytes[..length]).into_owned()
+        let mut last = String::new();
+        for body in bodies {
+            last = answer(&listener, status, body);
+        }
+        last
     });
     Played {
         _folder: folder,
         home,
         request,
     }
+}
+
+fn answer(listener: &UnixListener, status: &str, body: &str) -> String {
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut bytes = [0; 16 * 1024];
+    let length = stream.read(&mut bytes).unwrap();
+    let head = format!(
+        "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all((head + body).as_bytes()).unwrap();
+    text(&bytes[..length])
 }
 
 fn peerage(home: &Path, arguments: &[&str]) -> Output {
@@ -123,4 +136,35 @@ fn an_answer_of_another_version_is_a_failure_that_says_so() {
     let output = peerage(&play("200 OK", r#"{"tools": 1}"#).home, &["tools"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("same version"), "{output:?}");
+}
+
+#[test]
+fn a_second_token_for_a_name_says_that_the_first_no_longer_works() {
+    let made = r#"{"token":"secret"}"#;
+    let earlier = r#"{"tokens":[{"name":"coder","created":0}]}"#;
+    let node = play_all("200 OK", vec![earlier, made]);
+    let output = peerage(&node.home, &["token", "create", "coder"]);
+    assert_eq!(text(&output.stdout), "secret\n");
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("earlier token of coder no longer works"),
+        "{said}"
+    );
+
+    let node = play_all("200 OK", vec![earlier, made]);
+    let output = peerage(&node.home, &["token", "create", "writer"]);
+    assert!(
+        !text(&output.stderr).contains("no longer works"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn without_tools_one_is_told_of_servers_that_start() {
+    let status = r#"{"node":"n","name":"desk","mesh":null,"role":null,"certificate_expires":null,"version":"0",
+        "uptime_seconds":1,"http":[],"listen":[],"connected":0,"local_tools":0,"remote_tools":0,"warnings":[],
+        "servers":[{"name":"fs","share":false,"state":"starting","why":null,"tools":0}]}"#;
+    let node = play_all("200 OK", vec![r#"{"tools":[]}"#, status]);
+    let said = text(&peerage(&node.home, &["tools"]).stdout);
+    assert!(said.contains("still be starting: peerage status"), "{said}");
 }

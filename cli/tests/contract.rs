@@ -71,6 +71,52 @@ fn with_json_a_failure_is_one_line_of_json_on_standard_error() {
 }
 
 #[test]
+fn with_json_wrong_usage_is_one_line_of_json_on_standard_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for usage in [
+        &["--json"][..],
+        &["--json", "nothing"],
+        &["serve", "fs", "--json"],
+        &["call", "t", "--json", "k=v", "k=w"],
+        &["invite", "--ttl", "soon", "--json"],
+    ] {
+        let output = peerage(folder.path(), usage);
+        assert_eq!(output.status.code(), Some(2), "{usage:?}");
+        assert!(output.stdout.is_empty(), "{usage:?}");
+        assert_eq!(text(&output.stderr).lines().count(), 1, "{output:?}");
+        let told: Value = serde_json::from_slice(&output.stderr).unwrap();
+        assert_eq!(
+            (&told["error"]["kind"], &told["exit"]),
+            (&"usage".into(), &2.into())
+        );
+        assert!(told["error"]["hint"].is_string(), "{told}");
+    }
+}
+
+#[test]
+fn without_json_wrong_usage_is_told_in_words() {
+    let folder = tempfile::tempdir().unwrap();
+    for usage in [&["nothing"][..], &["serve", "A", "--", "npx", "--json"]] {
+        let output = peerage(folder.path(), usage);
+        assert_eq!(output.status.code(), Some(2), "{usage:?}");
+        assert!(text(&output.stderr).starts_with("error: "), "{output:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_no_failures_with_json_either() {
+    let folder = tempfile::tempdir().unwrap();
+    for asked in ["--help", "--version"] {
+        let output = peerage(folder.path(), &["--json", asked]);
+        assert_eq!(output.status.code(), Some(0), "{asked}");
+        assert!(
+            output.stderr.is_empty() && !output.stdout.is_empty(),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
 fn a_served_command_is_private_until_shared_and_gone_when_unserved() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().join("home");

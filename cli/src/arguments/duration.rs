@@ -7,18 +7,35 @@ use peerage_protocol::limits::TICKET_LIFETIME_MAX;
 /// The longest that a call may be waited for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Lifetimes of tickets as they may be written.
+const LIFETIME_FORMS: &str = "60s, 15m, 2h or 7d";
+
+/// Timeouts as they may be written.
+const TIMEOUT_FORMS: &str = "500ms, 60s, 15m or 2h";
+
 /// The life of a ticket: from a second to [`TICKET_LIFETIME_MAX`].
 pub fn ticket_lifetime(text: &str) -> Result<Duration, DurationError> {
-    within(text, Duration::from_secs(1), TICKET_LIFETIME_MAX)
+    within(
+        text,
+        Duration::from_secs(1),
+        TICKET_LIFETIME_MAX,
+        LIFETIME_FORMS,
+    )
 }
 
 /// The patience of a caller: from a millisecond to a day.
 pub fn timeout(text: &str) -> Result<Duration, DurationError> {
-    within(text, Duration::from_millis(1), TIMEOUT_MAX)
+    within(text, Duration::from_millis(1), TIMEOUT_MAX, TIMEOUT_FORMS)
 }
 
-fn within(text: &str, least: Duration, most: Duration) -> Result<Duration, DurationError> {
-    let duration = parse(text).ok_or(DurationError::NotADuration)?;
+/// `forms` are examples that all fit: a hint must not lead to the next error.
+fn within(
+    text: &str,
+    least: Duration,
+    most: Duration,
+    forms: &'static str,
+) -> Result<Duration, DurationError> {
+    let duration = parse(text).ok_or(DurationError::NotADuration { forms })?;
     match (least..=most).contains(&duration) {
         true => Ok(duration),
         false => Err(DurationError::OutOfRange { least, most }),
@@ -44,8 +61,11 @@ fn parse(text: &str) -> Option<Duration> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DurationError {
     /// Not a number with a unit.
-    #[error("write a number and a unit: 500ms, 60s, 15m, 2h or 7d")]
-    NotADuration,
+    #[error("write a number and a unit: {forms}")]
+    NotADuration {
+        /// How it may be written.
+        forms: &'static str,
+    },
     /// Too short or too long.
     #[error("give from {least:?} to {} hours", most.as_secs() / 3_600)]
     OutOfRange {
@@ -86,7 +106,24 @@ mod tests {
             "99999999999999999999s",
             "1y",
         ] {
-            assert_eq!(timeout(text), Err(DurationError::NotADuration), "{text}");
+            let refused = Err(DurationError::NotADuration {
+                forms: TIMEOUT_FORMS,
+            });
+            assert_eq!(timeout(text), refused, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_form_that_is_offered_is_taken() {
+        let forms = |text: &'static str| {
+            text.split([',', ' '])
+                .filter(|form| form.ends_with(['s', 'm', 'h', 'd']))
+        };
+        for form in forms(LIFETIME_FORMS) {
+            assert!(ticket_lifetime(form).is_ok(), "{form}");
+        }
+        for form in forms(TIMEOUT_FORMS) {
+            assert!(timeout(form).is_ok(), "{form}");
         }
     }
 

@@ -2,11 +2,14 @@
 
 mod duration;
 mod pair;
+mod usage;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use peerage_node::config::choices::LogLevel;
 use peerage_node::config::http_addresses::HttpAddresses;
 use peerage_node::config::servers::check_url;
@@ -15,6 +18,7 @@ use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
 pub use pair::{ArgumentsObject, Pair, Variable};
+pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
                           5 the tool reported an error.";
@@ -32,6 +36,30 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+impl Arguments {
+    /// Of a command line, its first word being the program's name.
+    pub fn read(given: &[OsString]) -> Result<Self, clap::Error> {
+        let arguments = Self::try_parse_from(given)?;
+        if let Command::Call(call) = &arguments.command
+            && let Some(name) = pair::given_twice(&call.pairs)
+        {
+            return Err(twice("call", name));
+        }
+        Ok(arguments)
+    }
+}
+
+/// An argument of a tool was given twice: which value is meant cannot be known.
+fn twice(command: &str, name: &str) -> clap::Error {
+    let message = format!("the argument '{name}' is given twice; give it one value");
+    let mut all = Arguments::command();
+    all.build();
+    match all.find_subcommand_mut(command) {
+        Some(command) => command.error(ErrorKind::ArgumentConflict, message),
+        None => all.error(ErrorKind::ArgumentConflict, message),
+    }
 }
 
 /// What to do.
@@ -199,10 +227,10 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(line.split(' '))
+        let given: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        Arguments::read(&given)
     }
 
     #[test]
@@ -250,12 +278,19 @@ mod tests {
             "peerage invite --ttl soon",
             "peerage call t novalue",
             "peerage call t a=1 --args {}",
+            "peerage call t a=1 b=2 a=1",
             "peerage call t --args []",
             "peerage token",
         ];
         for line in lines {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
+    }
+
+    #[test]
+    fn an_argument_given_twice_is_named() {
+        let error = parse("peerage call t path=/a n=1 path=/b").unwrap_err();
+        assert!(error.to_string().contains("'path'"), "{error}");
     }
 
     #[test]

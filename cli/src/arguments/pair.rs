@@ -1,5 +1,6 @@
 //! `KEY=VALUE` on the command line: variables of a server, and arguments of a tool.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -57,6 +58,13 @@ impl FromStr for Pair {
     }
 }
 
+/// The first name that stands before two values.
+pub(super) fn given_twice(pairs: &[Pair]) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    let mut names = pairs.iter().map(|pair| pair.name.as_str());
+    names.find(|name| !seen.insert(*name))
+}
+
 fn split(text: &str) -> Result<(&str, &str), PairError> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name, value)),
@@ -86,7 +94,7 @@ impl FromStr for ArgumentsObject {
 }
 
 impl ArgumentsObject {
-    /// The object of these pairs; a name given twice has its last value.
+    /// The object of these pairs, whose names differ: the command line is refused otherwise.
     pub fn from_pairs(pairs: &[Pair]) -> serde_json::Result<Self> {
         let members: std::collections::BTreeMap<&str, &RawValue> = pairs
             .iter()

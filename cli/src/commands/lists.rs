@@ -24,8 +24,21 @@ pub(super) async fn tools(context: &Context, query: &str) -> Result<(), Failure>
     let ToolsResponse { tools } = context.client().get(&path).await?;
     match context.json {
         true => print(&render::json(&tools)?),
-        false => print(&render::tools(&tools, query, context.view)),
+        false => {
+            let starting = tools.is_empty() && query.is_empty() && servers_start(context).await;
+            print(&render::tools(&tools, query, starting, context.view))
+        }
     }
+}
+
+/// Whether a server of this node is not ready yet. The list was answered, so that failing here would tell less.
+async fn servers_start(context: &Context) -> bool {
+    let status = context.client().get::<StatusResponse>("/v1/status").await;
+    let starts = |status: StatusResponse| {
+        let mut servers = status.servers.iter();
+        servers.any(|server| server.state == "starting")
+    };
+    status.is_ok_and(starts)
 }
 
 pub(super) async fn status(context: &Context) -> Result<(), Failure> {

@@ -23,12 +23,15 @@ async fn create(context: &Context, name: &AgentName) -> Result<(), Failure> {
     let request = TokenRequest {
         name: name.to_string(),
     };
-    let response: TokenResponse = context.client().post("/v1/tokens", &request).await?;
+    let client = context.client();
+    let TokensResponse { tokens } = client.get("/v1/tokens").await?;
+    let replaces = tokens.iter().any(|token| token.name == request.name);
+    let response: TokenResponse = client.post("/v1/tokens", &request).await?;
     match context.json {
         true => print(&render::json(&response)?)?,
         false => print(&format!("{}\n", response.token))?,
     }
-    note(render::TOKEN_SHOWN_ONCE);
+    note(&render::token_made(&request.name, replaces));
     Ok(())
 }
 

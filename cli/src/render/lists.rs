@@ -8,17 +8,22 @@ use crate::terminal::View;
 
 /// The members of the mesh.
 pub fn nodes(nodes: &[NodeStatus], view: View) -> String {
+    let measured = nodes.iter().any(|node| node.round_trip_micros.is_some());
     let rows = nodes.iter().map(|node| {
-        vec![
+        let round_trip = node.round_trip_micros.map_or("-".to_owned(), milliseconds);
+        let mut row = vec![
             cell(&node.name),
             state(&node.state),
             cell(node.role.as_deref().unwrap_or("-")),
             cell(&node.tools.to_string()),
-            cell(&node.round_trip_micros.map_or("-".to_owned(), milliseconds)),
-            cell(node.addresses.first().map_or("-", String::as_str)),
-        ]
+        ];
+        row.extend(measured.then(|| cell(&round_trip)));
+        row.push(cell(node.addresses.first().map_or("-", String::as_str)));
+        row
     });
-    let header = ["NAME", "STATE", "ROLE", "TOOLS", "ROUND TRIP", "ADDRESS"];
+    let mut header = vec!["NAME", "STATE", "ROLE", "TOOLS"];
+    header.extend(measured.then_some("ROUND TRIP"));
+    header.push("ADDRESS");
     let mut text = table(view, &header, rows.collect());
     if nodes.len() <= 1 {
         text.push_str("\nNo other member yet. Let one in: peerage invite\n");
@@ -30,10 +35,16 @@ fn milliseconds(micros: u64) -> String {
     format!("{}.{} ms", micros / 1_000, micros % 1_000 / 100)
 }
 
-/// The tools that can be called.
-pub fn tools(tools: &[ToolStatus], query: &str, view: View) -> String {
+/// The tools that can be called; `starting` when a server of this node is not ready yet.
+pub fn tools(tools: &[ToolStatus], query: &str, starting: bool, view: View) -> String {
     if tools.is_empty() && query.is_empty() {
-        return "No tools yet. Add a server: peerage serve NAME -- CMD ARGS...\n".to_owned();
+        let text = match starting {
+            true => {
+                "No tools yet. Servers may still be starting: peerage status. Add one: peerage serve NAME -- CMD ARGS..."
+            }
+            false => "No tools yet. Add a server: peerage serve NAME -- CMD ARGS...",
+        };
+        return format!("{text}\n");
     }
     if tools.is_empty() {
         return "No tool matches. List them all: peerage tools\n".to_owned();
@@ -109,6 +120,21 @@ mod tests {
     }
 
     #[test]
+    fn without_any_round_trip_there_is_no_column_for_it() {
+        let listed = [
+            node("laptop", "self", None),
+            node("desk", "unreachable", None),
+        ];
+        insta::assert_snapshot!(nodes(&listed, View::default()));
+    }
+
+    #[test]
+    fn without_tools_one_is_told_to_wait_only_for_servers_that_start() {
+        let said = [true, false].map(|starting| tools(&[], "", starting, View::default()));
+        insta::assert_snapshot!(said.concat());
+    }
+
+    #[test]
     fn a_lonely_node_is_told_how_to_let_others_in() {
         let text = nodes(&[node("laptop", "self", None)], View::default());
         assert!(text.ends_with("Let one in: peerage invite\n"), "{text}");
@@ -120,7 +146,7 @@ mod tests {
             tool("desk__fs__read", "Reads a file. And much more.\nReally."),
             tool("desk__fs__write", "Writes\u{1b}[31m a file"),
         ];
-        insta::assert_snapshot!(tools(&listed, "", View::default()));
+        insta::assert_snapshot!(tools(&listed, "", false, View::default()));
     }
 
     #[test]
@@ -130,7 +156,7 @@ mod tests {
             width: Some(50),
             ..View::default()
         };
-        let text = tools(&listed, "", view);
+        let text = tools(&listed, "", false, view);
         assert!(
             text.lines().all(|line| line.chars().count() <= 50),
             "{text}"

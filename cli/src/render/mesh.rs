@@ -69,9 +69,14 @@ pub fn left(left: &LeaveResponse) -> String {
     )
 }
 
-/// What `peerage token create` says beside the token.
-pub const TOKEN_SHOWN_ONCE: &str =
-    "It is shown only now. Agents send it as: Authorization: Bearer TOKEN\n";
+/// What `peerage token create` says beside the token; `replaces` when the agent had one before.
+pub fn token_made(name: &str, replaces: bool) -> String {
+    let earlier = match replaces {
+        true => format!("The earlier token of {name} no longer works.\n"),
+        false => String::new(),
+    };
+    format!("{earlier}It is shown only now. Agents send it as: Authorization: Bearer TOKEN\n")
+}
 
 #[cfg(test)]
 mod tests {

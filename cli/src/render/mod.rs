@@ -12,7 +12,7 @@ mod time;
 pub use call::call;
 pub use failure::failure;
 pub use lists::{nodes, tokens, tools};
-pub use mesh::{TOKEN_SHOWN_ONCE, invite, joined, left, ready};
+pub use mesh::{invite, joined, left, ready, token_made};
 pub use servers::{served, unserved};
 pub use status::status;
 
@@ -27,7 +27,7 @@ pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Failure> 
 }
 
 /// Text of others on one line of a screen: control characters could move the cursor, or forge output.
-fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     let spaced: String = text.chars().map(visible).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")

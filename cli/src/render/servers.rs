@@ -20,7 +20,7 @@ pub fn served(
         }
     };
     let live = match reloaded {
-        Some(_) => "It is live; see it with: peerage status",
+        Some(_) => "Starting; see how it fares with: peerage status",
         None => "It starts with the node: peerage up",
     };
     format!("{verb} {name}.\n{access}\n{live}\n")
@@ -41,9 +41,14 @@ fn with_whom(reloaded: Option<&ReloadResponse>) -> String {
         [] => format!(
             "Shared: nobody else is in the mesh {mesh} yet; everyone who joins it gains access."
         ),
-        members => format!(
-            "Shared: {} gain access now, and everyone else who joins the mesh {mesh}.",
-            one_line(&members.join(", "))
+        [member] => format!(
+            "Shared: {} gains access now, and so does everyone who joins the mesh {mesh}.",
+            one_line(member)
+        ),
+        [members @ .., last] => format!(
+            "Shared: {} and {} gain access now, and so does everyone who joins the mesh {mesh}.",
+            one_line(&members.join(", ")),
+            one_line(last)
         ),
     }
 }
@@ -77,6 +82,14 @@ mod tests {
             false,
             Some(&reloaded(&["desk", "laptop"]))
         ));
+    }
+
+    #[test]
+    fn one_gains_access_and_many_gain_it() {
+        let said = |members: &[&str]| served("fs", true, false, Some(&reloaded(members)));
+        assert!(said(&["laptop"]).contains("Shared: laptop gains access now,"));
+        let many = said(&["desk", "laptop", "shed"]);
+        assert!(many.contains("Shared: desk, laptop and shed gain access now,"));
     }
 
     #[test]

@@ -14,10 +14,22 @@ pub(super) fn span(duration: Duration) -> String {
     super::counted(usize::try_from(count).unwrap_or(usize::MAX), noun)
 }
 
+/// What is left, so that a fresh `15m` reads `15 minutes`: rounded up, and in the largest unit of which there is exactly
+/// one or at least two, so that 61 minutes do not become 2 hours.
+fn span_left(left: Duration) -> String {
+    let seconds = left.as_millis().div_ceil(1_000);
+    let (unit, noun) = [(86_400, "day"), (3_600, "hour"), (60, "minute")]
+        .into_iter()
+        .find(|(unit, _)| seconds == *unit || seconds >= 2 * unit)
+        .unwrap_or((1, "second"));
+    let count = seconds.div_ceil(unit);
+    super::counted(usize::try_from(count).unwrap_or(usize::MAX), noun)
+}
+
 /// How long until `then`, or since; both in milliseconds of the same clock.
 pub(super) fn from_now(now: u64, then: u64) -> String {
     match then.checked_sub(now) {
-        Some(left) => format!("in {}", span(Duration::from_millis(left))),
+        Some(left) => format!("in {}", span_left(Duration::from_millis(left))),
         None => format!("{} ago", span(Duration::from_millis(now - then))),
     }
 }
@@ -37,6 +49,24 @@ mod tests {
         ];
         for (seconds, text) in cases {
             assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_rounded_up() {
+        let cases = [
+            (0, "0 seconds"),
+            (990, "1 second"),
+            (60_000, "1 minute"),
+            (61_000, "61 seconds"),
+            (899_990, "15 minutes"),
+            (3_599_990, "1 hour"),
+            (3_660_000, "61 minutes"),
+            (90 * 60_000, "90 minutes"),
+            (14 * 86_400_000 - 5_000, "14 days"),
+        ];
+        for (millis, text) in cases {
+            assert_eq!(span_left(Duration::from_millis(millis)), text);
         }
     }
 
