@@ -211,3 +211,80 @@ pub(crate) async fn settled(changed: &tokio::sync::Notify, coalesce: Duration) {
     sleep(coalesce).await;
     let _ = timeout(Duration::ZERO, changed.notified()).await;
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::Mutex as StdMutex;
+
+    use super::*;
+    use crate::gateway::backend::test_upstream::{hurried, until};
+
+    /// Fails on opening, but lives for a while every fifth time.
+    #[derive(Clone, Default)]
+    struct Moody {
+        opened: Arc<StdMutex<Vec<Instant>>>,
+    }
+
+    const LIFE: Duration = Duration::from_millis(200);
+
+    impl Link for Moody {
+        type Session = ();
+        const STOPS_WHEN_IDLE: bool = false;
+
+        fn backoff(timing: &Timing) -> Backoff {
+            Backoff::new(timing.restart_first, timing.restart_last)
+        }
+
+        async fn open(&mut self) -> Result<Opened<()>, Outage> {
+            let mut opened = self.opened.lock().unwrap();
+            opened.push(Instant::now());
+            match opened.len() % 5 {
+                0 => Ok(Opened {
+                    session: Arc::new(()),
+                    tools: Vec::new(),
+                }),
+                _ => Err(Outage::new("it is moody")),
+            }
+        }
+
+        async fn serve(&mut self, _session: &Arc<()>, _news: &ToolNews) -> Ended {
+            sleep(LIFE).await;
+            Ended::Failed(Outage::new("it lived long enough"))
+        }
+
+        async fn close(&mut self, _why: &str) {}
+    }
+
+    #[tokio::test]
+    async fn the_back_off_grows_while_starts_fail_and_begins_anew_after_a_steady_life() {
+        let link = Moody::default();
+        let server: ServerName = "x".parse().unwrap();
+        let (events, _listening) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let runner = Runner {
+            link: link.clone(),
+            desk: Arc::new(Desk::new(server.clone())),
+            news: ToolNews::new(server, events),
+            timing: Timing {
+                restart_first: Duration::from_millis(40),
+                restart_last: Duration::from_secs(60),
+                steady: LIFE / 2,
+                ..hurried()
+            },
+            stop: stop.clone(),
+        };
+        let running = tokio::spawn(runner.run());
+        until(|| link.opened.lock().unwrap().len() == 6).await;
+        stop.cancel();
+        running.await.unwrap();
+        let opened = link.opened.lock().unwrap().clone();
+        let gaps: Vec<_> = opened.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(gaps[3] >= Duration::from_millis(8 * 40 * 4 / 5), "{gaps:?}");
+        assert!(
+            gaps[4] - LIFE < gaps[3],
+            "begun anew, not doubled: {gaps:?}"
+        );
+    }
+}

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::answer::Aside;
-use super::name_header;
 use super::session::{Failure, Session};
 use crate::gateway::backend::greeting::with_modern_meta;
 use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
@@ -27,22 +26,19 @@ impl Session {
         let id = self.next_id();
         let params = self.params(call, id, token);
         let message = Outgoing::request(id, &call.method, params);
-        let name = match self.era() {
-            Era::Modern => name_header::of_call(call),
-            Era::Legacy => None,
-        };
         let mut cancel = CancelOnDrop {
             session: self,
             id,
             armed: self.era() == Era::Legacy,
         };
+        let call = &*call;
         let relay = Relay {
             session: self,
             call,
             token: token.filter(|_| self.era() == Era::Legacy),
         };
         let answered = async {
-            let response = self.post(message, &call.method, name, &call.via).await?;
+            let response = self.post_call(message, call).await?;
             self.read_answer(response, id, |aside, message| relay.take(aside, message))
                 .await
         };

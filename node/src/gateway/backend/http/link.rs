@@ -80,6 +80,7 @@ impl Link for HttpLink {
         self.session = Some(Arc::clone(&session));
         let tools = list_tools(&*session).await;
         let tools = tools.map_err(|error| Outage::new(error.to_string()))?;
+        session.learn(&tools);
         self.era = Some(session.era());
         Ok(Opened { session, tools })
     }
@@ -148,7 +149,10 @@ async fn follow_asked(session: &Arc<Session>, news: &ToolNews, timing: &Timing) 
 /// Lists the tools. A server that answers with nonsense keeps its old list; one that does not answer is down.
 async fn list_anew(session: &Arc<Session>, news: &ToolNews) -> Result<(), Outage> {
     match list_tools(&**session).await {
-        Ok(tools) => news.tools(tools).await,
+        Ok(tools) => {
+            session.learn(&tools);
+            news.tools(tools).await;
+        }
         Err(HandshakeError::Unanswered(error)) if session.over().is_none() => {
             return Err(Outage::new(HandshakeError::Unanswered(error).to_string()));
         }
@@ -167,7 +171,7 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
             Era::Legacy => session.get().await,
             Era::Modern => {
                 let message = Outgoing::request(session.next_id(), rpc, listen_params());
-                session.post(message, rpc, None, &[]).await
+                session.post(message, rpc).await
             }
         }
     };

@@ -7,6 +7,7 @@ mod forward;
 mod greet;
 mod link;
 mod name_header;
+mod param_headers;
 mod session;
 mod sse;
 #[cfg(test)]

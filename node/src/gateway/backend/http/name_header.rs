@@ -1,4 +1,4 @@
-//! The headers that a modern server wants beside the body: `Mcp-Method` and `Mcp-Name` (SEP-2243).
+//! The header that names what a modern request is about, `Mcp-Name`, and how text becomes a header (SEP-2243).
 
 use std::borrow::Cow;
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use hyper::body::Incoming as Body;
@@ -13,11 +14,13 @@ use tokio::time::timeout;
 
 use super::endpoint::{Endpoint, SendError};
 use super::name_header;
+use super::param_headers::ParamHeaders;
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::greeting::MODERN_VERSION;
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::outgoing::Outgoing;
-use crate::gateway::call::{CallError, Era, ReplyBody};
+use crate::gateway::backend::upstream::ToolDefinition;
+use crate::gateway::call::{Call, CallError, Era, ReplyBody};
 
 /// The header that names a legacy session.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -53,6 +56,7 @@ pub(crate) struct Session {
     endpoint: Arc<Endpoint>,
     era: Era,
     headers: HeaderMap,
+    param_headers: ArcSwap<ParamHeaders>,
     last_id: AtomicU64,
     over: watch::Sender<Option<Over>>,
     pub(super) list_changed: Notify,
@@ -101,6 +105,7 @@ impl Session {
             endpoint,
             era,
             headers,
+            param_headers: ArcSwap::default(),
             last_id: AtomicU64::new(0),
             over: watch::Sender::new(None),
             list_changed: Notify::new(),
@@ -155,20 +160,48 @@ impl Session {
         })
     }
 
-    /// Posts a message. `rpc` and `name` become headers where the era has them.
+    /// Posts a call, with the headers that its era demands.
+    pub(super) async fn post_call(
+        &self,
+        message: Outgoing,
+        call: &Call,
+    ) -> Result<Response<Body>, Failure> {
+        let mut headers = self.headers_for(&call.method);
+        if self.era == Era::Modern {
+            headers.extend(name_header::of_call(call).map(|name| (NAME, name)));
+            if let Some(tool) = call.params.name() {
+                let marks = self.param_headers.load();
+                headers.extend(marks.of_call(&tool, call.params.arguments()));
+            }
+        }
+        self.send(Method::POST, headers, &call.via, Some(message))
+            .await
+    }
+
+    /// Posts a message of our own.
     pub(super) async fn post(
         &self,
         message: Outgoing,
         rpc: &str,
-        name: Option<HeaderValue>,
-        via: &[NodeId],
     ) -> Result<Response<Body>, Failure> {
+        self.send(Method::POST, self.headers_for(rpc), &[], Some(message))
+            .await
+    }
+
+    fn headers_for(&self, rpc: &str) -> HeaderMap {
         let mut headers = self.headers.clone();
         if self.era == Era::Modern {
             headers.extend(name_header::value(rpc).map(|rpc| (METHOD, rpc)));
-            headers.extend(name.map(|name| (NAME, name)));
         }
-        self.send(Method::POST, headers, via, Some(message)).await
+        headers
+    }
+
+    /// Keeps which arguments of these tools are sent as headers.
+    pub(super) fn learn(&self, tools: &[ToolDefinition]) {
+        if self.era == Era::Modern {
+            self.param_headers
+                .store(Arc::new(ParamHeaders::of_tools(tools)));
+        }
     }
 
     /// Opens the stream on which a legacy server speaks unasked.
@@ -243,7 +276,7 @@ impl Session {
         let session = Arc::clone(self);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move {
-                let _ = timeout(session.reach, session.post(message, rpc, None, &[])).await;
+                let _ = timeout(session.reach, session.post(message, rpc)).await;
                 drop(permit);
             });
         }
@@ -252,7 +285,7 @@ impl Session {
     /// Tells something of our own; any answer but a refusal will do.
     pub(crate) async fn tell(&self, rpc: &str, params: Bytes) -> Result<(), Failure> {
         let message = Outgoing::notification(rpc, params);
-        let posted = timeout(self.reach, self.post(message, rpc, None, &[])).await;
+        let posted = timeout(self.reach, self.post(message, rpc)).await;
         let response = posted.map_err(|_| self.silent())??;
         match response.status() {
             status if status.is_success() => Ok(()),
@@ -274,7 +307,7 @@ impl Session {
         let asking = async {
             let id = self.next_id();
             let message = Outgoing::request(id, rpc, params);
-            let response = self.post(message, rpc, None, &[]).await?;
+            let response = self.post(message, rpc).await?;
             let headers = response.headers().clone();
             let body = self
                 .read_answer(response, id, |_, _| std::future::ready(()))
