@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::{Input, Keys, NodeState, Output, Reply, RequestId};
 use peerage_protocol::wire::announcement::Announcement;
@@ -22,7 +23,7 @@ use super::requests::Membership;
 use super::snapshots::Snapshots;
 use crate::store::{Store, StoreError};
 
-/// How long a member is given to hear a goodbye before the link is cut.
+/// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
 /// The control plane before its network exists: what the gate, the frontends and the router are built from.
@@ -187,9 +188,7 @@ impl Task {
             Output::Reply { request, reply } => self.reply(request, reply),
             Output::Dial { node, addresses } => self.network.dial(node, addresses).await,
             Output::Disconnect { node } => self.network.disconnect(node).await,
-            Output::Announce { to, announcement } if announcement.leaving => {
-                self.say_goodbye(to, &announcement).await;
-            }
+            Output::Goodbye { to, announcement } => self.say_goodbye(to, &announcement).await,
             Output::Announce { to, announcement } => {
                 if let Some(announcement) = self.announcer.offer(to, announcement) {
                     self.announce(to, &announcement);
@@ -230,10 +229,18 @@ impl Task {
         }
     }
 
-    async fn say_goodbye(&self, to: NodeId, announcement: &Announcement) {
-        let told = self.network.exchange(to, ANNOUNCE, announcement.encode());
-        if tokio::time::timeout(GOODBYE_WITHIN, told).await.is_err() {
-            tracing::debug!(%to, "the member did not hear the goodbye");
+    /// All at once, so that those who do not listen cost one wait together.
+    async fn say_goodbye(&self, to: Vec<NodeId>, announcement: &Announcement) {
+        let goodbye = announcement.encode();
+        let told = to
+            .iter()
+            .map(|node| self.network.exchange(*node, ANNOUNCE, goodbye.clone()));
+        let told = tokio::time::timeout(GOODBYE_WITHIN, join_all(told)).await;
+        if told.is_err() {
+            tracing::debug!("some members did not hear the goodbye");
+        }
+        for node in to {
+            self.network.disconnect(node).await;
         }
     }
 

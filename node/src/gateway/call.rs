@@ -105,7 +105,7 @@ pub enum CallError {
         name: String,
     },
     /// A plain name that several other nodes could mean.
-    #[error("{name} is not a tool of this node; did you mean {}", candidates.join(" or "))]
+    #[error("no tool goes by the name {name} here; did you mean {}", candidates.join(" or "))]
     AmbiguousTool {
         /// As the caller named it.
         name: String,

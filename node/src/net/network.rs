@@ -177,6 +177,7 @@ fn build_swarm(
     let peer = settings.keypair.public().to_peer_id();
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
+        .with_max_pending_outgoing(Some(CONNECTIONS_PENDING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_NODE_MAX));
     let behaviour = Behaviour {
         membership: MembershipCheck::new(gatekeeper.clone()),

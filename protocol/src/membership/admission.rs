@@ -106,6 +106,14 @@ pub enum Refusal {
     /// This node does not issue certificates.
     #[error("this node is not an admin and issues no certificates")]
     NotAnIssuer,
+    /// Another member, known longer, goes by the name.
+    #[error("the name {name} is {holder}'s; leave, and join anew under another name")]
+    NameTaken {
+        /// The name.
+        name: NodeName,
+        /// Who has it.
+        holder: NodeId,
+    },
     /// Something here is full.
     #[error("the listener is full: {what}")]
     Full {

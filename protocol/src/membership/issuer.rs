@@ -164,7 +164,7 @@ impl Issuer {
         name: NodeName,
         role: Role,
     ) -> Arc<CertificateChain> {
-        self.last_serial += 1;
+        self.last_serial = self.last_serial.saturating_add(1);
         let body = CertificateBody {
             version: CERTIFICATE_VERSION,
             mesh: roster.mesh,

@@ -207,16 +207,18 @@ impl NodeState {
                 .book
                 .tell(now.wall, subject, member.addresses, Source::Member)
         {
+            // Hearsay is tried when the next dial is due, and hastens none: it may be a lie, and there may be many.
             self.persist_addresses(subject);
-            self.links.sighted(now.monotonic, subject, true);
         }
     }
 
     fn want_manifest(&mut self, now: Now, from: NodeId, hash: Hash) {
         if self.offers.has(from, hash) {
             self.exchange.wanted.remove(&from);
-        } else if self.exchange.wanted.get(&from).is_none_or(|w| w.0 != hash) {
-            self.exchange.wanted.insert(from, (hash, now.monotonic));
+        } else {
+            // A fetch under way ends first: however often a member changes its mind, it is asked one thing at a time.
+            let wanted = self.exchange.wanted.entry(from);
+            wanted.or_insert((hash, now.monotonic)).0 = hash;
         }
     }
 

@@ -163,14 +163,7 @@ impl NodeState {
             return Err(Refusal::NotAnIssuer);
         }
         check_belongs(&chain, roster.mesh, node, &*self.keys.verifier)?;
-        let body = chain.body();
-        let (name, role) = (body.name.clone(), body.role);
-        let signer = self.keys.node.clone();
-        let issued = self
-            .issuer
-            .issue(now.wall, &*signer, roster, node, name, role);
-        self.take_member(now, roster, issued.clone())?;
-        Ok(issued)
+        self.reissue(now, roster, &chain)
     }
 
     fn redeem(
@@ -204,6 +197,7 @@ impl NodeState {
         chain: Arc<CertificateChain>,
     ) -> Result<(), Refusal> {
         let subject = chain.body().subject;
+        self.check_name(now, roster, &chain)?;
         let mut changed = Roster::clone(roster);
         match changed.insert(chain.clone()) {
             Inserted::Full => {
@@ -219,6 +213,30 @@ impl NodeState {
             }
         }
         self.links.want(now.monotonic, subject);
+        Ok(())
+    }
+
+    /// Whoever was known first under a name keeps it: names of tools are made of it, and they do not move.
+    fn check_name(
+        &self,
+        now: Now,
+        roster: &Roster,
+        chain: &CertificateChain,
+    ) -> Result<(), Refusal> {
+        let body = chain.body();
+        let Some(holder) = roster
+            .named(&body.name)
+            .filter(|node| *node != body.subject)
+        else {
+            return Ok(());
+        };
+        let held = holder == self.me || roster.admits(holder, now.wall);
+        if held {
+            return Err(Refusal::NameTaken {
+                name: body.name.clone(),
+                holder,
+            });
+        }
         Ok(())
     }
 
@@ -288,22 +306,16 @@ impl NodeState {
         let left = self.roster.take();
         if left.is_some() {
             self.persist(vec![Write::Clear]);
-            let goodbye = Arc::new(self.goodbye());
-            let linked: Vec<NodeId> = self.links.standing().collect();
-            for to in linked {
-                self.outputs.push_back(Output::Announce {
-                    to,
-                    announcement: goodbye.clone(),
-                });
-                self.outputs.push_back(Output::Disconnect { node: to });
-            }
+            self.publish_roster(None);
+            let to: Vec<NodeId> = self.links.standing().collect();
+            let announcement = Arc::new(self.goodbye());
+            self.outputs.push_back(Output::Goodbye { to, announcement });
             self.issuer = Issuer::default();
             self.book = Default::default();
             self.links = Default::default();
             self.exchange = Default::default();
             self.offers.forget_remote();
             self.keys.root = None;
-            self.publish_roster(None);
         }
         self.reply(request, Reply::Left(left));
     }

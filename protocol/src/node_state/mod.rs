@@ -299,8 +299,12 @@ impl NodeState {
         self.persist(vec![Write::Put(record)]);
     }
 
+    /// Writes that follow each other are one transaction.
     fn persist(&mut self, writes: Vec<Write>) {
-        self.outputs.push_back(Output::Persist(writes));
+        match self.outputs.back_mut() {
+            Some(Output::Persist(earlier)) => earlier.extend(writes),
+            _ => self.outputs.push_back(Output::Persist(writes)),
+        }
     }
 
     fn publish_roster(&mut self, roster: Option<Arc<Roster>>) {

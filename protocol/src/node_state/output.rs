@@ -52,6 +52,13 @@ pub enum Output {
         /// What.
         announcement: Arc<Announcement>,
     },
+    /// Tell these members that this node leaves, then end every connection to them, heard or not.
+    Goodbye {
+        /// Whom.
+        to: Vec<NodeId>,
+        /// What.
+        announcement: Arc<Announcement>,
+    },
     /// Fetch a linked member's manifest.
     FetchManifest {
         /// From whom.

@@ -1,5 +1,6 @@
 //! Certificates are renewed at half their life without a hand, and links to expired ones are ended.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::NodeState;
@@ -9,6 +10,7 @@ use super::output::{Output, Reply};
 use crate::id::NodeId;
 use crate::membership::admission::{Refusal, check_member};
 use crate::membership::certificate::{CertificateChain, Role, Validity};
+use crate::membership::roster::Roster;
 use crate::time::{Monotonic, Now};
 
 /// How often certificates are looked at.
@@ -49,7 +51,7 @@ impl NodeState {
         }
         if let Some(root) = self.keys.root.clone() {
             let own = roster.own.body();
-            let serial = own.serial + 1;
+            let serial = own.serial.saturating_add(1);
             let chain = root_certificate(now.wall, &*root, serial, self.me, own.name.clone());
             self.issuer.note_serial(serial);
             self.adopt(roster.mesh, chain.into());
@@ -96,22 +98,35 @@ impl NodeState {
         self.reply(request, Reply::Renewal(renewal));
     }
 
-    fn renewal_for(
-        &mut self,
-        now: Now,
-        from: NodeId,
-    ) -> Result<std::sync::Arc<CertificateChain>, Refusal> {
+    fn renewal_for(&mut self, now: Now, from: NodeId) -> Result<Arc<CertificateChain>, Refusal> {
         let roster = self.roster.clone().ok_or(Refusal::NoMesh)?;
         if !roster.may_issue(now.wall) {
             return Err(Refusal::NotAnIssuer);
         }
-        let known = roster.member(from).ok_or(Refusal::OtherMesh)?;
-        let (name, role) = (known.body().name.clone(), known.body().role);
+        let known = roster.member(from).ok_or(Refusal::OtherMesh)?.clone();
+        self.reissue(now, &roster, &known)
+    }
+
+    /// A fresh certificate in place of `held`; the known one again while less than half its life is over, so that
+    /// asking often makes no work for the mesh.
+    pub(super) fn reissue(
+        &mut self,
+        now: Now,
+        roster: &Arc<Roster>,
+        held: &CertificateChain,
+    ) -> Result<Arc<CertificateChain>, Refusal> {
+        let subject = held.body().subject;
+        if let Some(known) = roster.member(subject)
+            && now.wall < known.half_life()
+        {
+            return Ok(known.clone());
+        }
+        let (name, role) = (held.body().name.clone(), held.body().role);
         let signer = self.keys.node.clone();
         let issued = self
             .issuer
-            .issue(now.wall, &*signer, &roster, from, name, role);
-        self.take_member(now, &roster, issued.clone())?;
+            .issue(now.wall, &*signer, roster, subject, name, role);
+        self.take_member(now, roster, issued.clone())?;
         Ok(issued)
     }
 

@@ -266,3 +266,36 @@ fn an_admin_whose_own_certificate_has_expired_issues_nothing() {
     let refused = tower.redeem(&ticket, &Machine::new(3), "laptop");
     assert_eq!(refused, Verdict::silent(Refusal::NotAnIssuer));
 }
+
+#[test]
+fn a_name_stays_with_whoever_was_known_by_it_first() {
+    let mut founder = Machine::founder(1);
+    let mut tower = Machine::new(2);
+    tower.join_as(&mut founder, "tower", Role::Admin);
+    let (mut early, mut late) = (Machine::new(3), Machine::new(4));
+    early.join(&mut founder, "twin");
+    late.join(&mut tower, "twin");
+    let chain = late.own();
+    let refused = founder.judge(late.me(), Claim::Member { chain });
+    let taken = Refusal::NameTaken {
+        name: "twin".parse().unwrap(),
+        holder: early.me(),
+    };
+    assert_eq!(refused, Verdict::silent(taken));
+    let chain = early.own();
+    let admitted = founder.judge(early.me(), Claim::Member { chain });
+    assert!(matches!(admitted, Verdict::Admit { .. }));
+}
+
+#[test]
+fn asking_for_renewal_again_and_again_is_answered_with_the_same_certificate() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    let from = laptop.me();
+    let mut ask = || match founder.ask(|request| Input::RenewalAsked { request, from }) {
+        Reply::Renewal(Ok(chain)) => chain,
+        other => panic!("not renewed: {other:?}"),
+    };
+    assert_eq!(ask(), ask());
+    assert_eq!(*ask(), laptop.own());
+}

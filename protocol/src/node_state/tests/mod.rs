@@ -221,6 +221,13 @@ fn exchange(one: &mut Machine, other: &mut Machine, mut outputs: Vec<(bool, Outp
                     }),
                 )
             }
+            Output::Goodbye { announcement, .. } => {
+                let followed = to.tell(Input::Announced {
+                    from: sender,
+                    announcement: Announcement::clone(&announcement),
+                });
+                (!from_one, followed)
+            }
             Output::FetchManifest { from: whom, hash } if whom == to.me() => {
                 let manifest = to.state.manifest().clone();
                 assert_eq!(manifest.hash, hash);
