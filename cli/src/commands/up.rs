@@ -6,6 +6,7 @@ use peerage_node::config::environment::Environment;
 use peerage_node::config::settings::{Flags, Settings};
 use peerage_node::home::HomeError;
 use peerage_node::node::{Node, StartError};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
@@ -27,6 +28,7 @@ pub(super) async fn up(
     let settings = Settings::load(&context.home, flags(up), environment)
         .map_err(|error| Failure::failed("settings", error))?;
     log::start(settings.log, View::of_stderr(environment).colour);
+    raise_descriptor_limit();
     warn(&settings);
     let mut node = tokio::select! {
         node = Node::start(settings) => node.map_err(start_failed)?,
@@ -49,6 +51,18 @@ pub(super) async fn up(
     match failure {
         None => Ok(()),
         Some(why) => Err(Failure::failed("node", why)),
+    }
+}
+
+/// Shells start programs with few descriptors for the sake of old ones; a node needs one per connection and child.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::debug!(%error, "the limit of open files could not be raised");
     }
 }
 

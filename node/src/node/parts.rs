@@ -240,7 +240,5 @@ async fn sight(bootstrap: Bootstrap, control: &ControlHandle) {
 async fn serve_http(listeners: Vec<TcpListener>, http: HttpService) {
     let shutdown = http.shutdown.clone();
     let router = http::http_frontend(http);
-    if let Err(error) = http::serve(listeners, router, shutdown, DRAIN_WITHIN).await {
-        tracing::error!(%error, "the MCP endpoint ended");
-    }
+    http::serve(listeners, router, shutdown, DRAIN_WITHIN).await;
 }

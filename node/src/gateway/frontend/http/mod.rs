@@ -4,6 +4,7 @@
 //! its session: only the session's end, its deadline or `notifications/cancelled` stop it.
 
 mod answering;
+mod body;
 mod guard;
 mod legacy;
 mod modern;
@@ -28,7 +29,8 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 pub use answering::CALL_DEADLINE;
-pub use serve::serve;
+pub use body::BODIES_BYTES_MAX;
+pub use serve::{CONNECTIONS_MAX, serve};
 pub use service::{Health, Service, Unauthorized};
 pub use sessions::{SESSION_IDLE_MAX, SESSIONS_MAX};
 
@@ -36,6 +38,7 @@ use crate::gateway::backend::http::GATEWAY;
 use crate::gateway::call::Era;
 use crate::gateway::mcp::envelope::{self, Incoming};
 use crate::gateway::mcp::era;
+use body::Budget;
 use refusal::HttpRefusal;
 use request::Exchange;
 use sessions::Sessions;
@@ -63,6 +66,7 @@ struct Frontend {
     sessions: Sessions,
     calls: Arc<Semaphore>,
     subscriptions: Arc<Semaphore>,
+    bodies: Budget,
 }
 
 /// The router for `/mcp` and `/mcp/health`; it needs no socket.
@@ -74,6 +78,7 @@ pub fn http_frontend(service: HttpService) -> Router {
         sessions: Sessions::new(),
         calls: Arc::new(Semaphore::new(CALLS_MAX)),
         subscriptions: Arc::new(Semaphore::new(SUBSCRIPTIONS_MAX)),
+        bodies: Budget::new(BODIES_BYTES_MAX),
     };
     Router::new()
         .route("/mcp", any(mcp))
@@ -115,7 +120,7 @@ async fn post(
 ) -> Result<Response, HttpRefusal> {
     let exchange = Exchange::begin(frontend, head)?;
     request::check_content_type(&head.headers)?;
-    let body = request::read_body(body).await?;
+    let body = frontend.bodies.read(body).await?;
     if envelope::is_batch(&body) {
         return legacy::batch(frontend, &exchange, head, &body);
     }

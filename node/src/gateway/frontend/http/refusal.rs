@@ -30,6 +30,8 @@ pub(super) enum HttpRefusal {
     NotAcceptable,
     #[error("the body has more than {BODY_BYTES_MAX} bytes")]
     BodyTooLarge,
+    #[error("the bodies of other requests fill the memory set aside for them; try again soon")]
+    BodiesFull,
     #[error("the body did not arrive in time")]
     BodyTooSlow,
     #[error("the body broke off")]
@@ -60,7 +62,9 @@ impl HttpRefusal {
                 StatusCode::BAD_REQUEST
             }
             Self::SessionUnknown => StatusCode::NOT_FOUND,
-            Self::SessionsFull | Self::NoRandomness => StatusCode::SERVICE_UNAVAILABLE,
+            Self::BodiesFull | Self::SessionsFull | Self::NoRandomness => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
         }
     }
 

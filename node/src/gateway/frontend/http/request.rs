@@ -1,15 +1,10 @@
-//! What the head of an HTTP request says, and its body, each within bounds.
+//! What the head of an HTTP request says, within bounds.
 
-use std::time::Duration;
-
-use axum::body::Body;
-use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use peerage_protocol::id::NodeId;
-use peerage_protocol::limits::{BODY_BYTES_MAX, HOPS_MAX};
+use peerage_protocol::limits::HOPS_MAX;
 
 use super::refusal::HttpRefusal;
 use super::service::Unauthorized;
@@ -17,8 +12,6 @@ use super::{Frontend, guard};
 use crate::gateway::call::{CallError, Caller};
 use crate::gateway::mcp::era::RoutingHeaders;
 
-/// Time for a request's body to arrive.
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// Nodes that a request has passed, oldest first, separated by commas.
 const VIA: &str = "peerage-via";
 
@@ -91,17 +84,6 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), HttpRefusal>
     match media.eq_ignore_ascii_case("application/json") {
         true => Ok(()),
         false => Err(HttpRefusal::ContentType),
-    }
-}
-
-/// The whole body, if it is small and quick enough.
-pub(super) async fn read_body(body: Body) -> Result<Bytes, HttpRefusal> {
-    let collected = Limited::new(body, BODY_BYTES_MAX).collect();
-    match tokio::time::timeout(BODY_DEADLINE, collected).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(HttpRefusal::BodyTooLarge),
-        Ok(Err(_)) => Err(HttpRefusal::BodyBrokeOff),
-        Err(_) => Err(HttpRefusal::BodyTooSlow),
     }
 }
 
