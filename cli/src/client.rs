@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::{Method, Request, Response, StatusCode};
@@ -15,22 +16,35 @@ use peerage_protocol::limits::BODY_BYTES_MAX;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
+use tokio::time::timeout;
 
 use crate::failure::Failure;
 
 /// Bytes of an answer: a message of MCP, and around it the members of the control API.
 const ANSWER_BYTES_MAX: usize = BODY_BYTES_MAX + 64 * 1024;
 
+/// How long a node is waited for that has nobody else to ask.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The node that runs on a home.
 #[derive(Clone, Debug)]
 pub struct Client {
     home: Home,
+    patience: Duration,
 }
 
 impl Client {
     /// Of the node on `home`, whether it runs or not.
     pub fn new(home: Home) -> Self {
-        Self { home }
+        Self {
+            home,
+            patience: PATIENCE,
+        }
+    }
+
+    /// Waits this long for each answer: for what the node cannot do alone.
+    pub fn patient_for(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// Asks for what is at `path`.
@@ -54,6 +68,17 @@ impl Client {
     }
 
     async fn request<A: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<A, Failure> {
+        timeout(self.patience, self.request_in_time(method, path, body))
+            .await
+            .unwrap_or_else(|_| Err(Failure::silent_node(self.home.root(), self.patience)))
+    }
+
+    async fn request_in_time<A: DeserializeOwned>(
         &self,
         method: Method,
         path: &str,
@@ -261,6 +286,23 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(failure.refused.error.kind, "connection_lost");
+    }
+
+    #[tokio::test]
+    async fn a_node_that_never_answers_is_given_up_in_time_and_told_from_none() {
+        let (_folder, home) = home();
+        let _listener = UnixListener::bind(home.socket()).unwrap();
+        let failure = Client::new(home)
+            .patient_for(Duration::from_millis(50))
+            .get::<NodesResponse>("/v1/nodes")
+            .await
+            .unwrap_err();
+        assert_eq!(failure.refused.exit, Exit::Unreachable);
+        assert_eq!(failure.refused.error.kind, "no_answer");
+        assert!(!failure.is_no_node());
+        let message = failure.to_string();
+        assert!(message.contains("did not answer within 50ms"), "{message}");
+        assert!(failure.refused.error.hint.unwrap().contains("peerage up"));
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! Why a command did not do what it was asked, with its exit code and what to do next.
 
 use std::path::Path;
+use std::time::Duration;
 
 use peerage_node::gateway::frontend::rest::refusal::{Exit, Problem, Refused};
+
+/// The kind of the failure that no node runs.
+const NO_NODE: &str = "no_node";
 
 /// The end of a command that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +45,24 @@ impl Failure {
         let message = format!("no node runs on {}", home.display());
         let hint = "start one with: peerage up (with the same --home, if you use one)";
         Self {
-            refused: Refused::new(Exit::Unreachable, "no_node", message, hint),
+            refused: Refused::new(Exit::Unreachable, NO_NODE, message, hint),
+        }
+    }
+
+    /// Whether no node runs on the home, as opposed to one that runs but cannot do what it is asked.
+    pub fn is_no_node(&self) -> bool {
+        self.refused.error.kind == NO_NODE
+    }
+
+    /// The node on the home took the connection, but said nothing.
+    pub fn silent_node(home: &Path, patience: Duration) -> Self {
+        let message = format!(
+            "the node on {} did not answer within {patience:?}; it may still do what it was asked",
+            home.display()
+        );
+        let hint = "see whether it answers with: peerage status; if it does not, stop it and start it again with: peerage up";
+        Self {
+            refused: Refused::new(Exit::Unreachable, "no_answer", message, hint),
         }
     }
 

@@ -1,5 +1,7 @@
 //! `invite`, `join`, `leave`. The ticket alone goes to standard output, so that it can be piped.
 
+use std::time::Duration;
+
 use peerage_node::gateway::frontend::rest::api::{
     InviteRequest, InviteResponse, JoinRequest, JoinResponse, LeaveResponse,
 };
@@ -11,6 +13,11 @@ use crate::arguments::Invite;
 use crate::failure::Failure;
 use crate::render;
 use crate::terminal::{note, print};
+
+/// Joining dials every address of a ticket.
+const JOIN_PATIENCE: Duration = Duration::from_secs(40);
+/// Leaving tells the other members.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn invite(context: &Context, invite: &Invite) -> Result<(), Failure> {
     let request = InviteRequest {
@@ -32,6 +39,7 @@ pub(super) async fn join(context: &Context, ticket: String) -> Result<(), Failur
     Ticket::from_text(&ticket).map_err(|error| Failure::failed("ticket", error))?;
     let joined: JoinResponse = context
         .client()
+        .patient_for(JOIN_PATIENCE)
         .post("/v1/join", &JoinRequest { ticket })
         .await?;
     match context.json {
@@ -41,7 +49,8 @@ pub(super) async fn join(context: &Context, ticket: String) -> Result<(), Failur
 }
 
 pub(super) async fn leave(context: &Context) -> Result<(), Failure> {
-    let left: LeaveResponse = context.client().post("/v1/leave", &json!({})).await?;
+    let client = context.client().patient_for(LEAVE_PATIENCE);
+    let left: LeaveResponse = client.post("/v1/leave", &json!({})).await?;
     match context.json {
         true => print(&render::json(&left)?),
         false => print(&render::left(&left)),

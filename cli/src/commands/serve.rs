@@ -6,7 +6,6 @@ use peerage_node::config::servers_edit::{Added, add_server, remove_server};
 use peerage_node::config::servers_error::ServersFileError;
 use peerage_node::config::upstream::{UpstreamSettings, UpstreamTransport};
 use peerage_node::gateway::frontend::rest::api::ReloadResponse;
-use peerage_node::gateway::frontend::rest::refusal::Exit;
 use peerage_protocol::id::ServerName;
 use serde_json::json;
 
@@ -89,7 +88,7 @@ fn transport(serve: &Serve) -> Result<UpstreamTransport, Failure> {
 async fn reload(context: &Context) -> Result<Option<ReloadResponse>, Failure> {
     match context.client().post("/v1/reload", &json!({})).await {
         Ok(reloaded) => Ok(Some(reloaded)),
-        Err(failure) if failure.refused.exit == Exit::Unreachable => Ok(None),
+        Err(failure) if failure.is_no_node() => Ok(None),
         Err(failure) => Err(failure),
     }
 }

@@ -55,6 +55,33 @@ fn create_closed(path: &Path) -> Result<(), StoreError> {
 
 fn back_up(connection: &Connection, path: &Path, version: usize) -> Result<(), StoreError> {
     let copy = path.with_extension(format!("v{version}.backup"));
+    // SQLite writes into an empty file that exists: so the copy, too, is its owner's alone from its first byte.
+    create_closed(&copy)?;
     connection.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_backup_is_whole_and_its_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("peerage.db");
+        let connection = open(&path).unwrap();
+        let insert = "INSERT INTO records VALUES (x'01', x'02')";
+        connection.execute(insert, []).unwrap();
+        back_up(&connection, &path, 1).unwrap();
+        let copy = folder.path().join("peerage.v1.backup");
+        let mode = std::fs::metadata(&copy).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let copied = Connection::open(&copy).unwrap();
+        let count: u32 = copied
+            .query_row("SELECT count(*) FROM records", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(count, 1);
+    }
 }

@@ -1,6 +1,7 @@
 //! What is asked of every upstream, whatever carries it: its list of tools; and why a handshake fails.
 
 use bytes::Bytes;
+use peerage_protocol::id::ServerName;
 
 use super::greeting::{GreetingError, list_params};
 use super::rpc_error::{METHOD_NOT_FOUND, RpcError};
@@ -13,6 +14,9 @@ pub(crate) const LIST_CHANGED: &str = "notifications/tools/list_changed";
 
 /// An upstream that answers requests of our own.
 pub(crate) trait Ask: Sync {
+    /// The name it goes by here.
+    fn server(&self) -> &ServerName;
+
     /// The era in which it is asked.
     fn era(&self) -> Era;
 
@@ -33,10 +37,20 @@ pub(crate) async fn list_tools(upstream: &impl Ask) -> Result<Vec<ToolDefinition
         match upstream.ask("tools/list", params).await? {
             ReplyBody::Result(result) => match list.add_page(&result)? {
                 Some(next) => cursor = Some(next),
-                None => return Ok(list.into_tools()),
+                None => {
+                    warn_of_nameless(upstream.server(), list.nameless());
+                    return Ok(list.into_tools());
+                }
             },
             ReplyBody::Error(error) => return no_tools(RpcError::read(&error)),
         }
+    }
+}
+
+/// One broken tool must not hide the others; but whoever wrote the server should hear of it.
+fn warn_of_nameless(server: &ServerName, count: usize) {
+    if count > 0 {
+        tracing::warn!(target: "upstream", %server, count, "left out tools without a usable name");
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::gateway::call::ReplyBody;
@@ -57,10 +57,15 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
-    #[serde(borrow)]
+    #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(borrow)]
     error: Option<&'a RawValue>,
+}
+
+/// A result of `null` is a result.
+fn present<'de, D: Deserializer<'de>>(source: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(source).map(Some)
 }
 
 impl<'a> Incoming<'a> {
@@ -75,7 +80,10 @@ impl<'a> Incoming<'a> {
             id: envelope.id.and_then(|id| id.get().parse().ok()),
             body,
         };
-        match (envelope.method, envelope.result, envelope.error) {
+        // Beside another member, a result of `null` says that there is none.
+        let alone = envelope.method.is_none() && envelope.error.is_none();
+        let result = envelope.result.filter(|raw| alone || raw.get() != "null");
+        match (envelope.method, result, envelope.error) {
             (None, Some(result), None) => Ok(answer(Answer::Result(result))),
             (None, None, Some(error)) => Ok(answer(Answer::Error(error))),
             (Some(method), None, None) => Ok(match envelope.id {
@@ -135,6 +143,21 @@ mod tests {
             Incoming::read(notification),
             Ok(Incoming::Notification { .. })
         ));
+    }
+
+    #[test]
+    fn a_result_of_null_is_an_answer_unless_something_else_is_said() {
+        let read = |message: &'static str| match Incoming::read(message.as_bytes()) {
+            Ok(Incoming::Answer { body, .. }) => {
+                body.cut_from(&Bytes::from_static(message.as_bytes()))
+            }
+            other => panic!("{other:?}"),
+        };
+        let null = ReplyBody::Result(Bytes::from_static(b"null"));
+        assert_eq!(read(r#"{"id":1,"result":null}"#), null);
+        assert_eq!(read(r#"{"id":1,"result": null ,"error":null}"#), null);
+        let error = ReplyBody::Error(Bytes::from_static(b"{}"));
+        assert_eq!(read(r#"{"id":1,"result":null,"error":{}}"#), error);
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub mod peer;
 mod progress;
 mod rpc_error;
 mod runner;
+mod spoiled;
 mod stdio;
 pub mod supervisor;
 #[cfg(test)]

@@ -21,6 +21,7 @@ pub(crate) struct ToolList {
     names: HashSet<String>,
     cursors: HashSet<String>,
     bytes: usize,
+    nameless: usize,
 }
 
 #[derive(Deserialize)]
@@ -42,7 +43,10 @@ impl ToolList {
     pub(crate) fn add_page(&mut self, result: &[u8]) -> Result<Option<String>, ToolListError> {
         let page: Page<'_> = serde_json::from_slice(result).map_err(|_| ToolListError::NotAPage)?;
         for tool in page.tools {
-            self.add_tool(tool)?;
+            match usable_name(tool) {
+                Some(name) => self.add_tool(name, tool)?,
+                None => self.nameless += 1,
+            }
         }
         let Some(next) = page.next.map(Cow::into_owned) else {
             return Ok(None);
@@ -53,10 +57,8 @@ impl ToolList {
         Ok(self.cursors.insert(next.clone()).then_some(next))
     }
 
-    fn add_tool(&mut self, raw: &RawValue) -> Result<(), ToolListError> {
-        let named: Named<'_> =
-            serde_json::from_str(raw.get()).map_err(|_| ToolListError::NamelessTool)?;
-        if !self.names.insert(named.name.clone().into_owned()) {
+    fn add_tool(&mut self, name: String, raw: &RawValue) -> Result<(), ToolListError> {
+        if !self.names.insert(name.clone()) {
             return Ok(());
         }
         self.bytes += raw.get().len();
@@ -64,10 +66,15 @@ impl ToolList {
             return Err(ToolListError::TooLarge);
         }
         self.tools.push(ToolDefinition {
-            name: named.name.into_owned(),
+            name,
             definition: on_one_line(Bytes::copy_from_slice(raw.get().as_bytes())),
         });
         Ok(())
+    }
+
+    /// Tools that were left out because nobody could call them: without a name, or with one that is empty or no text.
+    pub(crate) fn nameless(&self) -> usize {
+        self.nameless
     }
 
     /// The whole list, in the upstream's order; of two tools with one name the first.
@@ -76,15 +83,17 @@ impl ToolList {
     }
 }
 
+fn usable_name(tool: &RawValue) -> Option<String> {
+    let named: Named<'_> = serde_json::from_str(tool.get()).ok()?;
+    Some(named.name.into_owned()).filter(|name| !name.is_empty())
+}
+
 /// Why an upstream's list of tools is not used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ToolListError {
     /// Not a result of `tools/list`.
     #[error("its answer to tools/list is not a list of tools")]
     NotAPage,
-    /// A tool that cannot be called.
-    #[error("its list has a tool without a name")]
-    NamelessTool,
     /// More than a manifest may hold.
     #[error(
         "its list has more than {MANIFEST_TOOLS_MAX} tools or {MANIFEST_BYTES_MAX} bytes; split the server"
@@ -121,6 +130,20 @@ mod tests {
             tools.iter().map(|tool| &tool.name[..]).collect::<Vec<_>>(),
             ["a", "b"]
         );
+    }
+
+    #[test]
+    fn tools_without_a_usable_name_are_counted_and_the_others_stay() {
+        let mut list = ToolList::default();
+        let page = br#"{"tools":[{"name":"a"},{"title":"t"},{"name":5},{"name":null},{"name":""},"x",{"name":"b"}]}"#;
+        assert_eq!(list.add_page(page), Ok(None));
+        assert_eq!(list.nameless(), 5);
+        let names: Vec<_> = list
+            .into_tools()
+            .into_iter()
+            .map(|tool| tool.name)
+            .collect();
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[test]

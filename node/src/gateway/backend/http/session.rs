@@ -321,6 +321,10 @@ impl Session {
 }
 
 impl Ask for Session {
+    fn server(&self) -> &ServerName {
+        &self.server
+    }
+
     fn era(&self) -> Era {
         self.era
     }

@@ -18,9 +18,10 @@ use super::outbox::{Closed, Outbox, Outflow, outbox};
 use super::pending::{Outcome, Pending, ProgressRoute};
 use crate::gateway::backend::greeting::with_modern_meta;
 use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
-use crate::gateway::backend::incoming::Incoming;
+use crate::gateway::backend::incoming::{Incoming, NotAMessage};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::PROGRESS;
+use crate::gateway::backend::spoiled::spoiled_answer;
 use crate::gateway::call::{Call, CallError, Era, Reply};
 
 /// The two pipes of a child, and everything that waits on them.
@@ -207,7 +208,22 @@ impl Connection {
                 _ => {}
             },
             Err(_) if line.trim_ascii().is_empty() => {}
-            Err(error) => self.note_garbage(&error.to_string()),
+            Err(error) => self.take_unreadable(line, error),
+        }
+    }
+
+    /// Whoever waits for an answer that cannot be read is told so at once: no other will come.
+    fn take_unreadable(&self, line: &Bytes, error: NotAMessage) {
+        if let Some(id) = spoiled_answer(line) {
+            self.pending.settle(id, Err(self.unreadable(error)));
+        }
+        self.note_garbage(&error.to_string());
+    }
+
+    fn unreadable(&self, error: NotAMessage) -> CallError {
+        CallError::UpstreamDown {
+            server: self.server.to_string(),
+            why: format!("its answer cannot be read: {error}"),
         }
     }
 
@@ -239,6 +255,10 @@ fn is_power_of_ten(count: u64) -> bool {
 }
 
 impl Ask for Connection {
+    fn server(&self) -> &ServerName {
+        &self.server
+    }
+
     /// Legacy until it is settled.
     fn era(&self) -> Era {
         self.era.get().copied().unwrap_or(Era::Legacy)

@@ -14,7 +14,7 @@ use super::stderr::LastWords;
 use crate::config::upstream::UpstreamTransport;
 use crate::gateway::backend::backoff::Backoff;
 use crate::gateway::backend::desk::Outage;
-use crate::gateway::backend::handshake::{HandshakeError, list_tools};
+use crate::gateway::backend::handshake::{HandshakeError, cause, list_tools};
 use crate::gateway::backend::runner::{Ended, Link, Opened, ToolNews, settled};
 use crate::gateway::backend::timing::Timing;
 use crate::gateway::backend::upstream::ToolDefinition;
@@ -87,9 +87,10 @@ impl StdioLink {
             greeted = greeting => greeted,
             outage = running.ended() => return Err(Failure::Died(outage)),
         };
+        let last_words = running.last_words.clone();
         let outage = |why: String| Outage {
             why,
-            stderr: running.last_words.lines(),
+            stderr: last_words.lines(),
         };
         match greeted {
             Ok(Ok((era, tools))) => {
@@ -99,7 +100,13 @@ impl StdioLink {
                     tools,
                 })
             }
-            Ok(Err(HandshakeError::Unanswered(_))) => Err(Failure::Died(running.ended().await)),
+            // Its process may be about to end, and then says better why; or it lives on, but gave no answer of use.
+            Ok(Err(HandshakeError::Unanswered(error))) => {
+                match timeout(2 * AFTERMATH, running.ended()).await {
+                    Ok(outage) => Err(Failure::Died(outage)),
+                    Err(_) => Err(Failure::Outage(outage(cause(&error)))),
+                }
+            }
             Ok(Err(error)) => Err(Failure::Outage(outage(error.to_string()))),
             Err(_) => Err(Failure::Outage(outage(format!(
                 "it did not answer the handshake within {limit:?}"

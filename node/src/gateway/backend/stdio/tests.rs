@@ -220,6 +220,52 @@ async fn garbage_between_messages_is_skipped_and_requests_of_the_child_are_answe
 }
 
 #[tokio::test]
+async fn an_answer_that_cannot_be_read_fails_its_call_at_once_and_no_other() {
+    let house = house_with("legacy").await;
+    let pid = text(house.call("x", call("echo", json!({})).0).await);
+    for how in ["badutf", "dupresult", "nan", "noresult"] {
+        let answered = house.call("x", call("spoil", json!({"how": how})).0).await;
+        let Err(CallError::UpstreamDown { server, why }) = answered else {
+            panic!("{how}: {answered:?}");
+        };
+        assert_eq!(server, "x", "{how}");
+        assert!(
+            why.starts_with("its answer cannot be read: "),
+            "{how}: {why}"
+        );
+    }
+    assert_eq!(
+        text(house.call("x", call("echo", json!({})).0).await),
+        pid,
+        "the child stays"
+    );
+    house.upstreams.stop().await;
+}
+
+#[tokio::test]
+async fn a_result_of_null_is_passed_on() {
+    let house = house_with("legacy").await;
+    let null = call("spoil", json!({"how": "null"})).0;
+    assert_eq!(
+        house.call("x", null).await.unwrap().body,
+        ReplyBody::Result(bytes::Bytes::from_static(b"null"))
+    );
+    house.upstreams.stop().await;
+}
+
+#[tokio::test]
+async fn a_child_whose_list_cannot_be_read_is_down_for_that_reason() {
+    let house = House::new(hurried());
+    house.apply(&[("x", python("badlist"))]);
+    house.until("x", is_down).await;
+    let UpstreamState::Down { why } = house.state("x") else {
+        panic!("not down");
+    };
+    assert!(why.starts_with("its answer cannot be read: "), "{why}");
+    house.upstreams.stop().await;
+}
+
+#[tokio::test]
 async fn a_line_over_the_bound_ends_the_child_by_name() {
     let house = house_with("legacy").await;
     let error = house
