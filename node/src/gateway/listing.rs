@@ -18,7 +18,6 @@ const PAGE_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Listing {
     pages: Vec<Bytes>,
-    listed: usize,
 }
 
 /// How the owner wants tools listed.
@@ -63,11 +62,6 @@ impl Listing {
             Some(cursor) => cursor.parse::<usize>().ok()?,
         };
         self.pages.get(number).cloned()
-    }
-
-    /// How many tools are listed, on all pages.
-    pub fn listed(&self) -> usize {
-        self.listed
     }
 }
 
@@ -132,7 +126,6 @@ struct Pages {
     full: Vec<Vec<u8>>,
     page: Vec<u8>,
     on_page: usize,
-    listed: usize,
 }
 
 impl Pages {
@@ -146,7 +139,6 @@ impl Pages {
         }
         self.page.extend_from_slice(definition);
         self.on_page += 1;
-        self.listed += 1;
     }
 
     fn finish(mut self) -> Listing {
@@ -165,7 +157,6 @@ impl Pages {
         };
         Listing {
             pages: self.full.into_iter().enumerate().map(wrap).collect(),
-            listed: self.listed,
         }
     }
 }

@@ -66,11 +66,6 @@ impl<O: OpenSubstream> Router<O> {
         }
     }
 
-    /// How many tools a client is shown.
-    pub fn listed_tools(&self) -> usize {
-        self.listing().1.listed()
-    }
-
     fn list_tools(&self, call: &Call) -> Result<Reply, CallError> {
         #[derive(Deserialize)]
         struct Page {

@@ -3,8 +3,6 @@
 //! A chain is checked offline from the mesh id alone. An issuer's certificate must have been valid when it
 //! issued, not when it is checked: a member stays a member while its admin's own certificate is being renewed.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use crate::id::{MeshId, NodeId, NodeName};
@@ -160,11 +158,6 @@ impl CertificateChain {
     pub fn half_life(&self) -> Timestamp {
         let body = self.body();
         body.not_before + body.expires.since(body.not_before) / 2
-    }
-
-    /// How long the certificate is valid in all.
-    pub fn lifetime(&self) -> Duration {
-        self.body().expires.since(self.body().not_before)
     }
 }
 

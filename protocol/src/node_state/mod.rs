@@ -106,11 +106,6 @@ impl NodeState {
         self.book.addresses(node)
     }
 
-    /// Whether a link to `node` stands.
-    pub fn is_linked(&self, node: NodeId) -> bool {
-        self.links.is_up(node)
-    }
-
     /// Takes one input; never blocks, never fails. What follows from it is in [`NodeState::poll_output`].
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {

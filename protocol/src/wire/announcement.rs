@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{decode_cbor, encode_cbor};
-use crate::id::{Hash, NodeId};
+use crate::id::Hash;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, OPENING_BYTES_MAX, ROSTER_MAX};
 use crate::membership::certificate::CertificateChain;
 
@@ -98,13 +98,6 @@ impl Announcement {
         }
         Ok(announcement)
     }
-
-    /// The certificate of `node`, where it is told.
-    pub fn member(&self, node: NodeId) -> Option<&AnnouncedMember> {
-        self.members
-            .iter()
-            .find(|member| member.chain.body().subject == node)
-    }
 }
 
 /// Why bytes are no announcement.
@@ -138,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::MeshId;
+    use crate::id::{MeshId, NodeId};
     use crate::membership::certificate::{CERTIFICATE_VERSION, CertificateBody, Role};
     use crate::signature::Signer;
     use crate::time::Timestamp;

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::time::Duration;
+
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 

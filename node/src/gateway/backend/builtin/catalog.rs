@@ -32,11 +32,6 @@ pub fn definitions() -> [&'static str; 3] {
     ]
 }
 
-/// Whether `name` is one of the three.
-pub fn is_builtin(name: &str) -> bool {
-    matches!(name, TOOLS_SEARCH | TOOL_DESCRIBE | TOOL_CALL)
-}
-
 #[derive(Deserialize)]
 struct Search {
     query: String,
