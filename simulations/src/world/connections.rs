@@ -26,13 +26,26 @@ pub(crate) struct Connection {
     pub(crate) ends: [End; 2],
     /// What waits for a partition to end, and from which end it comes, with its bytes.
     pub(crate) held_back: Vec<(usize, usize, Event)>,
+    /// What arrived at the dialer's end before it was open.
+    pub(crate) early: Vec<Event>,
+}
+
+/// How far one end has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Its gate is not passed yet.
+    Pending,
+    /// It is a link, or one of several.
+    Open,
+    /// It is no more.
+    Closed,
 }
 
 /// One end of a connection.
 pub(crate) struct End {
     pub(crate) node: usize,
     pub(crate) boot: Boot,
-    pub(crate) open: bool,
+    pub(crate) state: State,
     /// Since when this end hears nothing of the other.
     pub(crate) hears_nothing_since: Option<u64>,
 }
@@ -44,12 +57,13 @@ impl World {
         let end = |(node, boot)| End {
             node,
             boot,
-            open: false,
+            state: State::Pending,
             hears_nothing_since: None,
         };
         let connection = Connection {
             ends: [end(dialer), end(listener)],
             held_back: Vec::new(),
+            early: Vec::new(),
         };
         self.connections.insert(id, connection);
         id
@@ -61,7 +75,8 @@ impl World {
             return;
         };
         let (node, other) = (connection.ends[end].node, connection.ends[1 - end].node);
-        connection.ends[end].open = true;
+        connection.ends[end].state = State::Open;
+        let early = std::mem::take(&mut connection.early);
         let wall = self.machines[node].wall(self.now_us);
         let (them, address) = (
             self.machines[other].id,
@@ -93,6 +108,9 @@ impl World {
                 },
             );
         }
+        for event in early {
+            self.queue.schedule(self.now_us, event);
+        }
     }
 
     /// Closes every connection of `node` to `other`.
@@ -118,7 +136,7 @@ impl World {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        connection.ends[end].open = false;
+        connection.ends[end].state = State::Closed;
         let (node, other) = (connection.ends[end].node, connection.ends[1 - end].node);
         if self.network.passes(node, other) {
             let event = Event::Closed {
@@ -141,10 +159,10 @@ impl World {
         let Some(connection) = self.connections.get_mut(&id) else {
             return;
         };
-        connection.ends[end].open = false;
+        connection.ends[end].state = State::Closed;
         let (node, other) = (connection.ends[end].node, connection.ends[1 - end].node);
         let boot = connection.ends[end].boot;
-        if !connection.ends[1 - end].open {
+        if connection.ends[1 - end].state == State::Closed {
             self.connections.remove(&id);
         }
         if !self.machines[node].runs(boot) {
@@ -173,6 +191,14 @@ impl World {
             process.peers.remove(&other);
         }
         last && was_there
+    }
+
+    /// The dialer is not there any more to open its end.
+    pub(crate) fn never_opens(&mut self, id: Id) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.ends[DIALER].state = State::Closed;
+            self.hears_nothing(id, LISTENER);
+        }
     }
 
     /// From now on `end` hears nothing of the other.
@@ -210,7 +236,7 @@ impl World {
         if connection.ends[end].hears_nothing_since != Some(since_us) {
             return;
         }
-        if connection.ends[end].open {
+        if connection.ends[end].state == State::Open {
             self.close(id, end);
         } else {
             self.lost(id, end);
@@ -225,7 +251,7 @@ impl World {
                 continue;
             };
             let end = usize::from(connection.ends[DIALER].node != node);
-            connection.ends[end].open = false;
+            connection.ends[end].state = State::Closed;
             if closes {
                 self.shut(*id, end);
             } else {
@@ -265,7 +291,7 @@ impl World {
             return;
         };
         let (here, there) = (&connection.ends[end], &connection.ends[1 - end]);
-        let alive = there.open && self.machines[there.node].is_awake();
+        let alive = there.state != State::Closed && self.machines[there.node].is_awake();
         if alive && self.network.passes(there.node, here.node) {
             if let Some(connection) = self.connections.get_mut(&id) {
                 connection.ends[end].hears_nothing_since = None;

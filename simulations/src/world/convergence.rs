@@ -20,9 +20,11 @@ impl World {
             None => {
                 self.statistics.converged_at_us = Some(self.now_us);
             }
-            Some(_) => self
-                .queue
-                .schedule(self.now_us + LOOK_EVERY_US, Event::Look),
+            Some(why) => {
+                self.tracer.note(self.now_us, "not yet", &[], || why);
+                let at_us = self.now_us + LOOK_EVERY_US;
+                self.queue.schedule(at_us, Event::Look);
+            }
         }
     }
 

@@ -436,7 +436,7 @@ impl World {
         if self.machines[handshake.dialer].runs(handshake.dialer_boot) {
             self.close(connection, DIALER);
         } else {
-            self.hears_nothing(connection, LISTENER);
+            self.never_opens(connection);
         }
     }
 }

@@ -9,6 +9,7 @@ use peerage_protocol::node_state::Input;
 use peerage_protocol::wire::announcement::Announcement;
 
 use super::World;
+use super::connections::State;
 use super::event::{Boot, Event, Id};
 use super::machine::Request;
 use super::sizes::{EXCHANGE_BYTES, chain_bytes};
@@ -88,15 +89,11 @@ impl World {
             return;
         };
         let (asker, answerer) = (question.asker, question.answerer);
-        let open = question.over.is_some_and(|(connection, end)| {
-            let connection = self.connections.get(&connection);
-            connection.is_some_and(|connection| connection.ends[1 - end].open)
-        });
-        if !open {
+        let (over, body) = (question.over, question.body.clone());
+        if !self.is_open_at_the_other_end(over, Event::Asked { question: id }) {
             return;
         }
         let from = self.machines[asker].id;
-        let body = question.body.clone();
         let again = self.network.duplicates(asker, answerer);
         match body {
             Body::Announce(announcement) => {
@@ -118,6 +115,22 @@ impl World {
                 });
             }
         }
+    }
+
+    /// Whether what was sent over a connection is heard at its other end; what comes too early waits there.
+    fn is_open_at_the_other_end(&mut self, over: Option<(Id, usize)>, event: Event) -> bool {
+        let Some((connection, end)) = over else {
+            return false;
+        };
+        let Some(connection) = self.connections.get_mut(&connection) else {
+            return false;
+        };
+        match connection.ends[1 - end].state {
+            State::Pending => connection.early.push(event),
+            State::Open => return true,
+            State::Closed => {}
+        }
+        false
     }
 
     /// The answerer has an answer.
