@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 pub mod action;
+mod checks;
 pub mod distribution;
 pub mod network_profile;
 pub mod outcome;
