@@ -54,6 +54,8 @@ pub const CALL_TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub const OPENING_DEADLINE: Duration = Duration::from_secs(5);
 /// Substreams one peer may have in progress at a node; one more is told that it is busy.
 pub const CALLS_PER_PEER_MAX: usize = 256;
+/// Bytes of one gossip message; what is larger is told of in gossip and asked for over a substream.
+pub const GOSSIP_BYTES_MAX: usize = 32 * 1024;
 /// Nodes and gateways one call may pass before it is taken for a loop.
 pub const HOPS_MAX: usize = 8;
 /// Tools listed in full from other nodes before the rest is left to `tools_search`.

@@ -7,12 +7,12 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use libp2p::{Multiaddr, Stream};
+use libp2p::Multiaddr;
 use peerage_node::control::{
     Clock, Control, Membership, PeerNetwork, Snapshots, follow_network, wall,
 };
 use peerage_node::net::peer_id::keypair;
-use peerage_node::net::{InboundSubstreams, Network, NetworkEvent, NetworkSettings};
+use peerage_node::net::{CallSubstream, InboundSubstreams, Network, NetworkEvent, NetworkSettings};
 use peerage_node::store::Store;
 use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::limits::CERTIFICATE_LIFETIME;
@@ -70,7 +70,7 @@ pub struct Inside {
 struct NoSubstreams;
 
 impl InboundSubstreams for NoSubstreams {
-    fn accept(&self, _: NodeId, _: Stream) {}
+    fn accept(&self, _: NodeId, _: CallSubstream) {}
 }
 
 /// The swarm as control sees it, except that it answers no exchange.

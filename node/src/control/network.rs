@@ -57,9 +57,13 @@ pub async fn follow_network(
                 tracing::debug!(%node, %why, "a dial brought no link");
                 joining.failed(*node, why);
             }
-            NetworkEvent::Sighted { .. } | NetworkEvent::ListenAddresses(_) => {}
+            NetworkEvent::Sighted { .. }
+            | NetworkEvent::ListenAddresses(_)
+            | NetworkEvent::Gossip { .. } => {}
         }
-        control.tell(as_input(event)).await;
+        if let Some(input) = as_input(event) {
+            control.tell(input).await;
+        }
     }
 }
 
@@ -80,8 +84,8 @@ impl JoiningDials {
     }
 }
 
-fn as_input(event: NetworkEvent) -> Input {
-    match event {
+fn as_input(event: NetworkEvent) -> Option<Input> {
+    Some(match event {
         NetworkEvent::Sighted {
             node,
             addresses,
@@ -111,7 +115,9 @@ fn as_input(event: NetworkEvent) -> Input {
         NetworkEvent::ListenAddresses(addresses) => Input::Listening {
             addresses: texts(addresses),
         },
-    }
+        // Control has nothing to say in gossip yet: what is not judged is not passed on.
+        NetworkEvent::Gossip { .. } => return None,
+    })
 }
 
 fn texts(addresses: Vec<libp2p::Multiaddr>) -> Vec<String> {

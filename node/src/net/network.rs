@@ -8,18 +8,19 @@ use arc_swap::ArcSwap;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
-use libp2p::{Multiaddr, Stream, connection_limits, noise};
+use libp2p::{Multiaddr, connection_limits, noise};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::{
     CONNECTIONS_PENDING_MAX, CONNECTIONS_PER_NODE_MAX, GATE_DEADLINE, SUBSTREAMS_PER_CONNECTION_MAX,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::calls::{self, InboundSubstreams, Links, OpenError};
+use super::calls::{self, CallSubstream, InboundSubstreams, Links, OpenError};
 use super::driver::{Behaviour, Command, Driver};
 use super::event::NetworkEvent;
 use super::gate::Gate;
 use super::gatekeeper::Gatekeeper;
+use super::gossip::{self, Counters, GossipId, GossipTraffic, GossipVerdict, PublishError};
 use super::listen::ensure_free;
 use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
@@ -68,6 +69,7 @@ pub struct Network {
     links: Links,
     commands: mpsc::Sender<Command>,
     listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
+    gossip_counters: Counters,
 }
 
 impl Network {
@@ -83,7 +85,11 @@ impl Network {
         let links = settings.links.clone();
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
-        let mut swarm = build_swarm(&settings, local, &gatekeeper, links.clone(), inbound)?;
+        let gossip_counters = Counters::default();
+        let gossip =
+            gossip::behaviour(gossip_counters.clone()).map_err(|why| StartError::Gossip { why })?;
+        let calls = calls::Behaviour::new(links.clone(), inbound);
+        let mut swarm = build_swarm(&settings, local, &gatekeeper, calls, gossip)?;
         let mut starting = HashSet::new();
         for address in &settings.listen {
             let refused = |why: String| StartError::Listen {
@@ -103,6 +109,7 @@ impl Network {
             events,
             listen_addresses.clone(),
             starting,
+            gossip_counters.clone(),
         );
         tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
             .await
@@ -114,6 +121,7 @@ impl Network {
             links,
             commands,
             listen_addresses,
+            gossip_counters,
         })
     }
 
@@ -128,7 +136,7 @@ impl Network {
     }
 
     /// Opens a substream to `node`; see [`Links::open`].
-    pub async fn open(&self, node: NodeId) -> Result<Stream, OpenError> {
+    pub async fn open(&self, node: NodeId) -> Result<CallSubstream, OpenError> {
         self.links.open(node).await
     }
 
@@ -142,6 +150,30 @@ impl Network {
     /// Closes every connection to `node`; [`NetworkEvent::LinkDown`] follows if there was one.
     pub async fn disconnect(&self, node: NodeId) {
         self.command(Command::Disconnect { node }).await;
+    }
+
+    /// Closes the connections to `node` on which no substream of a call or an exchange is open or being opened here;
+    /// [`NetworkEvent::LinkDown`] follows if none is left.
+    pub async fn release(&self, node: NodeId) {
+        self.command(Command::Release { node }).await;
+    }
+
+    /// Tells every member that listens, at most [`peerage_protocol::limits::GOSSIP_BYTES_MAX`] bytes. That it went out
+    /// does not say that it arrived.
+    pub async fn publish(&self, data: Vec<u8>) -> Result<(), PublishError> {
+        let (done, outcome) = oneshot::channel();
+        self.command(Command::Publish { data, done }).await;
+        outcome.await.unwrap_or(Err(PublishError::Stopped))
+    }
+
+    /// Says what becomes of a [`NetworkEvent::Gossip`]. The first verdict counts, if it comes within seven seconds.
+    pub async fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) {
+        self.command(Command::Judge { id, from, verdict }).await;
+    }
+
+    /// What gossip brought so far.
+    pub fn gossip_traffic(&self) -> GossipTraffic {
+        self.gossip_counters.traffic()
     }
 
     /// Where this node listens, each interface by its own address.
@@ -169,8 +201,8 @@ fn build_swarm(
     settings: &NetworkSettings,
     local: NodeId,
     gatekeeper: &Arc<dyn Gatekeeper>,
-    links: Links,
-    inbound: Arc<dyn InboundSubstreams>,
+    calls: calls::Behaviour,
+    gossip: gossip::Behaviour,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let gate = Gate::new(local, gatekeeper.clone(), settings.gate_deadline);
     let transport = gated_transport(&settings.keypair, gate).map_err(StartError::Noise)?;
@@ -182,8 +214,9 @@ fn build_swarm(
     let behaviour = Behaviour {
         membership: MembershipCheck::new(gatekeeper.clone()),
         limits: connection_limits::Behaviour::new(limits),
-        calls: calls::Behaviour::new(links, inbound),
+        calls,
         pulse: pulse::Behaviour::default(),
+        gossip,
         mdns: discovery::mdns::behaviour(settings.mdns, peer),
     };
     let config = Config::with_tokio_executor()
@@ -202,6 +235,12 @@ pub enum StartError {
     /// The key cannot make a secure channel.
     #[error("no secure channels can be made with the node's key: {0}")]
     Noise(noise::Error),
+    /// Gossip cannot be set up.
+    #[error("gossip cannot be set up: {why}")]
+    Gossip {
+        /// What is wrong.
+        why: String,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {why}; free it or choose another with --listen")]
     Listen {
