@@ -15,4 +15,5 @@ pub mod membership;
 pub mod node_state;
 pub mod signature;
 pub mod time;
+pub mod topology;
 pub mod wire;

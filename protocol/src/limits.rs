@@ -22,6 +22,12 @@ pub const TICKET_TEXT_MAX: usize = 4_096;
 pub const ISSUER_CHAIN_MAX: usize = 4;
 /// Members one node keeps in its roster.
 pub const ROSTER_MAX: usize = 10_000;
+/// Members up to which everyone is linked to everyone; in a larger mesh each node keeps a few neighbours.
+pub const FULL_LINKS_MAX: usize = 32;
+/// How long after its certificate has expired a member is still known by name; it is let in nowhere.
+pub const KEPT_AFTER_EXPIRY: Duration = CERTIFICATE_LIFETIME_MAX;
+/// Bytes of one gossip message.
+pub const GOSSIP_BYTES_MAX: usize = 32 * 1024;
 /// Addresses kept or told for one node.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 /// Bytes of one textual multiaddress.
@@ -54,8 +60,6 @@ pub const CALL_TIME_LEFT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 pub const OPENING_DEADLINE: Duration = Duration::from_secs(5);
 /// Substreams one peer may have in progress at a node; one more is told that it is busy.
 pub const CALLS_PER_PEER_MAX: usize = 256;
-/// Bytes of one gossip message; what is larger is told of in gossip and asked for over a substream.
-pub const GOSSIP_BYTES_MAX: usize = 32 * 1024;
 /// Nodes and gateways one call may pass before it is taken for a loop.
 pub const HOPS_MAX: usize = 8;
 /// Tools listed in full from other nodes before the rest is left to `tools_search`.

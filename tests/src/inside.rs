@@ -12,7 +12,10 @@ use peerage_node::control::{
     Clock, Control, Membership, PeerNetwork, Snapshots, follow_network, wall,
 };
 use peerage_node::net::peer_id::keypair;
-use peerage_node::net::{CallSubstream, InboundSubstreams, Network, NetworkEvent, NetworkSettings};
+use peerage_node::net::{
+    CallSubstream, GossipId, GossipVerdict, InboundSubstreams, Network, NetworkEvent,
+    NetworkSettings, PublishError,
+};
 use peerage_node::store::Store;
 use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::limits::CERTIFICATE_LIFETIME;
@@ -85,6 +88,18 @@ impl PeerNetwork for NoExchanges {
         PeerNetwork::disconnect(&self.0, node)
     }
 
+    fn release(&self, node: NodeId) -> BoxFuture<'_, ()> {
+        PeerNetwork::release(&self.0, node)
+    }
+
+    fn publish(&self, data: Vec<u8>) -> BoxFuture<'static, Result<(), PublishError>> {
+        PeerNetwork::publish(&self.0, data)
+    }
+
+    fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) -> BoxFuture<'_, ()> {
+        PeerNetwork::judge(&self.0, id, from, verdict)
+    }
+
     fn exchange(
         &self,
         _: NodeId,
@@ -130,6 +145,7 @@ impl Inside {
         let forwarded = overhear(received, heard.clone());
         tokio::spawn(follow_network(
             forwarded,
+            peers.clone(),
             control.handle(),
             snapshots.clone(),
             control.joining_dials(),

@@ -94,6 +94,9 @@ pub enum Refusal {
     /// The certificate is past its expiry.
     #[error("the certificate has expired")]
     Expired,
+    /// It said that it leaves the mesh, and shows a certificate from before.
+    #[error("it has left the mesh; it can join anew with a ticket")]
+    Left,
     /// No such ticket, or a wrong proof.
     #[error("the ticket is not one of ours")]
     UnknownTicket,

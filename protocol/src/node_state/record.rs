@@ -8,6 +8,7 @@ use crate::address_book::KnownAddress;
 use crate::id::{MeshId, NodeId};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::TicketRecord;
+use crate::membership::member::Member;
 use crate::membership::ticket::TicketId;
 
 /// A persisted fact.
@@ -22,8 +23,10 @@ pub enum Record {
     },
     /// A ticket this node issued.
     Ticket(TicketRecord),
-    /// Another member.
+    /// Another member that has not said anything of itself yet.
     Member(Arc<CertificateChain>),
+    /// Another member, or one that left, and what it said of itself.
+    Peer(Arc<Member>),
     /// Where a node was seen.
     Addresses {
         /// The node.
@@ -40,7 +43,7 @@ pub enum RecordKey {
     Home,
     /// Of [`Record::Ticket`].
     Ticket(TicketId),
-    /// Of [`Record::Member`].
+    /// Of [`Record::Member`] and [`Record::Peer`].
     Member(NodeId),
     /// Of [`Record::Addresses`].
     Addresses(NodeId),
@@ -57,13 +60,33 @@ pub enum Write {
     Clear,
 }
 
+impl Write {
+    /// The key of the record that is written or forgotten; `None` where it is all of them.
+    pub fn key(&self) -> Option<RecordKey> {
+        match self {
+            Write::Put(record) => Some(record.key()),
+            Write::Delete(key) => Some(*key),
+            Write::Clear => None,
+        }
+    }
+}
+
 impl Record {
+    /// What is kept of another member.
+    pub fn of_member(member: &Arc<Member>) -> Self {
+        match member.record() {
+            Some(_) => Record::Peer(member.clone()),
+            None => Record::Member(member.chain().clone()),
+        }
+    }
+
     /// The key it is kept under.
     pub fn key(&self) -> RecordKey {
         match self {
             Record::Home { .. } => RecordKey::Home,
             Record::Ticket(ticket) => RecordKey::Ticket(ticket.id),
             Record::Member(chain) => RecordKey::Member(chain.body().subject),
+            Record::Peer(member) => RecordKey::Member(member.node()),
             Record::Addresses { node, .. } => RecordKey::Addresses(*node),
         }
     }
