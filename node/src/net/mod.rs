@@ -16,6 +16,7 @@ pub mod fused;
 mod gate;
 pub mod gatekeeper;
 mod gossip;
+pub mod in_process;
 mod listen;
 mod membership_check;
 mod network;

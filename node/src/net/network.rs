@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use libp2p::core::transport::ListenerId;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
@@ -21,6 +22,7 @@ use super::event::NetworkEvent;
 use super::gate::Gate;
 use super::gatekeeper::Gatekeeper;
 use super::gossip::{self, Counters, GossipId, GossipTraffic, GossipVerdict, PublishError};
+use super::in_process::{InProcessTransport, in_process_transport};
 use super::listen::ensure_free;
 use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
@@ -47,6 +49,8 @@ pub struct NetworkSettings {
     pub links: Links,
     /// How long a gate handshake may take.
     pub gate_deadline: Duration,
+    /// What carries `/memory/…` addresses: the only way between nodes of one process that a simulation can slow down.
+    pub in_process: InProcessTransport,
 }
 
 impl NetworkSettings {
@@ -58,6 +62,7 @@ impl NetworkSettings {
             mdns: false,
             links: Links::default(),
             gate_deadline: GATE_DEADLINE,
+            in_process: in_process_transport(),
         }
     }
 }
@@ -83,23 +88,15 @@ impl Network {
         events: mpsc::Sender<NetworkEvent>,
     ) -> Result<Self, StartError> {
         let links = settings.links.clone();
+        let listen = settings.listen.clone();
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
         let gossip_counters = Counters::default();
         let gossip =
             gossip::behaviour(gossip_counters.clone()).map_err(|why| StartError::Gossip { why })?;
         let calls = calls::Behaviour::new(links.clone(), inbound);
-        let mut swarm = build_swarm(&settings, local, &gatekeeper, calls, gossip)?;
-        let mut starting = HashSet::new();
-        for address in &settings.listen {
-            let refused = |why: String| StartError::Listen {
-                address: address.clone(),
-                why,
-            };
-            ensure_free(address).map_err(|error| refused(error.to_string()))?;
-            let listener = swarm.listen_on(address.clone());
-            starting.insert(listener.map_err(|error| refused(reason(&error)))?);
-        }
+        let mut swarm = build_swarm(settings, local, &gatekeeper, calls, gossip)?;
+        let starting = listen_on(&mut swarm, &listen)?;
         let listen_addresses = Arc::new(ArcSwap::default());
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
         let mut driver = Driver::new(
@@ -197,15 +194,34 @@ impl Network {
     }
 }
 
+/// Begins to listen at every one of `addresses`; nobody else may.
+fn listen_on(
+    swarm: &mut Swarm<Behaviour>,
+    addresses: &[Multiaddr],
+) -> Result<HashSet<ListenerId>, StartError> {
+    let mut starting = HashSet::new();
+    for address in addresses {
+        let refused = |why: String| StartError::Listen {
+            address: address.clone(),
+            why,
+        };
+        ensure_free(address).map_err(|error| refused(error.to_string()))?;
+        let listener = swarm.listen_on(address.clone());
+        starting.insert(listener.map_err(|error| refused(reason(&error)))?);
+    }
+    Ok(starting)
+}
+
 fn build_swarm(
-    settings: &NetworkSettings,
+    settings: NetworkSettings,
     local: NodeId,
     gatekeeper: &Arc<dyn Gatekeeper>,
     calls: calls::Behaviour,
     gossip: gossip::Behaviour,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let gate = Gate::new(local, gatekeeper.clone(), settings.gate_deadline);
-    let transport = gated_transport(&settings.keypair, gate).map_err(StartError::Noise)?;
+    let transport =
+        gated_transport(&settings.keypair, settings.in_process, gate).map_err(StartError::Noise)?;
     let peer = settings.keypair.public().to_peer_id();
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
