@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::id::NodeId;
+use crate::mutation::Mutation;
 use crate::time::Monotonic;
 
 /// First pause after a failed dial; doubled each time.
@@ -88,7 +89,7 @@ impl Links {
             return None;
         }
         let mut forgotten = None;
-        if self.strangers.len() >= STRANGERS_MAX {
+        if self.strangers.len() >= STRANGERS_MAX && !Mutation::RememberEveryStranger.is_on() {
             let worst = self
                 .strangers
                 .iter()
@@ -122,6 +123,11 @@ impl Links {
             }
             entry.link = Link::Waiting { until: now };
             entry.failures = 0;
+            if Mutation::NeverRedial.is_on() {
+                entry.link = Link::Waiting {
+                    until: now + LONGEST_PAUSE * 1_000,
+                };
+            }
         }
         self.members.retain(|_, entry| entry.is_of_use(now));
     }

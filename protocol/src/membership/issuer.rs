@@ -18,6 +18,7 @@ use crate::limits::{
     CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MAX, TICKET_LIFETIME_MAX, TICKET_USES_MAX,
     TICKETS_MAX,
 };
+use crate::mutation::Mutation;
 use crate::signature::Signer;
 use crate::time::Timestamp;
 
@@ -145,7 +146,7 @@ impl Issuer {
             return Err(TicketRefusal::proved(Refusal::TicketExpired));
         }
         let used = usize::try_from(record.uses).is_ok_and(|uses| record.redeemed.len() >= uses);
-        if used && redeemed.is_none() {
+        if used && redeemed.is_none() && !Mutation::ReuseTicket.is_on() {
             return Err(TicketRefusal::proved(Refusal::TicketUsed));
         }
         let role = record.role;

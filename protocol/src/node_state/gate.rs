@@ -23,6 +23,7 @@ use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
 use crate::membership::member::Member;
 use crate::membership::roster::Roster;
 use crate::membership::ticket::Transcript;
+use crate::mutation::Mutation;
 use crate::signature::Signer;
 use crate::time::{Now, Timestamp};
 use crate::topology::Topology;
@@ -196,7 +197,9 @@ impl NodeState {
                 false => Verdict::silent(refusal.reason),
             })?;
         let taken = self.take_member(now, issued.clone());
-        self.persist(vec![Write::Put(Record::Ticket(record))]);
+        if !Mutation::ForgetRedemption.is_on() {
+            self.persist(vec![Write::Put(Record::Ticket(record))]);
+        }
         taken.map_err(Verdict::spoken)?;
         Ok(issued)
     }
@@ -210,7 +213,9 @@ impl NodeState {
         let known = self.roster.as_ref();
         let known = known.and_then(|roster| roster.known(chain.body().subject));
         let over = |known: &Arc<Member>| {
-            known.has_left() && known.chain().body().expires >= chain.body().expires
+            !Mutation::BringBackLeavers.is_on()
+                && known.has_left()
+                && known.chain().body().expires >= chain.body().expires
         };
         if known.is_some_and(over) {
             return Err(Refusal::Left);

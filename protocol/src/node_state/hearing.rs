@@ -14,6 +14,7 @@ use crate::membership::admission::Refusal;
 use crate::membership::certificate::Validity;
 use crate::membership::member::Member;
 use crate::membership::roster::{Inserted, Roster};
+use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now, Timestamp};
 use crate::wire::announcement::Announcement;
 
@@ -144,6 +145,7 @@ impl NodeState {
             return Heard::Nothing;
         }
         let update = known.is_some_and(|known| known.record().is_some()) && !record.leaving;
+        let update = update && !Mutation::HearEveryChange.is_on();
         if update && !self.changed.may_change(now.monotonic, node) {
             return Heard::Nothing;
         }
@@ -266,7 +268,8 @@ fn check_name(me: NodeId, roster: &Roster, member: &Member, now: Timestamp) -> R
     let Some(holder) = roster.named(&body.name).filter(|n| *n != body.subject) else {
         return Ok(());
     };
-    if holder == me || roster.admits(holder, now) {
+    let held = holder == me || roster.admits(holder, now);
+    if held && !Mutation::NamesFollowTheNewest.is_on() {
         return Err(Refusal::NameTaken {
             name: body.name.clone(),
             holder,

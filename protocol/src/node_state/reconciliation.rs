@@ -13,6 +13,7 @@ use super::output::{Output, Reply};
 use crate::id::NodeId;
 use crate::membership::admission::Refusal;
 use crate::membership::member::Member;
+use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 use crate::wire::announcement::{ANNOUNCEMENT_BYTES_MAX, Announcement};
 use crate::wire::summary::Summary;
@@ -115,7 +116,7 @@ impl NodeState {
         };
         for to in due {
             self.reconciliation.due.remove(&to);
-            if !self.links.is_up(to) {
+            if !self.links.is_up(to) || Mutation::NeverReconcile.is_on() {
                 continue;
             }
             let asked = Asked { at, open: true };

@@ -102,7 +102,9 @@ mod tests {
 
     use super::*;
     use crate::address_book::Source;
+    use crate::id::Hash;
     use crate::membership::certificate::{CERTIFICATE_VERSION, Certificate, CertificateBody, Role};
+    use crate::membership::peer_record::PeerRecord;
     use crate::membership::ticket::TicketSecret;
     use crate::signature::Signature;
     use crate::time::Timestamp;
@@ -148,6 +150,17 @@ mod tests {
             role: Role::Member,
             redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
         })
+    }
+
+    fn peer() -> Record {
+        let record = PeerRecord {
+            sequence: 300,
+            addresses: vec!["/a".to_owned()],
+            manifest: Hash::of(b""),
+            leaving: false,
+            signature: Signature([6; 64]),
+        };
+        Record::Peer(Arc::new(Member::new(chain(), Some(record))))
     }
 
     fn addresses() -> Record {
@@ -239,6 +252,21 @@ mod tests {
         let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
         let golden = [b"\xa1fMember", &chain_bytes()[..]];
         assert_golden(&Record::Member(chain()), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_member_that_has_spoken_are_fixed() {
+        let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
+        let manifest = Hash::of(b"");
+        let golden = [
+            b"\xa1dPeer\xa2echain",
+            &chain_bytes()[..],
+            b"frecord\xa5hsequence\x19\x01\x2ciaddresses\x81b/ahmanifest\x58\x20",
+            manifest.as_bytes(),
+            b"gleaving\xf4isignature\x58\x40",
+            &[6; 64],
+        ];
+        assert_golden(&peer(), &key, &golden);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::id::NodeId;
 use crate::membership::admission::{Refusal, check_member};
 use crate::membership::certificate::{CertificateChain, Role, Validity};
 use crate::membership::roster::Roster;
+use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 
 /// How often certificates are looked at.
@@ -42,7 +43,9 @@ impl NodeState {
             return;
         }
         self.renewal.next_check = now.monotonic + CHECK_EVERY;
-        self.cut_expired(now);
+        if !Mutation::KeepExpiredLinks.is_on() {
+            self.cut_expired(now);
+        }
         self.forget_long_expired(now);
         let Some(roster) = self.roster.clone() else {
             return;

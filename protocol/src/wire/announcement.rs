@@ -94,3 +94,107 @@ pub enum AnnouncementError {
         found: usize,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use ed25519_dalek::SigningKey;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::id::{Hash, MeshId, NodeId};
+    use crate::membership::certificate::{
+        CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role,
+    };
+    use crate::membership::peer_record::PeerRecord;
+    use crate::signature::Signer;
+    use crate::time::Timestamp;
+    use crate::wire::call::{Exchange, METHOD_BYTES_MAX, Opening};
+
+    fn chain() -> Arc<CertificateChain> {
+        let root = SigningKey::from_bytes(&[1; 32]);
+        let body = CertificateBody {
+            version: CERTIFICATE_VERSION,
+            mesh: MeshId::from_public_key(root.public_key()),
+            serial: 7,
+            subject: NodeId::from_public_key(SigningKey::from_bytes(&[2; 32]).public_key()),
+            name: "laptop".parse().unwrap(),
+            role: Role::Member,
+            not_before: Timestamp(1_000),
+            expires: Timestamp(2_000),
+        };
+        Arc::new(body.sign(&root, Vec::new()))
+    }
+
+    fn member(addresses: Vec<String>) -> Arc<Member> {
+        let (key, chain) = (SigningKey::from_bytes(&[2; 32]), chain());
+        let record = PeerRecord::sign(&key, &chain, 7, addresses, Hash::of(b"manifest"), false);
+        Arc::new(Member::new(chain, Some(record)))
+    }
+
+    #[test]
+    fn what_is_encoded_is_read_back() {
+        let said = Announcement::of([member(vec!["/a".to_owned()])], ANNOUNCEMENT_BYTES_MAX);
+        assert_eq!(Announcement::decode(&said.encode()), Ok(said));
+    }
+
+    #[test]
+    fn five_thousand_members_are_cut_to_what_fits_an_opening() {
+        let addresses = vec!["/ip4/192.0.2.1/udp/4001/quic-v1".to_owned(); 4];
+        let member = member(addresses);
+        let everybody = std::iter::repeat_n(member.clone(), 5_000);
+        let said = Announcement::of(everybody, ANNOUNCEMENT_BYTES_MAX);
+        assert!((100..5_000).contains(&said.members.len()) && said.more);
+        let body = said.encode();
+        assert!(body.len() <= ANNOUNCEMENT_BYTES_MAX);
+        let room = ANNOUNCEMENT_BYTES_MAX - body.len();
+        assert!(
+            room < member.encoded_bytes() + COUNT_BYTES_MAX,
+            "{room} bytes wasted"
+        );
+        assert_eq!(Announcement::decode(&body), Ok(said));
+        let kind = "k".repeat(METHOD_BYTES_MAX);
+        let opening = Opening::Exchange(Exchange { kind, body });
+        assert!(opening.encode().len() <= OPENING_BYTES_MAX);
+    }
+
+    #[test]
+    fn more_than_fits_is_refused_by_name() {
+        let found = ANNOUNCEMENT_BYTES_MAX + 1;
+        let refused = Announcement::decode(&vec![0; found]);
+        assert_eq!(refused, Err(AnnouncementError::TooLarge { found }));
+    }
+
+    #[test]
+    fn bytes_after_the_announcement_are_refused() {
+        let mut bytes = Announcement::default().encode();
+        bytes.push(0);
+        let refused = Announcement::decode(&bytes);
+        assert_eq!(refused, Err(AnnouncementError::NotAnAnnouncement));
+    }
+
+    #[test]
+    fn an_address_that_may_not_be_told_does_not_cost_the_others() {
+        let many = (0..100).map(|port| format!("/ip4/192.0.2.1/tcp/{port}"));
+        let addresses = std::iter::once("a".repeat(ADDRESS_BYTES_MAX + 1)).chain(many);
+        assert_eq!(tellable(addresses).len(), ADDRESSES_PER_NODE_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_an_announcement_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..512)) {
+            let _ = Announcement::decode(&bytes);
+        }
+
+        #[test]
+        fn a_damaged_announcement_is_read_or_refused(at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+            let mut bytes = Announcement::of([member(vec!["/a".to_owned()])], ANNOUNCEMENT_BYTES_MAX).encode();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            if let Ok(read) = Announcement::decode(&bytes) {
+                prop_assert_eq!(Announcement::decode(&read.encode()), Ok(read));
+            }
+        }
+    }
+}
