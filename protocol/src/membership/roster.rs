@@ -168,3 +168,92 @@ pub enum Inserted {
     /// There is no room: [`ROSTER_MAX`] members are known.
     Full,
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::id::Hash;
+    use crate::limits::CERTIFICATE_LIFETIME;
+    use crate::membership::certificate::{CERTIFICATE_VERSION, CertificateBody};
+    use crate::membership::peer_record::PeerRecord;
+    use crate::signature::Signer;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn key(byte: u8) -> SigningKey {
+        SigningKey::from_bytes(&[byte; 32])
+    }
+
+    fn chain(byte: u8, name: &str, issued: Timestamp) -> Arc<CertificateChain> {
+        let body = CertificateBody {
+            version: CERTIFICATE_VERSION,
+            mesh: MeshId::from_public_key(key(99).public_key()),
+            serial: 1,
+            subject: NodeId::from_public_key(key(byte).public_key()),
+            name: name.parse().unwrap(),
+            role: Role::Member,
+            not_before: issued,
+            expires: issued + CERTIFICATE_LIFETIME,
+        };
+        Arc::new(body.sign(&key(99), Vec::new()))
+    }
+
+    fn silent(byte: u8, issued: Timestamp) -> Arc<Member> {
+        Arc::new(Member::new(chain(byte, "silent", issued), None))
+    }
+
+    fn spoken(byte: u8, name: &str, sequence: u64, leaving: bool) -> Arc<Member> {
+        let chain = chain(byte, name, NOW);
+        let (addresses, manifest) = (Vec::new(), Hash::of(b""));
+        let record = PeerRecord::sign(&key(byte), &chain, sequence, addresses, manifest, leaving);
+        Arc::new(Member::new(chain, Some(record)))
+    }
+
+    fn roster() -> Roster {
+        let own = chain(1, "desk", NOW);
+        Roster::new(own.body().mesh, own)
+    }
+
+    #[test]
+    fn a_certificate_alone_replaces_one_whose_holder_has_spoken_only_when_that_is_over() {
+        let mut roster = roster();
+        let member = spoken(2, "laptop", 5, false);
+        let renewed = silent(2, Timestamp(NOW.0 + 1_000));
+        assert_eq!(roster.insert(member.clone(), NOW), Inserted::New);
+        assert_eq!(roster.insert(renewed.clone(), NOW), Inserted::Known);
+        let expired = NOW + CERTIFICATE_LIFETIME * 2;
+        assert_eq!(roster.insert(renewed, expired), Inserted::New);
+    }
+
+    #[test]
+    fn who_left_is_known_and_is_no_member_and_its_name_is_free() {
+        let mut roster = roster();
+        let (here, gone) = (spoken(2, "laptop", 5, false), spoken(2, "laptop", 4, true));
+        roster.insert(here.clone(), NOW);
+        assert_eq!(roster.named(&"laptop".parse().unwrap()), Some(here.node()));
+        assert_eq!(roster.insert(gone, NOW), Inserted::New);
+        assert_eq!(roster.insert(here.clone(), NOW), Inserted::Known);
+        assert_eq!((roster.len(), roster.known_len()), (0, 1));
+        assert_eq!(roster.named(&"laptop".parse().unwrap()), None);
+        assert!(!roster.admits(here.node(), NOW));
+    }
+
+    #[test]
+    fn whoever_changes_its_name_goes_by_the_new_one_only() {
+        let mut roster = roster();
+        roster.insert(silent(2, NOW), NOW);
+        let renamed = spoken(2, "laptop", 5, false);
+        let later = Arc::new(Member::new(chain(2, "laptop", Timestamp(NOW.0 + 1)), None));
+        assert_eq!(roster.insert(later, NOW), Inserted::New);
+        assert_eq!(roster.named(&"silent".parse().unwrap()), None);
+        assert_eq!(
+            roster.named(&"laptop".parse().unwrap()),
+            Some(renamed.node())
+        );
+        assert_eq!(roster.members().count(), 1);
+    }
+}
