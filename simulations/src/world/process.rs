@@ -63,7 +63,13 @@ impl World {
         self.audience = None;
         self.fabric.restarted(node);
         self.observe(&Observation::Booted { node });
-        if member {
+        let heard = self
+            .truth
+            .goodbye(node)
+            .is_some_and(|hearers| !hearers.is_empty());
+        if member && heard {
+            self.truth.revenants.insert(node);
+        } else if member {
             self.truth.entered(node);
         }
         self.tell(node, Input::Wake);
