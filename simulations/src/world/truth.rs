@@ -120,6 +120,13 @@ impl Truth {
         self.homes.remove(&place);
     }
 
+    /// The node at `place` was given a certificate again: whoever heard it leave need not hold on to that.
+    pub(crate) fn readmitted(&mut self, place: usize) {
+        if let Some(hearers) = self.goodbyes.get_mut(&place) {
+            hearers.clear();
+        }
+    }
+
     /// A running node heard that the node at `place` has left.
     pub(crate) fn goodbye_heard(&mut self, place: usize, by: usize, boot: Boot) {
         if let Some(hearers) = self.goodbyes.get_mut(&place) {
