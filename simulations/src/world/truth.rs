@@ -27,6 +27,8 @@ pub(crate) struct Truth {
     pub(crate) liars: BTreeSet<usize>,
     /// The machines that were put back to an old backup.
     pub(crate) restored: BTreeSet<usize>,
+    /// The machines that left at some time.
+    pub(crate) leavers: BTreeSet<usize>,
     /// The machines that run as members from an old backup, and have left since it was made: they cannot know.
     pub(crate) revenants: BTreeSet<usize>,
     /// The machines that were told that they belong to the mesh, and not yet that they have left it.
@@ -116,6 +118,7 @@ impl Truth {
     /// The owner of the node at `place` was told that it has left.
     pub(crate) fn left(&mut self, place: usize) {
         self.goodbyes.entry(place).or_default();
+        self.leavers.insert(place);
         self.revenants.remove(&place);
         self.homes.remove(&place);
     }
