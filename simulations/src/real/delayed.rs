@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep};
 const UNDER_WAY_MAX: usize = 4 * 1024 * 1024;
 
 /// Bytes taken from the channel at once.
-const CHUNK: usize = 16 * 1024;
+const CHUNK: usize = 4 * 1024;
 
 /// Delays what is read; what is written is delayed by the other end.
 pub(super) struct Delayed<S> {

@@ -4,6 +4,7 @@
 //! node for itself would need.
 
 mod channels;
+mod comparison;
 mod delayed;
 mod latency;
 mod measure;
@@ -13,6 +14,7 @@ mod process;
 mod rounds;
 mod swarm;
 
+pub use comparison::{Comparison, Row, compare};
 pub use latency::LatencyRange;
 pub use node::NodeError;
 pub use outcome::{Spread, SwarmOutcome};

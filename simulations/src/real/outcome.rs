@@ -18,6 +18,8 @@ pub struct SwarmOutcome {
     pub complete_us: Option<u64>,
     /// Rosters that were not complete in time.
     pub incomplete: u64,
+    /// When each node but the founder began to join, in order of their numbers, counted from the first.
+    pub join_began_us: Vec<u64>,
     /// From the beginning of a join to the joiner's certificate, while many join.
     pub join_us: Distribution,
     /// The same, of one node that joins when all is quiet.
@@ -28,9 +30,11 @@ pub struct SwarmOutcome {
     pub news_known: Spread,
     /// From a change of shared tools to each other node's catalog that shows it.
     pub tools_known: Spread,
-    /// Copies of gossip messages that each node received beyond the first, for each message.
+    /// Copies of a gossip message that a node received beyond the first, while news were told.
     pub duplicates_per_message: f64,
-    /// Links of each node at the end.
+    /// The same, over all that was gossiped from the beginning.
+    pub duplicates_in_all: f64,
+    /// Links of each node when all was quiet.
     pub links: Distribution,
     /// Resident memory that each node added, in bytes.
     pub resident_per_node: u64,

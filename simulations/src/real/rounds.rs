@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use peerage_node::net::GossipTraffic;
 use tokio::time::Instant;
 
 use super::measure::arrivals;
@@ -51,9 +50,11 @@ impl Swarm {
             tokio::time::sleep(PAUSE).await;
         }
         let after = self.gossip_traffic();
-        let messages = after.messages - before.messages;
-        let duplicates = after.copies - before.copies - messages;
-        (spread, duplicates as f64 / messages.max(1) as f64)
+        let told = Traffic {
+            copies: after.copies - before.copies,
+            messages: after.messages - before.messages,
+        };
+        (spread, told.duplicates_per_message())
     }
 
     /// Each round another node shares a tool that was not there before.
@@ -81,12 +82,27 @@ impl Swarm {
     }
 
     /// What gossip brought to all nodes together.
-    fn gossip_traffic(&self) -> GossipTraffic {
+    pub(super) fn gossip_traffic(&self) -> Traffic {
         let traffic = self.nodes.iter().map(|node| node.network.gossip_traffic());
-        traffic.fold(GossipTraffic::default(), |sum, one| GossipTraffic {
+        traffic.fold(Traffic::default(), |sum, one| Traffic {
             copies: sum.copies + one.copies,
-            bytes: sum.bytes + one.bytes,
             messages: sum.messages + one.messages,
         })
+    }
+}
+
+/// Gossip messages received.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Traffic {
+    /// Every copy counted.
+    copies: u64,
+    /// Each counted once at each node.
+    messages: u64,
+}
+
+impl Traffic {
+    /// Copies beyond the first.
+    pub(super) fn duplicates_per_message(self) -> f64 {
+        (self.copies - self.messages) as f64 / self.messages.max(1) as f64
     }
 }

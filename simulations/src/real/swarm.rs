@@ -65,11 +65,12 @@ pub async fn run(plan: SwarmPlan, progress: &dyn Fn(&str)) -> Result<SwarmOutcom
     let mut swarm = Swarm::start(plan).await?;
     let started_us = micros(began.elapsed());
     progress("joining");
-    let (join_us, rosters) = swarm.join_all().await?;
+    let (joins, rosters) = swarm.join_all().await?;
     progress("waiting until all is quiet");
     tokio::time::sleep(QUIET).await;
     let idle = swarm.idle_processor_share().await?;
     let usage = Usage::now()?;
+    let links = swarm.links();
     progress("newcomers");
     let (newcomer_join_us, newcomer_known) = swarm.newcomers().await?;
     progress("news");
@@ -82,13 +83,15 @@ pub async fn run(plan: SwarmPlan, progress: &dyn Fn(&str)) -> Result<SwarmOutcom
         started_us,
         complete_us: rosters.at_share(1.0),
         incomplete: rosters.missing,
-        join_us,
+        join_began_us: joins.iter().map(|join| join.began_us).collect(),
+        join_us: joins.iter().map(|join| join.certified_us).collect(),
         newcomer_join_us,
         newcomer_known,
         news_known,
         tools_known,
         duplicates_per_message,
-        links: swarm.links(),
+        duplicates_in_all: swarm.gossip_traffic().duplicates_per_message(),
+        links,
         resident_per_node: resident / u64::from(plan.nodes),
         idle_processor_share: idle,
         usage,
@@ -131,13 +134,20 @@ impl Swarm {
         })
     }
 
-    /// How long each join took, and when the rosters were complete.
-    async fn join_all(&self) -> Result<(Distribution, Arrivals), SwarmError> {
+    /// All joins, in order of the nodes' numbers, and when the rosters were complete.
+    async fn join_all(&self) -> Result<(Vec<Join>, Arrivals), SwarmError> {
         let since = Instant::now();
         let at_once = self.plan.joining_at_once.max(1) as usize;
         let joins = stream::iter(self.nodes.iter().skip(1))
-            .map(|node| join(node, &self.ticket))
-            .buffer_unordered(at_once)
+            .map(async |node| {
+                let began_us = micros(since.elapsed());
+                let certified_us = join(node, &self.ticket).await?;
+                Ok(Join {
+                    began_us,
+                    certified_us,
+                })
+            })
+            .buffered(at_once)
             .collect::<Vec<_>>();
         let everybody = self.nodes.len() - 1;
         let is_complete = |node: &RealNode| {
@@ -147,7 +157,7 @@ impl Swarm {
         let limit = COMPLETE_WITHIN_PER_NODE * self.plan.nodes;
         let complete = arrivals(&self.nodes, since, limit, is_complete);
         let (joined, complete) = tokio::join!(joins, complete);
-        let joined: Result<Distribution, SwarmError> = joined.into_iter().collect();
+        let joined: Result<Vec<Join>, SwarmError> = joined.into_iter().collect();
         Ok((joined?, complete))
     }
 
@@ -164,6 +174,14 @@ impl Swarm {
         let links = |node: &RealNode| node.network.links().nodes().len() as u64;
         self.nodes.iter().map(links).collect()
     }
+}
+
+/// One of many joins.
+struct Join {
+    /// When, counted from the first.
+    began_us: u64,
+    /// How long the certificate took.
+    certified_us: u64,
 }
 
 /// Redeems the ticket; returns how long the certificate took, in microseconds.
