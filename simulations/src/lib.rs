@@ -5,7 +5,12 @@
 #![deny(missing_docs)]
 
 pub mod action;
+pub mod amounts;
 pub mod distribution;
 pub mod network_profile;
 pub mod outcome;
 pub mod plan;
+pub mod runner;
+#[cfg(test)]
+mod samples;
+pub mod words;
