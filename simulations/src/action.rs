@@ -232,6 +232,33 @@ impl Action {
         }
     }
 
+    /// The one node it is done to or, for a stranger, at; `None` where it is done to many.
+    pub const fn node(&self) -> Option<NodeNumber> {
+        match self {
+            Action::Crash { node, .. }
+            | Action::RestoreBackup { node, .. }
+            | Action::Pause { node, .. }
+            | Action::JumpClock { node, .. }
+            | Action::Leave { node }
+            | Action::Join { node, .. }
+            | Action::Move { node }
+            | Action::SetServers { node, .. }
+            | Action::Invite { node, .. }
+            | Action::Redeem { node, .. }
+            | Action::Stranger { target: node, .. }
+            | Action::Misbehave { node, .. } => Some(*node),
+            Action::Partition { .. } | Action::Degrade { .. } => None,
+        }
+    }
+
+    /// The node that starts again from its disk because of this, if one does.
+    pub const fn restarts(&self) -> Option<NodeNumber> {
+        match self {
+            Action::Crash { node, .. } | Action::RestoreBackup { node, .. } => Some(*node),
+            _ => None,
+        }
+    }
+
     /// The name of its kind, as in plans.
     pub const fn kind(&self) -> &'static str {
         match self {

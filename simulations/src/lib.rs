@@ -1,6 +1,7 @@
 //! Simulated meshes: many nodes in one process, one seed, virtual time.
 //!
-//! A [`plan::Plan`] is everything decided before a run; an [`outcome::Outcome`] is everything that came of it.
+//! A [`scenario::Scenario`] and a seed make a [`plan::Plan`], everything decided before a run;
+//! [`world::run`] makes of it an [`outcome::Outcome`], everything that came of it.
 
 #![deny(missing_docs)]
 
@@ -10,7 +11,10 @@ pub mod distribution;
 pub mod network_profile;
 pub mod outcome;
 pub mod plan;
+pub mod randomness;
 pub mod runner;
 #[cfg(test)]
 mod samples;
+pub mod scenario;
 pub mod words;
+pub mod world;

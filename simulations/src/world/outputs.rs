@@ -1,0 +1,131 @@
+//! Carries out what a node wants done, as the control plane of a real node does.
+
+use std::sync::Arc;
+
+use peerage_protocol::id::NodeId;
+use peerage_protocol::node_state::{Output, Reply, RequestId};
+use peerage_protocol::wire::announcement::Announcement;
+
+use super::World;
+use super::event::Event;
+use super::kinds::output_kind;
+use super::machine::Request;
+use super::questions::{Answer, Body};
+
+/// How long members are given to hear a goodbye before the links are cut.
+const GOODBYE_WITHIN_US: u64 = 500_000;
+
+impl World {
+    pub(crate) fn carry_out(&mut self, node: usize, output: Output) {
+        let kind = output_kind(&output);
+        let numbers = [node as u64, kind.len() as u64, weight(&output)];
+        let now_us = self.now_us;
+        self.tracer
+            .note(now_us, "output", &numbers, || format!("#{node} {kind}"));
+        *self.statistics.outputs.entry(kind.to_owned()).or_default() += 1;
+        match output {
+            Output::Persist(writes) => self.begin_write(node, writes),
+            Output::PublishRoster(roster) => {
+                if let Some(process) = &mut self.machines[node].process {
+                    process.roster = roster;
+                }
+            }
+            Output::PublishCatalog(catalog) => {
+                if let Some(process) = &mut self.machines[node].process {
+                    process.catalog = catalog;
+                }
+            }
+            Output::PublishManifest(manifest) => {
+                if let Some(process) = &mut self.machines[node].process {
+                    process.manifest = manifest;
+                }
+            }
+            Output::ManifestRefused(_) => {}
+            Output::Reply { request, reply } => self.replied_to_request(node, request, reply),
+            Output::Dial {
+                node: to,
+                addresses,
+            } => self.dial(node, to, &addresses),
+            Output::Disconnect { node: to } => {
+                if let Some(to) = self.place(to) {
+                    self.disconnect(node, to);
+                }
+            }
+            Output::Announce { to, announcement } => {
+                self.put_question(node, to, Body::Announce(announcement));
+            }
+            Output::Goodbye { to, announcement } => self.say_goodbye(node, &to, &announcement),
+            Output::FetchManifest { from, hash } => {
+                self.put_question(node, from, Body::Manifest(hash));
+            }
+            Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
+        }
+    }
+
+    fn say_goodbye(&mut self, node: usize, to: &[NodeId], announcement: &Arc<Announcement>) {
+        let Some(process) = &self.machines[node].process else {
+            return;
+        };
+        let boot = process.boot;
+        for to in to {
+            self.put_question(node, *to, Body::Announce(announcement.clone()));
+            if let Some(to) = self.place(*to) {
+                let at_us = self.now_us + GOODBYE_WITHIN_US;
+                self.queue.schedule(at_us, Event::Depart { node, boot, to });
+            }
+        }
+    }
+
+    pub(crate) fn depart(&mut self, node: usize, boot: u32, to: usize) {
+        if self.machines[node].runs(boot) {
+            self.disconnect(node, to);
+        }
+    }
+
+    fn replied_to_request(&mut self, node: usize, request: RequestId, reply: Reply) {
+        let process = self.machines[node].process.as_mut();
+        let Some(request) = process.and_then(|process| process.requests.remove(&request)) else {
+            return;
+        };
+        match (request, reply) {
+            (Request::InviteFor { joiner }, Reply::Invited(invited)) => {
+                self.invited_for(node, joiner, invited.ok());
+            }
+            (Request::Invite { ticket }, Reply::Invited(invited)) => {
+                self.invited(node, ticket, invited.ok());
+            }
+            (Request::Judge { handshake }, Reply::Verdict(verdict)) => {
+                self.answer(node, handshake, verdict);
+            }
+            (Request::Admit { handshake }, Reply::Taken(taken)) => self.admitted(handshake, taken),
+            (Request::Certify { handshake }, Reply::Taken(taken)) => {
+                self.certified(handshake, taken)
+            }
+            (Request::Renew { question }, Reply::Renewal(renewal)) => {
+                self.reply_to(question, renewal.map_or(Answer::Refused, Answer::Renewed));
+            }
+            (Request::Found | Request::Leave, _) => {}
+            (_, _) => {}
+        }
+    }
+}
+
+/// A number that differs where outputs of one kind differ much, for the hash of the trace.
+fn weight(output: &Output) -> u64 {
+    let weight = match output {
+        Output::Persist(writes) => writes.len(),
+        Output::PublishRoster(roster) => roster.as_ref().map_or(0, |roster| 1 + roster.len()),
+        Output::PublishCatalog(catalog) => catalog.entries().count(),
+        Output::PublishManifest(manifest) => manifest.bytes.len(),
+        Output::Dial { addresses, .. } => addresses.len(),
+        Output::Announce { announcement, .. } | Output::Goodbye { announcement, .. } => {
+            announcement.members.len()
+        }
+        Output::ManifestRefused(_)
+        | Output::Reply { .. }
+        | Output::Disconnect { .. }
+        | Output::FetchManifest { .. }
+        | Output::RequestRenewal { .. } => 0,
+    };
+    weight as u64
+}
