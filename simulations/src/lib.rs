@@ -12,6 +12,7 @@ pub mod network_profile;
 pub mod outcome;
 pub mod plan;
 pub mod randomness;
+pub mod report;
 pub mod runner;
 #[cfg(test)]
 mod samples;
