@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod amounts;
+mod checks;
 pub mod distribution;
 pub mod network_profile;
 pub mod outcome;

@@ -95,6 +95,7 @@ impl World {
             Action::Move { .. } => self.move_to_another_address(node),
             Action::SetServers { servers, .. } => {
                 let listed = local_servers(&servers);
+                self.truth.offers(node, &servers);
                 self.machines[node].servers = servers;
                 self.tell(node, Input::LocalServers { servers: listed });
             }
@@ -146,6 +147,7 @@ impl World {
         );
         let at_us = self.now_us.saturating_sub(age_us);
         self.machines[node].disk.go_back_to(at_us);
+        self.truth.restored.insert(node);
     }
 
     fn move_to_another_address(&mut self, node: usize) {

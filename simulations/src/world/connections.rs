@@ -10,6 +10,7 @@ use peerage_protocol::node_state::Input;
 
 use super::World;
 use super::event::{Boot, Event, Id};
+use crate::checks::Observation;
 
 /// Bytes of a message that says that a connection is closed.
 const CLOSE_BYTES: usize = 64;
@@ -98,6 +99,7 @@ impl World {
             return;
         }
         self.statistics.connections += u64::from(end == DIALER);
+        self.observe(&Observation::LinkOpened { node, other: them });
         if first {
             let address = (end == DIALER).then_some(address);
             self.tell(

@@ -60,8 +60,12 @@ impl Disk {
         self.records.values().cloned().collect()
     }
 
+    /// What is kept under `key`.
+    pub(crate) fn record(&self, key: &RecordKey) -> Option<&Record> {
+        self.records.get(key)
+    }
+
     /// How many records there are.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.records.len()
     }

@@ -12,15 +12,17 @@ mod event;
 mod gate;
 mod joins;
 mod kinds;
-mod machine;
+pub(crate) mod machine;
 mod measure;
 mod network;
+mod observing;
 mod outputs;
 mod process;
 mod questions;
 mod queue;
 mod sizes;
 mod trace;
+pub(crate) mod truth;
 mod verifier;
 
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use peerage_protocol::signature::{Signer, Verifier};
 use rustc_hash::FxHashMap;
 
 use crate::action::Action;
+use crate::checks::{self, Check};
 use crate::outcome::{Options, Outcome, Statistics, Violation};
 use crate::plan::{NodeNumber, NodePlan, Plan};
 use crate::randomness::{Randomness, derive};
@@ -45,6 +48,7 @@ use network::Network;
 use questions::Question;
 use queue::Queue;
 use trace::Tracer;
+use truth::Truth;
 use verifier::MemoisingVerifier;
 
 /// Runs a plan to its end, or to the first check that fails.
@@ -83,6 +87,8 @@ pub(crate) struct World {
     connections: FxHashMap<Id, Connection>,
     questions: FxHashMap<Id, Question>,
     tickets: Tickets,
+    truth: Truth,
+    checks: Vec<Box<dyn Check>>,
     tracer: Tracer,
     statistics: Statistics,
     violation: Option<Violation>,
@@ -107,6 +113,8 @@ impl World {
             connections: FxHashMap::default(),
             questions: FxHashMap::default(),
             tickets: Tickets::default(),
+            truth: Truth::default(),
+            checks: checks::all(),
             tracer: Tracer::new(options.trace),
             statistics: Statistics::default(),
             violation: None,
@@ -129,6 +137,7 @@ impl World {
             of_node(&timed.action) && matches!(timed.action, Action::RestoreBackup { .. })
         });
         let address = address(number, 0);
+        self.truth.offers(place, &node.servers);
         self.by_id.insert(id, place);
         self.by_number.insert(number, place);
         self.by_address.insert(address.clone(), place);
@@ -169,6 +178,7 @@ impl World {
     }
 
     fn finish(mut self) -> Outcome {
+        self.check_convergence();
         self.measure_the_end();
         let (trace_hash, trace) = self.tracer.finish();
         Outcome {

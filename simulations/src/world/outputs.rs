@@ -11,6 +11,7 @@ use super::event::Event;
 use super::kinds::output_kind;
 use super::machine::Request;
 use super::questions::{Answer, Body};
+use crate::checks::Observation;
 
 /// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN_US: u64 = 500_000;
@@ -26,11 +27,22 @@ impl World {
         match output {
             Output::Persist(writes) => self.begin_write(node, writes),
             Output::PublishRoster(roster) => {
+                if let Some(roster) = roster
+                    .as_ref()
+                    .filter(|roster| roster.own.issuers.is_empty())
+                {
+                    // The founder renews by itself.
+                    self.truth.issued(&roster.own);
+                }
                 if let Some(process) = &mut self.machines[node].process {
                     process.roster = roster;
                 }
             }
             Output::PublishCatalog(catalog) => {
+                self.observe(&Observation::CatalogPublished {
+                    node,
+                    catalog: &catalog,
+                });
                 if let Some(process) = &mut self.machines[node].process {
                     process.catalog = catalog;
                 }
@@ -87,6 +99,7 @@ impl World {
         let Some(request) = process.and_then(|process| process.requests.remove(&request)) else {
             return;
         };
+        self.observe_reply(node, request, &reply);
         match (request, reply) {
             (Request::InviteFor { joiner }, Reply::Invited(invited)) => {
                 self.invited_for(node, joiner, invited.ok());

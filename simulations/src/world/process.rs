@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use peerage_protocol::catalog::manifest::ToolEntry;
 use peerage_protocol::catalog::snapshot::LocalServer;
-use peerage_protocol::node_state::{Input, NodeState, Output};
+use peerage_protocol::node_state::{Input, NodeState, Output, RequestId, Write};
 use rustc_hash::FxHashMap;
 
 use super::World;
@@ -14,6 +14,7 @@ use super::event::{Boot, Event};
 use super::kinds::input_kind;
 use super::machine::{KillOrder, Process, Request};
 use crate::action::WriteUnderWay;
+use crate::checks::Observation;
 use crate::plan::ServerPlan;
 
 /// How long a node that is to be killed at an output may stay silent.
@@ -53,8 +54,16 @@ impl World {
             asking: BTreeSet::new(),
             state,
         });
+        let member = machine
+            .process
+            .as_ref()
+            .is_some_and(|process| process.roster.is_some());
         let addresses = vec![machine.address.clone()];
         let servers = local_servers(&machine.servers);
+        self.observe(&Observation::Booted { node });
+        if member {
+            self.truth.entered(node);
+        }
         self.tell(node, Input::Wake);
         self.tell(node, Input::Listening { addresses });
         self.tell(node, Input::LocalServers { servers });
@@ -73,7 +82,7 @@ impl World {
         &mut self,
         node: usize,
         request: Request,
-        input: impl FnOnce(peerage_protocol::node_state::RequestId) -> Input,
+        input: impl FnOnce(RequestId) -> Input,
     ) {
         if let Some(process) = &mut self.machines[node].process {
             let request = process.request(request);
@@ -131,6 +140,8 @@ impl World {
         process
             .outputs
             .extend(std::iter::from_fn(|| process.state.poll_output()));
+        let outputs = process.outputs.len();
+        self.observe(&Observation::Stepped { node, outputs });
         true
     }
 
@@ -154,11 +165,7 @@ impl World {
     }
 
     /// Begins a write; what follows waits for it.
-    pub(crate) fn begin_write(
-        &mut self,
-        node: usize,
-        writes: Vec<peerage_protocol::node_state::Write>,
-    ) {
+    pub(crate) fn begin_write(&mut self, node: usize, writes: Vec<Write>) {
         let disk = self.plan.disk;
         let takes_us = self
             .randomness
@@ -172,7 +179,6 @@ impl World {
     }
 
     pub(crate) fn written(&mut self, node: usize, boot: Boot) {
-        let now_us = self.now_us;
         let machine = &mut self.machines[node];
         if !machine.runs(boot) {
             return;
@@ -182,9 +188,16 @@ impl World {
             .as_mut()
             .and_then(|process| process.writing.take());
         if let Some(writes) = writing {
-            machine.disk.commit(now_us, writes);
+            self.commit(node, writes);
         }
         self.work(node);
+    }
+
+    fn commit(&mut self, node: usize, writes: Vec<Write>) {
+        if writes.contains(&Write::Clear) {
+            self.truth.left(node);
+        }
+        self.machines[node].disk.commit(self.now_us, writes);
     }
 
     fn schedule_wake(&mut self, node: usize) {
@@ -250,9 +263,10 @@ impl World {
             return;
         };
         match (process.writing, order.write) {
-            (Some(writes), WriteUnderWay::Kept) => machine.disk.commit(now_us, writes),
+            (Some(writes), WriteUnderWay::Kept) => self.commit(node, writes),
             (Some(_), WriteUnderWay::Lost | WriteUnderWay::Torn) | (None, _) => {}
         }
+        let machine = &self.machines[node];
         let number = u64::from(machine.plan.number.0);
         self.tracer.note(now_us, "killed", &[number], || {
             format!("#{number}, for {} s", order.down_us / 1_000_000)

@@ -99,6 +99,11 @@ impl World {
             Body::Announce(announcement) => {
                 for _ in 0..=usize::from(again) {
                     let announcement = Announcement::clone(&announcement);
+                    if announcement.leaving
+                        && let Some(process) = &self.machines[answerer].process
+                    {
+                        self.truth.goodbye_heard(asker, answerer, process.boot);
+                    }
                     self.tell(answerer, Input::Announced { from, announcement });
                 }
                 self.reply_to(id, Answer::Heard);
