@@ -49,6 +49,9 @@ pub struct Run {
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "T")]
     pub threads: Option<NonZeroUsize>,
+    /// Write a report with plots, one HTML file without anything beside it
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// Run the other seeds of a scenario after one has failed
     #[arg(long)]
     pub keep_going: bool,

@@ -9,7 +9,7 @@ use std::thread::available_parallelism;
 use peerage_simulations::amounts::plural;
 use peerage_simulations::outcome::Options;
 use peerage_simulations::report::tally::Tally;
-use peerage_simulations::report::{Report, ScenarioReport, terminal};
+use peerage_simulations::report::{Report, ScenarioReport, check_names, html, terminal};
 use peerage_simulations::runner::seeds::{self, Batch, SeedRun};
 use peerage_simulations::scenario::Scenario;
 use peerage_simulations::world;
@@ -18,7 +18,7 @@ use super::source::scenarios;
 use crate::Verdict;
 use crate::arguments::{Run, Seeds};
 use crate::failure::Failure;
-use crate::output::{note, say, say_json};
+use crate::output::{note, say, say_json, write};
 use crate::progress::Progress;
 use failing::Telling;
 
@@ -34,11 +34,15 @@ pub fn run(asked: &Run, json: bool) -> Result<Verdict, Failure> {
     for scenario in &scenarios {
         reports.push(run_scenario(scenario, &seeds, asked, &mut telling)?);
     }
-    let report = Report::new(reports);
+    let report = Report::new(reports, check_names());
     let (_, failed) = report.run_and_failed();
     match json {
         true => say_json(&report)?,
         false => say(&terminal::summary(&report)),
+    }
+    if let Some(path) = &asked.report {
+        write(path, &html::page(&report))?;
+        note(&format!("report written to {}", path.display()));
     }
     Ok(Verdict::of(failed > 0))
 }

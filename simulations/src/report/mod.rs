@@ -1,6 +1,9 @@
-//! What many runs showed, as data: written as JSON and summed up on the terminal.
+//! What many runs showed, as data: written as JSON, drawn as HTML, and summed up on the terminal.
 
+mod check_names;
 pub mod curve;
+pub mod html;
+pub mod plot;
 pub mod tally;
 pub mod terminal;
 
@@ -9,6 +12,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::outcome::{Sample, Violation};
+pub use check_names::check_names;
 use curve::Curve;
 
 /// The version of [`Report`] as it is written.
@@ -21,6 +25,8 @@ pub struct Report {
     pub version: u32,
     /// The program that made it, with its version.
     pub made_by: String,
+    /// The names of the checks, in the order in which they are told.
+    pub checks: Vec<String>,
     /// Each scenario that was run.
     pub scenarios: Vec<ScenarioReport>,
 }
@@ -162,11 +168,12 @@ pub struct ShrunkFailure {
 }
 
 impl Report {
-    /// A report of these scenarios, made by this program.
-    pub fn new(scenarios: Vec<ScenarioReport>) -> Self {
+    /// A report of these scenarios, in which these checks looked; made by this program.
+    pub fn new(scenarios: Vec<ScenarioReport>, checks: Vec<String>) -> Self {
         Self {
             version: VERSION,
             made_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
+            checks,
             scenarios,
         }
     }
