@@ -1,6 +1,6 @@
 //! Where nodes were seen: a bounded book of addresses, best first. Being in it proves nothing about a node.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -95,6 +95,7 @@ impl AddressBook {
 
     /// Notes that a link stands over `address`.
     pub fn succeeded(&mut self, now: Timestamp, node: NodeId, address: &str) {
+        self.tell(now, node, [address.to_owned()], Source::Announcement);
         let entries = self.nodes.get_mut(&node);
         let entry = entries.and_then(|known| known.iter_mut().find(|e| e.address == address));
         if let Some(entry) = entry {
@@ -102,11 +103,21 @@ impl AddressBook {
         }
     }
 
-    /// The addresses of `node`, best first: those that worked last, then those told by whom knows best.
-    pub fn addresses(&self, node: NodeId) -> Vec<String> {
+    /// The addresses of `node`, best first: those that worked last, then those that it `said` itself, then those told
+    /// by others, who know best first. At most [`ADDRESSES_PER_NODE_MAX`].
+    pub fn addresses(&self, node: NodeId, said: &[String]) -> Vec<String> {
         let mut known: Vec<&KnownAddress> = self.nodes.get(&node).into_iter().flatten().collect();
         known.sort_by_key(|entry| std::cmp::Reverse(entry.worth()));
-        known.iter().map(|entry| entry.address.clone()).collect()
+        let worked = known.iter().filter(|entry| entry.succeeded.is_some());
+        let others = known.iter().filter(|entry| entry.succeeded.is_none());
+        let texts = worked.map(|entry| &entry.address);
+        let texts = texts.chain(said).chain(others.map(|entry| &entry.address));
+        let mut seen = BTreeSet::new();
+        texts
+            .filter(|address| seen.insert(address.as_str()))
+            .take(ADDRESSES_PER_NODE_MAX)
+            .cloned()
+            .collect()
     }
 
     /// Everything known of `node`, as it is persisted.
@@ -141,7 +152,7 @@ mod tests {
         let told = ["/a", "/b", "/c"].map(String::from);
         book.tell(Timestamp(1), node(), told, Source::Mdns);
         book.succeeded(Timestamp(2), node(), "/c");
-        assert_eq!(book.addresses(node())[0], "/c");
+        assert_eq!(book.addresses(node(), &[])[0], "/c");
     }
 
     #[test]
@@ -157,7 +168,7 @@ mod tests {
                 Source::Mdns,
             );
         }
-        assert_eq!(book.addresses(node())[0], "/own");
+        assert_eq!(book.addresses(node(), &[])[0], "/own");
     }
 
     #[test]
@@ -173,7 +184,7 @@ mod tests {
                 Source::Mdns,
             );
         }
-        assert_eq!(book.addresses(node()).len(), ADDRESSES_PER_NODE_MAX);
-        assert_eq!(book.addresses(node())[0], "/good");
+        assert_eq!(book.addresses(node(), &[]).len(), ADDRESSES_PER_NODE_MAX);
+        assert_eq!(book.addresses(node(), &[])[0], "/good");
     }
 }

@@ -12,7 +12,12 @@ pub mod id;
 pub mod limits;
 pub mod links;
 pub mod membership;
+#[cfg(feature = "mutations")]
+pub mod mutation;
+#[cfg(not(feature = "mutations"))]
+mod mutation;
 pub mod node_state;
 pub mod signature;
 pub mod time;
+pub mod topology;
 pub mod wire;

@@ -22,6 +22,12 @@ pub const TICKET_TEXT_MAX: usize = 4_096;
 pub const ISSUER_CHAIN_MAX: usize = 4;
 /// Members one node keeps in its roster.
 pub const ROSTER_MAX: usize = 10_000;
+/// Members up to which everyone is linked to everyone; in a larger mesh each node keeps a few neighbours.
+pub const FULL_LINKS_MAX: usize = 32;
+/// How long after its certificate has expired a member is still known by name; it is let in nowhere.
+pub const KEPT_AFTER_EXPIRY: Duration = CERTIFICATE_LIFETIME_MAX;
+/// Bytes of one gossip message.
+pub const GOSSIP_BYTES_MAX: usize = 32 * 1024;
 /// Addresses kept or told for one node.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 /// Bytes of one textual multiaddress.

@@ -1,9 +1,11 @@
-//! When to dial whom: every member with a known address is linked, tried again with back-off while it is not.
+//! When to dial whom: neighbours are linked, and tried again with back-off while they are not; others are linked for
+//! as long as somebody needs them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::id::NodeId;
+use crate::mutation::Mutation;
 use crate::time::Monotonic;
 
 /// First pause after a failed dial; doubled each time.
@@ -14,6 +16,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// A dial that has brought neither link nor failure by then counts as failed.
 const DIAL_LOST_AFTER: Duration = Duration::from_secs(30);
+/// A member whose dials failed this often in a row is not counted on.
+const FAILING_AFTER: u32 = 2;
+/// How long a link that is no neighbour's is kept after it came about, and before it is looked at again.
+const LINGER: Duration = Duration::from_secs(60);
 /// Nodes that are no members (yet) and were sighted: as many are remembered.
 const STRANGERS_MAX: usize = 256;
 
@@ -28,6 +34,12 @@ enum Link {
 struct Entry {
     link: Link,
     failures: u32,
+    /// A neighbour, wanted without end.
+    wanted: bool,
+    /// Wanted until then in any case.
+    keep_until: Monotonic,
+    /// This node made the link, so it is this node that ends it.
+    dialed: bool,
 }
 
 /// The links of one node, wanted and standing.
@@ -38,12 +50,28 @@ pub struct Links {
 }
 
 impl Links {
-    /// Wants a link to a member.
-    pub fn want(&mut self, now: Monotonic, node: NodeId) {
+    /// Makes `neighbours` the members to which links are wanted without end. The links of others stay up for now.
+    pub fn want(&mut self, now: Monotonic, neighbours: &BTreeSet<NodeId>) {
+        for (node, entry) in &mut self.members {
+            entry.wanted = neighbours.contains(node);
+        }
+        for node in neighbours {
+            self.entry(now, *node).wanted = true;
+        }
+        self.members.retain(|_, entry| entry.is_of_use(now));
+    }
+
+    /// Wants a link to a member for `time` from now on.
+    pub fn keep(&mut self, now: Monotonic, node: NodeId, time: Duration) {
+        let entry = self.entry(now, node);
+        entry.keep_until = entry.keep_until.max(now + time);
+    }
+
+    fn entry(&mut self, now: Monotonic, node: NodeId) -> &mut Entry {
         let stranger = self.strangers.remove(&node);
         self.members
             .entry(node)
-            .or_insert_with(|| stranger.unwrap_or(Entry::due(now)));
+            .or_insert_with(|| stranger.unwrap_or(Entry::due(now)))
     }
 
     /// Addresses of a node were told: it is tried at once, and where they are `news` even beside a dial of older ones,
@@ -61,7 +89,7 @@ impl Links {
             return None;
         }
         let mut forgotten = None;
-        if self.strangers.len() >= STRANGERS_MAX {
+        if self.strangers.len() >= STRANGERS_MAX && !Mutation::RememberEveryStranger.is_on() {
             let worst = self
                 .strangers
                 .iter()
@@ -77,28 +105,53 @@ impl Links {
         forgotten
     }
 
-    /// A link stands.
-    pub fn up(&mut self, node: NodeId) {
-        self.strangers.remove(&node);
-        let entry = Entry {
-            link: Link::Up,
-            failures: 0,
-        };
-        self.members.insert(node, entry);
+    /// A link stands; `dialed` says whether this node made it.
+    pub fn up(&mut self, now: Monotonic, node: NodeId, dialed: bool) {
+        let entry = self.entry(now, node);
+        entry.link = Link::Up;
+        entry.failures = 0;
+        entry.dialed = dialed;
+        entry.keep_until = entry.keep_until.max(now + LINGER);
     }
 
-    /// The last connection to a node ended: it is dialed at once.
+    /// The last connection to a node ended: it is dialed at once if it is still wanted.
     pub fn down(&mut self, now: Monotonic, node: NodeId) {
         if let Some(entry) = self.members.get_mut(&node) {
-            *entry = Entry::due(now);
+            // A link that came from the other end and was not wanted here is not this node's to make again.
+            if !entry.wanted && !entry.dialed {
+                entry.keep_until = now;
+            }
+            entry.link = Link::Waiting { until: now };
+            entry.failures = 0;
+            if Mutation::NeverRedial.is_on() {
+                entry.link = Link::Waiting {
+                    until: now + LONGEST_PAUSE * 1_000,
+                };
+            }
+        }
+        self.members.retain(|_, entry| entry.is_of_use(now));
+    }
+
+    /// A dial ended without a link and without a reason to wait: the next is made at once.
+    pub fn dial_again(&mut self, now: Monotonic, node: NodeId) {
+        if !self.is_up(node) {
+            self.keep(now, node, LINGER);
+            let entry = self.entry(now, node);
+            entry.link = Link::Waiting { until: now };
         }
     }
 
-    /// A dial ended without a link and without a reason to wait.
-    pub fn dial_again(&mut self, now: Monotonic, node: NodeId) {
-        if !self.is_up(node) {
-            self.down(now, node);
+    /// Links that this node made, that are no neighbours' and have lasted long enough. Each is named again after a
+    /// while, for as long as it stands.
+    pub fn idle(&mut self, now: Monotonic) -> Vec<NodeId> {
+        let mut idle = Vec::new();
+        for (node, entry) in &mut self.members {
+            if entry.is_spare() && entry.keep_until <= now {
+                entry.keep_until = now + LINGER;
+                idle.push(*node);
+            }
         }
+        idle
     }
 
     /// A dial failed. Says whether the node is no longer remembered: a stranger that refuses is none of ours.
@@ -136,6 +189,17 @@ impl Links {
             .is_some_and(|entry| entry.link == Link::Up)
     }
 
+    /// Whether a link to `node` is wanted or stands.
+    pub fn is_known(&self, node: NodeId) -> bool {
+        self.members.contains_key(&node)
+    }
+
+    /// Whether the latest dials of `node` came to nothing.
+    pub fn is_failing(&self, node: NodeId) -> bool {
+        let entry = self.members.get(&node);
+        entry.is_some_and(|entry| entry.failures >= FAILING_AFTER)
+    }
+
     /// Every node to which a link stands.
     pub fn standing(&self) -> impl Iterator<Item = NodeId> {
         self.members
@@ -147,6 +211,7 @@ impl Links {
     /// The nodes to dial now; each is counted as being dialed from here on.
     pub fn due(&mut self, now: Monotonic) -> Vec<NodeId> {
         let mut due = Vec::new();
+        self.members.retain(|_, entry| entry.is_of_use(now));
         for (node, entry) in self.members.iter_mut().chain(self.strangers.iter_mut()) {
             if entry.deadline().is_some_and(|deadline| deadline <= now) {
                 entry.link = Link::Dialing { since: now };
@@ -159,7 +224,9 @@ impl Links {
     /// When [`Links::due`] has something next.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         let entries = self.members.values().chain(self.strangers.values());
-        entries.filter_map(Entry::deadline).min()
+        let dials = entries.filter_map(Entry::deadline);
+        let spare = self.members.values().filter(|entry| entry.is_spare());
+        dials.chain(spare.map(|entry| entry.keep_until)).min()
     }
 }
 
@@ -168,14 +235,30 @@ impl Entry {
         Self {
             link: Link::Waiting { until: now },
             failures: 0,
+            wanted: false,
+            keep_until: Monotonic(0),
+            dialed: false,
         }
+    }
+
+    /// Up, or worth a dial.
+    fn is_of_use(&self, now: Monotonic) -> bool {
+        self.link == Link::Up || self.wanted || self.keep_until > now
+    }
+
+    /// Up, and not needed without end.
+    fn is_spare(&self) -> bool {
+        self.link == Link::Up && self.dialed && !self.wanted
     }
 
     fn hasten(&mut self, now: Monotonic, news: bool) {
         match self.link {
             Link::Up => {}
             Link::Dialing { .. } if !news => {}
-            Link::Dialing { .. } | Link::Waiting { .. } => *self = Self::due(now),
+            Link::Dialing { .. } | Link::Waiting { .. } => {
+                self.link = Link::Waiting { until: now };
+                self.failures = 0;
+            }
         }
     }
 
@@ -205,10 +288,15 @@ mod tests {
         NodeId::from_public_key([byte; 32])
     }
 
+    fn wanting(byte: u8) -> Links {
+        let mut links = Links::default();
+        links.want(Monotonic(0), &BTreeSet::from([node(byte)]));
+        links
+    }
+
     #[test]
     fn a_member_is_dialed_at_once_then_with_growing_pauses() {
-        let mut links = Links::default();
-        links.want(Monotonic(0), node(1));
+        let mut links = wanting(1);
         assert_eq!(links.due(Monotonic(0)), [node(1)]);
         let mut pauses = Vec::new();
         let mut now = Monotonic(0);
@@ -226,8 +314,7 @@ mod tests {
 
     #[test]
     fn fresh_addresses_are_dialed_beside_a_dial_of_old_ones() {
-        let mut links = Links::default();
-        links.want(Monotonic(0), node(1));
+        let mut links = wanting(1);
         assert_eq!(links.due(Monotonic(0)), [node(1)]);
         links.sighted(Monotonic(5), node(1), false);
         assert_eq!(links.due(Monotonic(5)), []);
@@ -237,8 +324,8 @@ mod tests {
 
     #[test]
     fn a_lost_link_is_dialed_at_once() {
-        let mut links = Links::default();
-        links.up(node(1));
+        let mut links = wanting(1);
+        links.up(Monotonic(0), node(1), true);
         assert_eq!(links.next_deadline(), None);
         links.down(Monotonic(5), node(1));
         assert_eq!(links.due(Monotonic(5)), [node(1)]);
@@ -247,10 +334,34 @@ mod tests {
     #[test]
     fn a_link_that_stands_is_not_dialed_again() {
         let mut links = Links::default();
-        links.up(node(1));
+        links.up(Monotonic(0), node(1), true);
         links.dial_again(Monotonic(0), node(1));
         assert!(links.is_up(node(1)));
         assert_eq!(links.due(Monotonic(0)), []);
+    }
+
+    #[test]
+    fn a_link_for_a_while_is_let_go_by_the_end_that_made_it() {
+        let mut links = Links::default();
+        links.keep(Monotonic(0), node(1), Duration::from_secs(5));
+        assert_eq!(links.due(Monotonic(0)), [node(1)]);
+        links.up(Monotonic(1), node(1), true);
+        links.up(Monotonic(1), node(2), false);
+        let lingered = Monotonic(1) + LINGER;
+        assert_eq!(links.next_deadline(), Some(lingered));
+        assert_eq!(links.idle(lingered - Duration::from_millis(1)), []);
+        assert_eq!(links.idle(lingered), [node(1)]);
+        assert_eq!(links.idle(lingered), [], "once in a while");
+        links.down(lingered + LINGER, node(1));
+        links.down(lingered, node(2));
+        assert!(!links.is_known(node(1)) && !links.is_known(node(2)));
+    }
+
+    #[test]
+    fn a_member_that_is_no_neighbour_any_more_is_not_dialed_again() {
+        let mut links = wanting(1);
+        links.want(Monotonic(0), &BTreeSet::from([node(2)]));
+        assert_eq!(links.due(Monotonic(0)), [node(2)]);
     }
 
     #[test]

@@ -78,6 +78,8 @@ pub struct Statistics {
     pub gossip_published: u64,
     /// Copies of gossip messages that arrived where one had been.
     pub gossip_duplicates: u64,
+    /// What nodes made of gossip messages that came first: accepted, ignored or rejected.
+    pub gossip_judged: BTreeMap<String, u64>,
     /// Nodes up and in the mesh that a gossip message never reached, summed over messages.
     pub gossip_missed: u64,
     /// When everything had converged after the last fault, in microseconds since the world's beginning.

@@ -7,12 +7,15 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use libp2p::{Multiaddr, Stream};
+use libp2p::Multiaddr;
 use peerage_node::control::{
     Clock, Control, Membership, PeerNetwork, Snapshots, follow_network, wall,
 };
 use peerage_node::net::peer_id::keypair;
-use peerage_node::net::{InboundSubstreams, Network, NetworkEvent, NetworkSettings};
+use peerage_node::net::{
+    CallSubstream, GossipId, GossipVerdict, InboundSubstreams, Network, NetworkEvent,
+    NetworkSettings, PublishError,
+};
 use peerage_node::store::Store;
 use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::limits::CERTIFICATE_LIFETIME;
@@ -70,7 +73,7 @@ pub struct Inside {
 struct NoSubstreams;
 
 impl InboundSubstreams for NoSubstreams {
-    fn accept(&self, _: NodeId, _: Stream) {}
+    fn accept(&self, _: NodeId, _: CallSubstream) {}
 }
 
 /// The swarm as control sees it, except that it answers no exchange.
@@ -83,6 +86,18 @@ impl PeerNetwork for NoExchanges {
 
     fn disconnect(&self, node: NodeId) -> BoxFuture<'_, ()> {
         PeerNetwork::disconnect(&self.0, node)
+    }
+
+    fn release(&self, node: NodeId) -> BoxFuture<'_, ()> {
+        PeerNetwork::release(&self.0, node)
+    }
+
+    fn publish(&self, data: Vec<u8>) -> BoxFuture<'static, Result<(), PublishError>> {
+        PeerNetwork::publish(&self.0, data)
+    }
+
+    fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) -> BoxFuture<'_, ()> {
+        PeerNetwork::judge(&self.0, id, from, verdict)
     }
 
     fn exchange(
@@ -130,6 +145,7 @@ impl Inside {
         let forwarded = overhear(received, heard.clone());
         tokio::spawn(follow_network(
             forwarded,
+            peers.clone(),
             control.handle(),
             snapshots.clone(),
             control.joining_dials(),

@@ -9,14 +9,17 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::summary::Summary;
 
 use super::handle::ControlHandle;
 use super::snapshots::Snapshots;
 use crate::gateway::call::CallError;
 use crate::gateway::frontend::peer::ExchangeService;
 
-/// Carries an announcement; answered with nothing.
+/// Carries a goodbye; answered with nothing.
 pub(super) const ANNOUNCE: &str = "announce";
+/// Carries a summary of what the asker knows; answered with an announcement of what it may not know.
+pub(super) const RECONCILE: &str = "reconcile";
 /// Carries a hash; answered with the manifest that has it.
 pub(super) const MANIFEST: &str = "manifest";
 /// Carries nothing; answered with the asker's fresh certificate.
@@ -44,6 +47,7 @@ impl MemberExchanges {
     ) -> Result<Bytes, ExchangeError> {
         match kind {
             ANNOUNCE => self.take_announcement(from, body).await,
+            RECONCILE => self.reconcile(from, body).await,
             MANIFEST => self.manifest(body),
             RENEW => self.renew(from).await,
             _ => Err(ExchangeError::UnknownKind),
@@ -58,6 +62,24 @@ impl MemberExchanges {
             .tell(Input::Announced { from, announcement })
             .await;
         Ok(Bytes::new())
+    }
+
+    async fn reconcile(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let summary = Summary::decode(body).map_err(|error| ExchangeError::NotGood {
+            why: error.to_string(),
+        })?;
+        let asked = self.control.ask(move |request| Input::ReconcileAsked {
+            request,
+            from,
+            summary,
+        });
+        match asked.await {
+            Ok(Reply::Reconciled(Ok(announcement))) => Ok(announcement.encode().into()),
+            Ok(Reply::Reconciled(Err(refusal))) => Err(ExchangeError::NotGood {
+                why: refusal.to_string(),
+            }),
+            _ => Err(ExchangeError::Busy),
+        }
     }
 
     fn manifest(&self, hash: &[u8]) -> Result<Bytes, ExchangeError> {

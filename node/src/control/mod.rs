@@ -3,12 +3,13 @@
 //! The data plane never waits for it: calls read the snapshots it publishes. Arrows: everything tells control
 //! through [`ControlHandle`]; control does through [`PeerNetwork`] and the store, and tells nobody else.
 
-mod announcer;
 mod clock;
 mod exchanges;
 mod gatekeeper;
+mod gossip;
 mod handle;
 mod joining;
+mod links_on_demand;
 mod local_offers;
 mod network;
 mod requests;
@@ -23,6 +24,7 @@ pub use exchanges::MemberExchanges;
 pub use gatekeeper::ControlGate;
 pub use handle::{ControlClosed, ControlHandle};
 pub use joining::JoinError;
+pub use links_on_demand::LinksOnDemand;
 pub use local_offers::{LocalOffers, OfferChange};
 pub use network::{JoiningDials, PeerNetwork, follow_network};
 pub use requests::{Membership, MembershipError};

@@ -10,11 +10,12 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::Input;
 use tokio::sync::mpsc;
 
+use super::gossip::judge_gossip;
 use super::handle::ControlHandle;
 use super::joining::{JoinError, Joining};
 use super::snapshots::Snapshots;
 use crate::net::substream::exchange;
-use crate::net::{DialFailure, Network, NetworkEvent};
+use crate::net::{DialFailure, GossipId, GossipVerdict, Network, NetworkEvent, PublishError};
 
 /// How long another member's control may take to answer.
 const EXCHANGE_WITHIN: Duration = Duration::from_secs(20);
@@ -26,6 +27,15 @@ pub trait PeerNetwork: Send + Sync + 'static {
 
     /// Ends every connection to a node.
     fn disconnect(&self, node: NodeId) -> BoxFuture<'_, ()>;
+
+    /// Ends the connections to a node on which nobody has anything in progress.
+    fn release(&self, node: NodeId) -> BoxFuture<'_, ()>;
+
+    /// Gossips this to everybody; the error says why nobody was told.
+    fn publish(&self, data: Vec<u8>) -> BoxFuture<'static, Result<(), PublishError>>;
+
+    /// Says whether a gossip message is passed on.
+    fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) -> BoxFuture<'_, ()>;
 
     /// Asks a linked member one question of control's own; the error says why there is no answer.
     fn exchange(
@@ -39,27 +49,80 @@ pub trait PeerNetwork: Send + Sync + 'static {
 /// Tells control what the network says, until the network ends.
 pub async fn follow_network(
     mut events: mpsc::Receiver<NetworkEvent>,
+    network: Arc<dyn PeerNetwork>,
     control: ControlHandle,
     snapshots: Arc<Snapshots>,
     joining: JoiningDials,
 ) {
     while let Some(event) = events.recv().await {
-        match &event {
-            NetworkEvent::LinkUp { node, address, .. } => {
-                tracing::info!(%node, %address, "linked");
-                snapshots.link_up(*node, address.to_string());
+        note(&event, &snapshots, &joining);
+        match event {
+            NetworkEvent::Gossip { id, from, data } => {
+                let (control, network) = (control.clone(), network.clone());
+                tokio::spawn(judge_gossip(control, network, id, from, data));
             }
-            NetworkEvent::LinkDown { node, why } => {
-                tracing::info!(%node, %why, "link lost");
-                snapshots.link_down(*node);
+            NetworkEvent::LinkUp {
+                node,
+                address,
+                dialed,
+            } => {
+                let address = dialed.then(|| address.to_string());
+                control.tell(Input::LinkUp { node, address }).await;
             }
-            NetworkEvent::DialFailed { node, why } => {
-                tracing::debug!(%node, %why, "a dial brought no link");
-                joining.failed(*node, why);
+            NetworkEvent::LinkDown { node, .. } => control.tell(Input::LinkDown { node }).await,
+            NetworkEvent::DialFailed { node, why } => control.tell(dial_failed(node, &why)).await,
+            NetworkEvent::Sighted {
+                node,
+                addresses,
+                source,
+            } => {
+                let addresses = texts(addresses);
+                let sighted = Input::Sighted {
+                    node,
+                    addresses,
+                    source,
+                };
+                control.tell(sighted).await;
             }
-            NetworkEvent::Sighted { .. } | NetworkEvent::ListenAddresses(_) => {}
+            NetworkEvent::ListenAddresses(addresses) => {
+                let addresses = texts(addresses);
+                control.tell(Input::Listening { addresses }).await;
+            }
         }
-        control.tell(as_input(event)).await;
+    }
+}
+
+/// What the rest of the node is to know of links, before control hears of it.
+fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
+    match event {
+        NetworkEvent::LinkUp { node, address, .. } => {
+            tracing::info!(%node, %address, "linked");
+            snapshots.link_up(*node, address.to_string());
+        }
+        NetworkEvent::LinkDown { node, why } => {
+            tracing::info!(%node, %why, "link lost");
+            snapshots.link_down(*node);
+        }
+        NetworkEvent::DialFailed { node, why } => {
+            tracing::debug!(%node, %why, "a dial brought no link");
+            joining.failed(*node, why);
+            if *why != DialFailure::Issued {
+                snapshots.dial_failed(*node);
+            }
+        }
+        NetworkEvent::Sighted { .. }
+        | NetworkEvent::ListenAddresses(_)
+        | NetworkEvent::Gossip { .. } => {}
+    }
+}
+
+fn dial_failed(node: NodeId, why: &DialFailure) -> Input {
+    match why {
+        DialFailure::Issued => Input::DialAgain { node },
+        _ => Input::DialFailed {
+            node,
+            refused: why.is_refusal(),
+        },
     }
 }
 
@@ -77,40 +140,6 @@ impl JoiningDials {
             }
             DialFailure::Refused(_) | DialFailure::Distrusted(_) | DialFailure::NothingToShow => {}
         }
-    }
-}
-
-fn as_input(event: NetworkEvent) -> Input {
-    match event {
-        NetworkEvent::Sighted {
-            node,
-            addresses,
-            source,
-        } => Input::Sighted {
-            node,
-            addresses: texts(addresses),
-            source,
-        },
-        NetworkEvent::LinkUp {
-            node,
-            address,
-            dialed,
-        } => Input::LinkUp {
-            node,
-            address: dialed.then(|| address.to_string()),
-        },
-        NetworkEvent::LinkDown { node, .. } => Input::LinkDown { node },
-        NetworkEvent::DialFailed {
-            node,
-            why: DialFailure::Issued,
-        } => Input::DialAgain { node },
-        NetworkEvent::DialFailed { node, why } => Input::DialFailed {
-            node,
-            refused: why.is_refusal(),
-        },
-        NetworkEvent::ListenAddresses(addresses) => Input::Listening {
-            addresses: texts(addresses),
-        },
     }
 }
 
@@ -133,6 +162,19 @@ impl PeerNetwork for Network {
 
     fn disconnect(&self, node: NodeId) -> BoxFuture<'_, ()> {
         Network::disconnect(self, node).boxed()
+    }
+
+    fn release(&self, node: NodeId) -> BoxFuture<'_, ()> {
+        Network::release(self, node).boxed()
+    }
+
+    fn publish(&self, data: Vec<u8>) -> BoxFuture<'static, Result<(), PublishError>> {
+        let network = self.clone();
+        async move { Network::publish(&network, data).await }.boxed()
+    }
+
+    fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) -> BoxFuture<'_, ()> {
+        Network::judge(self, id, from, verdict).boxed()
     }
 
     fn exchange(

@@ -8,7 +8,10 @@ use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::membership::roster::Roster;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
+
+/// Failed dials that a slow listener can still hear of.
+const DIAL_FAILURES_KEPT: usize = 64;
 
 /// Members by id, each with its link.
 pub type Links = BTreeMap<NodeId, LinkStatus>;
@@ -28,6 +31,7 @@ pub struct Snapshots {
     catalog: ArcSwap<Catalog>,
     manifest: ArcSwapOption<EncodedManifest>,
     links: watch::Sender<Arc<Links>>,
+    dial_failures: broadcast::Sender<NodeId>,
     catalog_version: watch::Sender<u64>,
     shares: ArcSwap<BTreeMap<ServerName, bool>>,
 }
@@ -39,6 +43,7 @@ impl Default for Snapshots {
             catalog: ArcSwap::default(),
             manifest: ArcSwapOption::empty(),
             links: watch::Sender::new(Arc::default()),
+            dial_failures: broadcast::Sender::new(DIAL_FAILURES_KEPT),
             catalog_version: watch::Sender::new(0),
             shares: ArcSwap::default(),
         }
@@ -69,6 +74,11 @@ impl Snapshots {
     /// The links that stand or stood since the start.
     pub fn links(&self) -> watch::Receiver<Arc<Links>> {
         self.links.subscribe()
+    }
+
+    /// Each node that a dial of it has failed, from here on.
+    pub fn dial_failures(&self) -> broadcast::Receiver<NodeId> {
+        self.dial_failures.subscribe()
     }
 
     /// This node's configured servers, and whether members may call each; holds from the next call on.
@@ -105,6 +115,11 @@ impl Snapshots {
                 link.up = false;
             }
         });
+    }
+
+    pub(super) fn dial_failed(&self, node: NodeId) {
+        // Nobody may be waiting for a link.
+        let _ = self.dial_failures.send(node);
     }
 
     fn change_links(&self, change: impl FnOnce(&mut Links)) {

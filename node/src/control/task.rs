@@ -8,13 +8,13 @@ use futures::future::join_all;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::{Input, Keys, NodeState, Output, Reply, RequestId};
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::summary::Summary;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::announcer::Announcer;
 use super::clock::Clock;
-use super::exchanges::{ANNOUNCE, MANIFEST, RENEW, decode_chain};
+use super::exchanges::{ANNOUNCE, MANIFEST, RECONCILE, RENEW, decode_chain};
 use super::gatekeeper::ControlGate;
 use super::handle::{Command, ControlHandle};
 use super::joining::Joining;
@@ -104,20 +104,12 @@ impl Control {
             snapshots: self.snapshots,
             handle: self.handle,
             network,
-            announcer: Announcer::default(),
             replies: HashMap::new(),
             last_request: 0,
-            ended: mpsc::channel(64),
         };
         task.hear(Input::Wake).await?;
         task.follow(self.commands, stop).await
     }
-}
-
-/// What came of an announcement.
-struct Announced {
-    to: NodeId,
-    arrived: bool,
 }
 
 struct Task {
@@ -127,10 +119,8 @@ struct Task {
     snapshots: Arc<Snapshots>,
     handle: ControlHandle,
     network: Arc<dyn PeerNetwork>,
-    announcer: Announcer,
     replies: HashMap<RequestId, oneshot::Sender<Reply>>,
     last_request: u64,
-    ended: (mpsc::Sender<Announced>, mpsc::Receiver<Announced>),
 }
 
 impl Task {
@@ -144,7 +134,6 @@ impl Task {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 Some(command) = commands.recv() => self.take(command).await?,
-                Some(announced) = self.ended.1.recv() => self.announced(announced).await?,
                 () = tokio::time::sleep_until(deadline) => self.hear(Input::Wake).await?,
             }
         }
@@ -189,11 +178,9 @@ impl Task {
             Output::Dial { node, addresses } => self.network.dial(node, addresses).await,
             Output::Disconnect { node } => self.network.disconnect(node).await,
             Output::Goodbye { to, announcement } => self.say_goodbye(to, &announcement).await,
-            Output::Announce { to, announcement } => {
-                if let Some(announcement) = self.announcer.offer(to, announcement) {
-                    self.announce(to, &announcement);
-                }
-            }
+            Output::Release { node } => self.network.release(node).await,
+            Output::Publish(announcement) => self.publish(&announcement),
+            Output::Reconcile { to, summary } => self.reconcile(to, &summary),
             Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
             Output::RequestRenewal { from } => self.request_renewal(from),
         }
@@ -207,26 +194,32 @@ impl Task {
         }
     }
 
-    fn announce(&self, to: NodeId, announcement: &Announcement) {
-        let told = self.network.exchange(to, ANNOUNCE, announcement.encode());
-        let ended = self.ended.0.clone();
+    fn publish(&self, announcement: &Announcement) {
+        let told = self.network.publish(announcement.encode());
+        let handle = self.handle.clone();
         tokio::spawn(async move {
-            let arrived = told.await.is_ok();
-            // Closed only when the node stops.
-            let _ = ended.send(Announced { to, arrived }).await;
+            if let Err(error) = told.await {
+                tracing::debug!(%error, "news was not gossiped");
+                handle.tell(Input::PublishFailed).await;
+            }
         });
     }
 
-    async fn announced(&mut self, announced: Announced) -> Result<(), ControlError> {
-        let Announced { to, arrived } = announced;
-        match self.announcer.ended(to) {
-            Some(next) => {
-                self.announce(to, &next);
-                Ok(())
-            }
-            None if arrived => Ok(()),
-            None => self.hear(Input::AnnounceFailed { to }).await,
-        }
+    fn reconcile(&self, to: NodeId, summary: &Summary) {
+        let answered = self.network.exchange(to, RECONCILE, summary.encode());
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let answer = answered.await.ok();
+            let announcement = answer.and_then(|bytes| Announcement::decode(&bytes).ok());
+            let input = match announcement {
+                Some(announcement) => Input::Reconciled {
+                    from: to,
+                    announcement,
+                },
+                None => Input::ReconcileFailed { from: to },
+            };
+            handle.tell(input).await;
+        });
     }
 
     /// All at once, so that those who do not listen cost one wait together.

@@ -1,5 +1,8 @@
 //! The one task that owns the swarm. It never waits for anybody else: what control does not take waits in the outbox.
 
+mod commands;
+mod gossip;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,25 +12,26 @@ use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
-use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{
     ConnectionError, ConnectionId, DialError, NetworkBehaviour, Swarm, SwarmEvent,
     behaviour::toggle::Toggle,
 };
 use libp2p::{Multiaddr, PeerId, connection_limits, mdns};
 use peerage_protocol::id::NodeId;
-use peerage_protocol::limits::ADDRESSES_PER_NODE_MAX;
 use tokio::sync::mpsc::{self, OwnedPermit, error::SendError};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+pub(super) use commands::Command;
+
 use super::calls;
 use super::dial_failure::dial_failure;
 use super::event::{DialFailure, LinkEnd, NetworkEvent};
-use super::gatekeeper::{Gatekeeper, Purpose};
+use super::gatekeeper::Gatekeeper;
+use super::gossip::{Awaited, Counters};
 use super::membership_check::MembershipCheck;
 use super::outbox::Outbox;
-use super::peer_id::{node_id, peer_id};
+use super::peer_id::node_id;
 use super::pulse;
 use crate::discovery::mdns::ForeignNodes;
 
@@ -41,20 +45,8 @@ pub(super) struct Behaviour {
     pub(super) limits: connection_limits::Behaviour,
     pub(super) calls: calls::Behaviour,
     pub(super) pulse: pulse::Behaviour,
+    pub(super) gossip: super::gossip::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
-}
-
-/// What the handle asks for.
-pub(super) enum Command {
-    /// Connect, unless a link stands that serves the purpose.
-    Dial {
-        node: NodeId,
-        addresses: Vec<Multiaddr>,
-    },
-    /// Close every connection to a node.
-    Disconnect { node: NodeId },
-    /// Close everything, then say so.
-    ShutDown { done: oneshot::Sender<()> },
 }
 
 /// The swarm with its surroundings.
@@ -68,6 +60,8 @@ pub(super) struct Driver {
     /// Listeners that have not said where they listen.
     starting: HashSet<ListenerId>,
     foreign: ForeignNodes,
+    awaited: Awaited,
+    gossip_counters: Counters,
     /// Why connections that are closing are closed; each leaves when it is.
     closing: HashMap<ConnectionId, LinkEnd>,
     leaving: Option<oneshot::Sender<()>>,
@@ -81,6 +75,7 @@ impl Driver {
         events: mpsc::Sender<NetworkEvent>,
         listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
         starting: HashSet<ListenerId>,
+        gossip_counters: Counters,
     ) -> Self {
         Self {
             swarm,
@@ -91,6 +86,8 @@ impl Driver {
             listen_addresses,
             starting,
             foreign: ForeignNodes::default(),
+            awaited: Awaited::default(),
+            gossip_counters,
             closing: HashMap::new(),
             leaving: None,
         }
@@ -125,45 +122,6 @@ impl Driver {
         if let Ok(room) = room {
             room.send(event);
         }
-    }
-
-    /// Whether to go on.
-    fn on_command(&mut self, command: Option<Command>) -> bool {
-        match command {
-            Some(Command::Dial { node, addresses }) => self.dial(node, addresses),
-            Some(Command::Disconnect { node }) => self.disconnect(node),
-            Some(Command::ShutDown { done }) => {
-                self.leaving = Some(done);
-                return false;
-            }
-            None => return false,
-        }
-        true
-    }
-
-    fn dial(&mut self, node: NodeId, mut addresses: Vec<Multiaddr>) {
-        addresses.truncate(ADDRESSES_PER_NODE_MAX);
-        // A renewal needs a handshake of its own even where a link stands.
-        let condition = match self.gatekeeper.purpose(node) {
-            // Control knows what it has dialed: a second dial has fresh addresses.
-            Purpose::Member => PeerCondition::Disconnected,
-            Purpose::Renew | Purpose::Redeem { .. } => PeerCondition::Always,
-        };
-        // Two nodes that dial each other from their listening ports at the same time would meet as two TCP dialers
-        // on one connection, and both would fail: so each dial has a port of its own.
-        let dial = DialOpts::peer_id(peer_id(node))
-            .condition(condition)
-            .addresses(addresses)
-            .allocate_new_port()
-            .build();
-        if let Err(error) = self.swarm.dial(dial) {
-            self.on_dial_error(node, &error);
-        }
-    }
-
-    fn disconnect(&mut self, node: NodeId) {
-        // An error says that there is nothing to close.
-        let _ = self.swarm.disconnect_peer_id(peer_id(node));
     }
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -220,6 +178,7 @@ impl Driver {
             BehaviourEvent::Pulse(pulse::DeclaredDead { connection }) => {
                 self.closing.insert(connection, LinkEnd::Silent);
             }
+            BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 let sightings = self.foreign.sightings(found, Instant::now());
                 sightings

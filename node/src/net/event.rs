@@ -1,10 +1,12 @@
 //! What the network tells control.
 
+use bytes::Bytes;
 use libp2p::Multiaddr;
 use peerage_protocol::address_book::Source;
 use peerage_protocol::id::NodeId;
 
 use super::gatekeeper::Refusal;
+use super::gossip::GossipId;
 
 /// Something happened on the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +42,15 @@ pub enum NetworkEvent {
         node: NodeId,
         /// What came of it.
         why: DialFailure,
+    },
+    /// A member passes on what somebody says to all. It goes no further until [`super::Network::judge`] is told.
+    Gossip {
+        /// Which message.
+        id: GossipId,
+        /// Who passed it on; whoever said it signs inside.
+        from: NodeId,
+        /// At most [`peerage_protocol::limits::GOSSIP_BYTES_MAX`].
+        data: Bytes,
     },
     /// Where this node listens now; replaces what was said before.
     ListenAddresses(Vec<Multiaddr>),

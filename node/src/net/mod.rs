@@ -15,6 +15,8 @@ pub mod framed;
 pub mod fused;
 mod gate;
 pub mod gatekeeper;
+mod gossip;
+pub mod in_process;
 mod listen;
 mod membership_check;
 mod network;
@@ -25,6 +27,7 @@ pub mod substream;
 mod transport;
 mod warm_up;
 
-pub use calls::{InboundSubstreams, Links, OpenError, OpenFailure};
+pub use calls::{CallSubstream, InboundSubstreams, Links, OpenError, OpenFailure};
 pub use event::{DialFailure, LinkEnd, NetworkEvent};
+pub use gossip::{GossipId, GossipTraffic, GossipVerdict, PublishError};
 pub use network::{Network, NetworkSettings, StartError};

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use libp2p::core::transport::ListenerId;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
-use libp2p::{Multiaddr, Stream, connection_limits, noise};
+use libp2p::{Multiaddr, connection_limits, noise};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::{
     CONNECTIONS_PENDING_MAX, CONNECTIONS_PER_NODE_MAX, GATE_DEADLINE, SUBSTREAMS_PER_CONNECTION_MAX,
 };
 use tokio::sync::{mpsc, oneshot};
 
-use super::calls::{self, InboundSubstreams, Links, OpenError};
+use super::calls::{self, CallSubstream, InboundSubstreams, Links, OpenError};
 use super::driver::{Behaviour, Command, Driver};
 use super::event::NetworkEvent;
 use super::gate::Gate;
 use super::gatekeeper::Gatekeeper;
+use super::gossip::{self, Counters, GossipId, GossipTraffic, GossipVerdict, PublishError};
+use super::in_process::{InProcessTransport, in_process_transport};
 use super::listen::ensure_free;
 use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
@@ -46,6 +49,8 @@ pub struct NetworkSettings {
     pub links: Links,
     /// How long a gate handshake may take.
     pub gate_deadline: Duration,
+    /// What carries `/memory/…` addresses: the only way between nodes of one process that a simulation can slow down.
+    pub in_process: InProcessTransport,
 }
 
 impl NetworkSettings {
@@ -57,6 +62,7 @@ impl NetworkSettings {
             mdns: false,
             links: Links::default(),
             gate_deadline: GATE_DEADLINE,
+            in_process: in_process_transport(),
         }
     }
 }
@@ -68,6 +74,7 @@ pub struct Network {
     links: Links,
     commands: mpsc::Sender<Command>,
     listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
+    gossip_counters: Counters,
 }
 
 impl Network {
@@ -81,19 +88,15 @@ impl Network {
         events: mpsc::Sender<NetworkEvent>,
     ) -> Result<Self, StartError> {
         let links = settings.links.clone();
+        let listen = settings.listen.clone();
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
-        let mut swarm = build_swarm(&settings, local, &gatekeeper, links.clone(), inbound)?;
-        let mut starting = HashSet::new();
-        for address in &settings.listen {
-            let refused = |why: String| StartError::Listen {
-                address: address.clone(),
-                why,
-            };
-            ensure_free(address).map_err(|error| refused(error.to_string()))?;
-            let listener = swarm.listen_on(address.clone());
-            starting.insert(listener.map_err(|error| refused(reason(&error)))?);
-        }
+        let gossip_counters = Counters::default();
+        let gossip =
+            gossip::behaviour(gossip_counters.clone()).map_err(|why| StartError::Gossip { why })?;
+        let calls = calls::Behaviour::new(links.clone(), inbound);
+        let mut swarm = build_swarm(settings, local, &gatekeeper, calls, gossip)?;
+        let starting = listen_on(&mut swarm, &listen)?;
         let listen_addresses = Arc::new(ArcSwap::default());
         let (commands, requests) = mpsc::channel(COMMANDS_MAX);
         let mut driver = Driver::new(
@@ -103,6 +106,7 @@ impl Network {
             events,
             listen_addresses.clone(),
             starting,
+            gossip_counters.clone(),
         );
         tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
             .await
@@ -114,6 +118,7 @@ impl Network {
             links,
             commands,
             listen_addresses,
+            gossip_counters,
         })
     }
 
@@ -128,7 +133,7 @@ impl Network {
     }
 
     /// Opens a substream to `node`; see [`Links::open`].
-    pub async fn open(&self, node: NodeId) -> Result<Stream, OpenError> {
+    pub async fn open(&self, node: NodeId) -> Result<CallSubstream, OpenError> {
         self.links.open(node).await
     }
 
@@ -142,6 +147,30 @@ impl Network {
     /// Closes every connection to `node`; [`NetworkEvent::LinkDown`] follows if there was one.
     pub async fn disconnect(&self, node: NodeId) {
         self.command(Command::Disconnect { node }).await;
+    }
+
+    /// Closes the connections to `node` on which no substream of a call or an exchange is open or being opened here;
+    /// [`NetworkEvent::LinkDown`] follows if none is left.
+    pub async fn release(&self, node: NodeId) {
+        self.command(Command::Release { node }).await;
+    }
+
+    /// Tells every member that listens, at most [`peerage_protocol::limits::GOSSIP_BYTES_MAX`] bytes. That it went out
+    /// does not say that it arrived.
+    pub async fn publish(&self, data: Vec<u8>) -> Result<(), PublishError> {
+        let (done, outcome) = oneshot::channel();
+        self.command(Command::Publish { data, done }).await;
+        outcome.await.unwrap_or(Err(PublishError::Stopped))
+    }
+
+    /// Says what becomes of a [`NetworkEvent::Gossip`]. The first verdict counts, if it comes within seven seconds.
+    pub async fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) {
+        self.command(Command::Judge { id, from, verdict }).await;
+    }
+
+    /// What gossip brought so far.
+    pub fn gossip_traffic(&self) -> GossipTraffic {
+        self.gossip_counters.traffic()
     }
 
     /// Where this node listens, each interface by its own address.
@@ -165,15 +194,34 @@ impl Network {
     }
 }
 
+/// Begins to listen at every one of `addresses`; nobody else may.
+fn listen_on(
+    swarm: &mut Swarm<Behaviour>,
+    addresses: &[Multiaddr],
+) -> Result<HashSet<ListenerId>, StartError> {
+    let mut starting = HashSet::new();
+    for address in addresses {
+        let refused = |why: String| StartError::Listen {
+            address: address.clone(),
+            why,
+        };
+        ensure_free(address).map_err(|error| refused(error.to_string()))?;
+        let listener = swarm.listen_on(address.clone());
+        starting.insert(listener.map_err(|error| refused(reason(&error)))?);
+    }
+    Ok(starting)
+}
+
 fn build_swarm(
-    settings: &NetworkSettings,
+    settings: NetworkSettings,
     local: NodeId,
     gatekeeper: &Arc<dyn Gatekeeper>,
-    links: Links,
-    inbound: Arc<dyn InboundSubstreams>,
+    calls: calls::Behaviour,
+    gossip: gossip::Behaviour,
 ) -> Result<Swarm<Behaviour>, StartError> {
     let gate = Gate::new(local, gatekeeper.clone(), settings.gate_deadline);
-    let transport = gated_transport(&settings.keypair, gate).map_err(StartError::Noise)?;
+    let transport =
+        gated_transport(&settings.keypair, settings.in_process, gate).map_err(StartError::Noise)?;
     let peer = settings.keypair.public().to_peer_id();
     let limits = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
@@ -182,8 +230,9 @@ fn build_swarm(
     let behaviour = Behaviour {
         membership: MembershipCheck::new(gatekeeper.clone()),
         limits: connection_limits::Behaviour::new(limits),
-        calls: calls::Behaviour::new(links, inbound),
+        calls,
         pulse: pulse::Behaviour::default(),
+        gossip,
         mdns: discovery::mdns::behaviour(settings.mdns, peer),
     };
     let config = Config::with_tokio_executor()
@@ -202,6 +251,12 @@ pub enum StartError {
     /// The key cannot make a secure channel.
     #[error("no secure channels can be made with the node's key: {0}")]
     Noise(noise::Error),
+    /// Gossip cannot be set up.
+    #[error("gossip cannot be set up: {why}")]
+    Gossip {
+        /// What is wrong.
+        why: String,
+    },
     /// An address cannot be listened on.
     #[error("cannot listen on {address}: {why}; free it or choose another with --listen")]
     Listen {

@@ -41,7 +41,10 @@ impl Outbox {
                 }
                 self.repeatable += 1;
             }
-            NetworkEvent::LinkUp { .. } | NetworkEvent::LinkDown { .. } => {}
+            // Bounded by the messages that may wait for a verdict.
+            NetworkEvent::LinkUp { .. }
+            | NetworkEvent::LinkDown { .. }
+            | NetworkEvent::Gossip { .. } => {}
         }
         self.waiting.push_back(event);
     }

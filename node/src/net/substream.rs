@@ -13,7 +13,7 @@ use peerage_protocol::wire::failure::Failure;
 use peerage_protocol::wire::frame::{Frame, FrameKind};
 
 use super::asking::{Answer, AnswerError, ask};
-use super::calls::{Links, OpenError};
+use super::calls::{CallSubstream, Links, OpenError};
 use super::fused::Fused;
 
 /// Opens substreams to members; the swarm's handle.
@@ -34,7 +34,7 @@ impl<O: OpenSubstream> OpenSubstream for Arc<O> {
 }
 
 impl OpenSubstream for Links {
-    type Stream = Fused<libp2p::Stream>;
+    type Stream = Fused<CallSubstream>;
 
     fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>> {
         async move { Links::open(self, node).await.map(Fused::new) }.boxed()

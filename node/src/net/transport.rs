@@ -10,7 +10,7 @@ use futures::future::Either;
 use libp2p::PeerId;
 use libp2p::core::Transport;
 use libp2p::core::muxing::StreamMuxerBox;
-use libp2p::core::transport::{Boxed, MemoryTransport, TransportError};
+use libp2p::core::transport::{Boxed, TransportError};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::{noise, quic, tcp, yamux};
@@ -18,6 +18,7 @@ use peerage_protocol::limits::SUBSTREAMS_PER_CONNECTION_MAX;
 
 use super::bounded_close::BoundedClose;
 use super::gate::{Gate, GateError};
+use super::in_process::InProcessTransport;
 
 /// Time for a secure channel to stand, from the first packet; the gate's own deadline comes after.
 const SECURE_CHANNEL_DEADLINE: Duration = Duration::from_secs(10);
@@ -37,10 +38,11 @@ const QUIC_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 /// What the swarm listens and dials with.
 pub(crate) fn gated_transport(
     keypair: &Keypair,
+    in_process: InProcessTransport,
     gate: Gate,
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let ways = quic_transport(keypair)
-        .or_transport(stream_transport(keypair)?)
+        .or_transport(stream_transport(keypair, in_process)?)
         .map(|way, _| Either::into_inner(way))
         .map_err(|error| error.into_inner());
     Ok(ways
@@ -63,11 +65,14 @@ fn quic_transport(keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)> {
         .boxed()
 }
 
-fn stream_transport(keypair: &Keypair) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+fn stream_transport(
+    keypair: &Keypair,
+    in_process: InProcessTransport,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let mut muxer = yamux::Config::default();
     muxer.set_max_num_streams(SUBSTREAMS_PER_CONNECTION_MAX as usize);
     Ok(tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
-        .or_transport(MemoryTransport::default())
+        .or_transport(in_process)
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
         .multiplex(muxer)

@@ -17,7 +17,7 @@ use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
-    Clock, Control, ControlHandle, JoiningDials, MemberExchanges, PeerNetwork, Servers, Snapshots,
+    Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers,
     follow_network,
 };
 use crate::discovery::bootstrap::Bootstrap;
@@ -34,7 +34,7 @@ use crate::gateway::service::GatewayService;
 use crate::identity::Tokens;
 use crate::keys;
 use crate::net::peer_id::keypair;
-use crate::net::{Links, Network, NetworkEvent, NetworkSettings};
+use crate::net::{Links, Network, NetworkSettings};
 use crate::store::Store;
 
 /// Events of the network, and of the upstreams, that wait for control.
@@ -71,7 +71,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         me,
         snapshots.clone(),
         Arc::new(upstreams.clone()),
-        Arc::new(links.clone()),
+        Arc::new(LinksOnDemand::new(
+            links.clone(),
+            handle.clone(),
+            snapshots.clone(),
+        )),
         ListStyle {
             names: settings.tool_names,
             list: settings.tool_list,
@@ -116,8 +120,14 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let joining = control.joining_dials();
 
     let stop = CancellationToken::new();
+    tokio::spawn(follow_network(
+        events,
+        peers.clone(),
+        handle.clone(),
+        snapshots.clone(),
+        joining,
+    ));
     let control = tokio::spawn(control.run(peers, stop.clone()));
-    follow(events, &handle, &snapshots, joining);
     servers.reload().await?;
     sight(bootstrap, &handle).await;
 
@@ -187,20 +197,6 @@ async fn load_control(
         verifier: Arc::new(Ed25519),
     };
     Ok(Control::load(clock, keys, store).await?)
-}
-
-fn follow(
-    events: mpsc::Receiver<NetworkEvent>,
-    control: &ControlHandle,
-    snapshots: &Arc<Snapshots>,
-    joining: JoiningDials,
-) {
-    tokio::spawn(follow_network(
-        events,
-        control.clone(),
-        snapshots.clone(),
-        joining,
-    ));
 }
 
 /// The nodes in the bootstrap file; bad lines are named in the log and skipped. A file that was named must be there.

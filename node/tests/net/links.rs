@@ -128,7 +128,7 @@ over_quic_and_tcp! {
         let limit = match via {
             Via::Quic => Duration::from_millis(4_500),
             // Closing may take its bound of a second, for the wire takes no more bytes.
-            Via::Tcp => Duration::from_millis(5_500),
+            Via::Tcp | Via::Memory => Duration::from_millis(5_500),
         };
         assert!(cut.elapsed() < limit, "{:?}", cut.elapsed());
     }
@@ -152,6 +152,32 @@ over_quic_and_tcp! {
         let (node, why) = link_down(&mut b).await;
         assert_eq!(node, a.id);
         assert!(matches!(why, LinkEnd::Broken { .. }), "{why:?}");
+    }
+
+    async fn a_link_without_substreams_is_released(via: Via) {
+        let (mut a, mut b) = linked(via).await;
+        a.network.release(b.id).await;
+        assert_eq!(link_down(&mut a).await, (b.id, LinkEnd::ClosedHere));
+        assert_eq!(link_down(&mut b).await.0, a.id);
+    }
+
+    async fn a_link_in_use_is_not_released_until_its_last_substream_ends(via: Via) {
+        let (mut a, mut b) = linked(via).await;
+        let mut asked = a.network.open(b.id).await.unwrap();
+        asked.write_all(b"x").await.unwrap();
+        asked.flush().await.unwrap();
+        let (_, answering) = b.substreams.recv().await.unwrap();
+        // Commands are carried out in order: once the publish is answered, the release was looked at.
+        for node in [&a, &b] {
+            let other = if node.id == a.id { b.id } else { a.id };
+            node.network.release(other).await;
+            let _ = node.network.publish(b"after the release".to_vec()).await;
+            assert!(node.network.links().is_connected(other));
+        }
+        drop(asked);
+        a.network.release(b.id).await;
+        assert_eq!(link_down(&mut a).await, (b.id, LinkEnd::ClosedHere));
+        drop(answering);
     }
 
     async fn a_shutdown_is_seen_at_once_and_frees_the_port(via: Via) {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod gate;
+mod gossip;
 mod links;
 mod proxy;
 mod stranger;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::core::muxing::{StreamMuxerBox, StreamMuxerExt, SubstreamBox};
-use libp2p::core::transport::{Boxed, DialOpts, PortUse};
+use libp2p::core::transport::{Boxed, DialOpts, MemoryTransport, PortUse};
 use libp2p::core::upgrade::Version;
 use libp2p::core::{Endpoint, Transport};
 use libp2p::identity::Keypair;
@@ -88,7 +88,8 @@ fn ungated(via: Via, keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)> {
         Via::Quic => quic::tokio::Transport::new(quic::Config::new(keypair))
             .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
             .boxed(),
-        Via::Tcp => tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
+        Via::Tcp | Via::Memory => tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
+            .or_transport(MemoryTransport::default())
             .upgrade(Version::V1Lazy)
             .authenticate(noise::Config::new(keypair).unwrap())
             .multiplex(yamux::Config::default())

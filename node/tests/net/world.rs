@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use futures::future::BoxFuture;
-use libp2p::{Multiaddr, Stream};
+use libp2p::Multiaddr;
 use peerage_node::net::gatekeeper::{Claim, Credentials, Gatekeeper, Purpose, Refusal, Verdict};
 use peerage_node::net::peer_id::keypair;
-use peerage_node::net::{InboundSubstreams, Network, NetworkEvent, NetworkSettings, StartError};
+use peerage_node::net::{
+    CallSubstream, InboundSubstreams, Network, NetworkEvent, NetworkSettings, StartError,
+};
 use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::membership::certificate::{
     CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role, Validity,
@@ -17,7 +19,7 @@ use peerage_protocol::membership::certificate::{
 use peerage_protocol::membership::ticket::{TicketId, TicketSecret, Transcript};
 use peerage_protocol::signature::Ed25519;
 use peerage_protocol::time::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// The wall clock of every gatekeeper here.
 pub const NOW: Timestamp = Timestamp(1_000_000_000);
@@ -29,6 +31,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 pub enum Via {
     Quic,
     Tcp,
+    /// Channels within this process.
+    Memory,
 }
 
 impl Via {
@@ -36,6 +40,7 @@ impl Via {
         let text = match self {
             Via::Quic => "/ip4/127.0.0.1/udp/0/quic-v1",
             Via::Tcp => "/ip4/127.0.0.1/tcp/0",
+            Via::Memory => "/memory/0",
         };
         text.parse().unwrap()
     }
@@ -56,6 +61,31 @@ macro_rules! over_quic_and_tcp {
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn over_quic() {
                     behaviour(Via::Quic).await;
+                }
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn over_tcp() {
+                    behaviour(Via::Tcp).await;
+                }
+            }
+        )+
+    };
+}
+
+/// Defines each test once over channels within this process and once over TCP.
+#[macro_export]
+macro_rules! over_memory_and_tcp {
+    ($($(#[$doc:meta])* async fn $name:ident($via:ident: Via) $body:block)+) => {
+        $(
+            mod $name {
+                use super::*;
+
+                $(#[$doc])*
+                async fn behaviour($via: Via) $body
+
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn over_memory() {
+                    behaviour(Via::Memory).await;
                 }
 
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -133,6 +163,8 @@ pub struct Doorkeeper {
     pub mesh: Option<Mesh>,
     pub refusals: Mutex<Vec<Refusal>>,
     pub judged: Mutex<usize>,
+    /// How often the swarm was told that somebody who passed the gate is no member.
+    pub denied: watch::Sender<usize>,
 }
 
 impl Doorkeeper {
@@ -146,7 +178,18 @@ impl Doorkeeper {
             mesh: None,
             refusals: Mutex::default(),
             judged: Mutex::default(),
+            denied: watch::Sender::new(0),
         }
+    }
+
+    /// Ends once the swarm was told that somebody is no member.
+    pub async fn denied(&self) {
+        let mut denied = self.denied.subscribe();
+        let denied = denied.wait_for(|denied| *denied > 0);
+        tokio::time::timeout(PATIENCE, denied)
+            .await
+            .expect("somebody is denied")
+            .unwrap();
     }
 
     fn enrol(&self, chain: &CertificateChain) -> Result<(), Refusal> {
@@ -239,14 +282,18 @@ impl Gatekeeper for Doorkeeper {
 
     fn is_member(&self, node: NodeId) -> bool {
         let revoked = self.revoked.lock().unwrap().contains(&node);
-        !revoked && self.members.lock().unwrap().contains(&node)
+        let member = !revoked && self.members.lock().unwrap().contains(&node);
+        if !member {
+            self.denied.send_modify(|denied| *denied += 1);
+        }
+        member
     }
 }
 
-struct Inbox(mpsc::UnboundedSender<(NodeId, Stream)>);
+struct Inbox(mpsc::UnboundedSender<(NodeId, CallSubstream)>);
 
 impl InboundSubstreams for Inbox {
-    fn accept(&self, from: NodeId, substream: Stream) {
+    fn accept(&self, from: NodeId, substream: CallSubstream) {
         let _ = self.0.send((from, substream));
     }
 }
@@ -257,7 +304,7 @@ pub struct Node {
     pub network: Network,
     pub keeper: Arc<Doorkeeper>,
     pub events: mpsc::Receiver<NetworkEvent>,
-    pub substreams: mpsc::UnboundedReceiver<(NodeId, Stream)>,
+    pub substreams: mpsc::UnboundedReceiver<(NodeId, CallSubstream)>,
 }
 
 impl Node {

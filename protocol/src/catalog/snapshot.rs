@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use crate::catalog::naming::{local_name, remote_name};
 use crate::id::{NodeId, NodeName, ServerName};
+use crate::mutation::Mutation;
 use crate::wire::failure::CANDIDATES_MAX;
 
 /// A server of this node.
@@ -193,7 +194,7 @@ impl Catalog {
             let name = local_name(&local.name, &tool.name);
             self.add(name, provider, tool, true);
         }
-        if local.share {
+        if local.share || Mutation::ListUnsharedServer.is_on() {
             self.shared.push(ServerManifest {
                 name: local.name,
                 tools: local.tools,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::certificate::{CertificateChain, CertificateError, Validity};
 use super::ticket::{TicketId, TicketProof};
 use crate::id::{MeshId, NodeId, NodeName};
+use crate::mutation::Mutation;
 use crate::signature::Verifier;
 use crate::time::Timestamp;
 
@@ -94,6 +95,9 @@ pub enum Refusal {
     /// The certificate is past its expiry.
     #[error("the certificate has expired")]
     Expired,
+    /// It said that it leaves the mesh, and shows a certificate from before.
+    #[error("it has left the mesh; it can join anew with a ticket")]
+    Left,
     /// No such ticket, or a wrong proof.
     #[error("the ticket is not one of ours")]
     UnknownTicket,
@@ -153,6 +157,7 @@ pub fn check_member(
     check_belongs(chain, mesh, subject, verifier)?;
     match chain.validity(now) {
         Validity::Valid => Ok(()),
+        Validity::Expired if Mutation::AcceptExpiredCertificate.is_on() => Ok(()),
         Validity::Expired => Err(Refusal::Expired),
         Validity::NotYet => Err(Refusal::Certificate {
             why: "it is not valid yet; compare the two clocks".to_owned(),

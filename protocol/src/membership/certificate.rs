@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::limits::{CERTIFICATE_LIFETIME_MAX, CLOCK_LEEWAY, ISSUER_CHAIN_MAX};
+use crate::mutation::Mutation;
 use crate::signature::{Signature, Signer, Verifier};
 use crate::time::Timestamp;
 
@@ -213,7 +214,8 @@ fn check_signature(
     verifier: &dyn Verifier,
 ) -> Result<(), CertificateError> {
     let bytes = certificate.body.signing_bytes();
-    if verifier.verify(key, &bytes, &certificate.signature) {
+    let verified = verifier.verify(key, &bytes, &certificate.signature);
+    if verified || Mutation::AcceptForgedCertificate.is_on() {
         Ok(())
     } else {
         Err(CertificateError::Signature {

@@ -14,7 +14,11 @@ use super::certificate::{CERTIFICATE_VERSION, CertificateBody, CertificateChain,
 use super::roster::Roster;
 use super::ticket::{TicketId, TicketProof, TicketSecret, Transcript};
 use crate::id::{NodeId, NodeName, SHORT_NAME_MAX};
-use crate::limits::{CERTIFICATE_LIFETIME, TICKET_LIFETIME_MAX, TICKET_USES_MAX, TICKETS_MAX};
+use crate::limits::{
+    CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MAX, TICKET_LIFETIME_MAX, TICKET_USES_MAX,
+    TICKETS_MAX,
+};
+use crate::mutation::Mutation;
 use crate::signature::Signer;
 use crate::time::Timestamp;
 
@@ -134,13 +138,15 @@ impl Issuer {
                     .check(record.id, claim.transcript, claim.proof)
             })
             .ok_or(TicketRefusal::unproved(Refusal::UnknownTicket))?;
-        if let Some(chain) = record.redeemed.get(&joiner) {
+        let redeemed = record.redeemed.get(&joiner);
+        if let Some(chain) = redeemed.filter(|chain| !has_given_up(roster, chain)) {
             return Ok((record.clone(), chain.clone()));
         }
         if now >= record.expires {
             return Err(TicketRefusal::proved(Refusal::TicketExpired));
         }
-        if record.redeemed.len() >= usize::try_from(record.uses).unwrap_or(usize::MAX) {
+        let used = usize::try_from(record.uses).is_ok_and(|uses| record.redeemed.len() >= uses);
+        if used && redeemed.is_none() && !Mutation::ReuseTicket.is_on() {
             return Err(TicketRefusal::proved(Refusal::TicketUsed));
         }
         let role = record.role;
@@ -173,7 +179,7 @@ impl Issuer {
             name,
             role,
             not_before: now,
-            expires: now + CERTIFICATE_LIFETIME,
+            expires: expiry(now, roster, subject),
         };
         let mut issuers = vec![roster.own.certificate.clone()];
         issuers.extend(roster.own.issuers.iter().cloned());
@@ -211,6 +217,24 @@ impl Issuer {
             .values()
             .flat_map(|record| record.redeemed.values())
     }
+}
+
+/// Whether the holder of `chain` said that it leaves the mesh.
+fn has_given_up(roster: &Roster, chain: &CertificateChain) -> bool {
+    let known = roster.known(chain.body().subject);
+    known.is_some_and(|known| known.has_left() && **known.chain() == *chain)
+}
+
+/// A lifetime from now, and later than whatever `subject` had before, by another issuer's clock maybe: of two
+/// certificates the one that expires later counts.
+fn expiry(now: Timestamp, roster: &Roster, subject: NodeId) -> Timestamp {
+    const LATER: Duration = Duration::from_millis(1);
+    let before = roster
+        .known(subject)
+        .map(|known| known.chain().body().expires);
+    let regular = now + CERTIFICATE_LIFETIME;
+    let longest = now + CERTIFICATE_LIFETIME_MAX;
+    before.map_or(regular, |before| (before + LATER).clamp(regular, longest))
 }
 
 /// A ticket shown at the gate.

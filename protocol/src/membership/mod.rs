@@ -3,5 +3,8 @@
 pub mod admission;
 pub mod certificate;
 pub mod issuer;
+pub mod member;
+pub mod peer_record;
 pub mod roster;
+mod sorted_chunks;
 pub mod ticket;

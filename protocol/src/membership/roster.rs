@@ -1,22 +1,25 @@
 //! The members of a mesh as one node knows them: an immutable snapshot, replaced whole.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
 use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
+use super::member::Member;
+use super::sorted_chunks::SortedChunks;
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
 
-/// What one node knows of its mesh.
+/// What one node knows of its mesh. A clone is cheap: most of it is shared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roster {
     /// The mesh.
     pub mesh: MeshId,
     /// This node's own certificate.
     pub own: Arc<CertificateChain>,
-    members: BTreeMap<NodeId, Arc<CertificateChain>>,
+    /// Everybody known, those that left too; by node.
+    known: SortedChunks<Arc<Member>>,
+    /// Those that have not left; by name, then by node.
+    named: SortedChunks<Arc<Member>>,
 }
 
 impl Roster {
@@ -25,7 +28,8 @@ impl Roster {
         Self {
             mesh,
             own,
-            members: BTreeMap::new(),
+            known: SortedChunks::default(),
+            named: SortedChunks::default(),
         }
     }
 
@@ -37,41 +41,45 @@ impl Roster {
 
     /// The certificate of another member, whether or not it is valid now.
     pub fn member(&self, node: NodeId) -> Option<&Arc<CertificateChain>> {
-        self.members.get(&node)
+        let member = self.known(node).filter(|member| !member.has_left());
+        member.map(|member| member.chain())
+    }
+
+    /// What is known of another node, one that left included.
+    pub fn known(&self, node: NodeId) -> Option<&Arc<Member>> {
+        self.known.find(|member| member.node().cmp(&node))
     }
 
     /// All other members, by node id.
     pub fn members(&self) -> impl Iterator<Item = (NodeId, &Arc<CertificateChain>)> {
-        self.members.iter().map(|(node, chain)| (*node, chain))
+        self.all_known()
+            .filter(|member| !member.has_left())
+            .map(|member| (member.node(), member.chain()))
     }
 
-    /// All other members once, in a circle that begins behind `after`; by node id where it is `None`.
-    pub fn members_after(
-        &self,
-        after: Option<NodeId>,
-    ) -> impl Iterator<Item = (NodeId, &Arc<CertificateChain>)> {
-        let first = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let behind = self.members.range((first, Bound::Unbounded));
-        let before = after.map(|after| self.members.range(..=after));
-        behind
-            .chain(before.into_iter().flatten())
-            .map(|(node, chain)| (*node, chain))
+    /// Everybody else known, those that left too, by node id.
+    pub fn all_known(&self) -> impl Iterator<Item = &Arc<Member>> {
+        self.known.iter()
     }
 
     /// How many other members there are.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.named.len()
+    }
+
+    /// How many other nodes are known, those that left too; at most [`ROSTER_MAX`].
+    pub fn known_len(&self) -> usize {
+        self.known.len()
     }
 
     /// Whether there is no other member.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.named.len() == 0
     }
 
     /// Whether a link to `node` may stand at `now`.
     pub fn admits(&self, node: NodeId, now: Timestamp) -> bool {
-        self.members
-            .get(&node)
+        self.member(node)
             .is_some_and(|chain| chain.validity(now) == Validity::Valid)
     }
 
@@ -94,34 +102,60 @@ impl Roster {
         if own.name == *name {
             return Some(own.subject);
         }
-        let named = |chain: &&Arc<CertificateChain>| chain.body().name == *name;
-        self.members
-            .values()
-            .find(named)
-            .map(|chain| chain.body().subject)
+        let named = self.named.find(|member| name_of(member).cmp(name));
+        named.map(|member| member.node())
     }
 
-    /// Takes a certificate that has been verified; says whether it is news. An older certificate of the same node
-    /// never replaces a newer one, and a full roster takes nobody new.
-    pub fn insert(&mut self, chain: Arc<CertificateChain>) -> Inserted {
-        let subject = chain.body().subject;
-        if subject == self.own.body().subject {
+    /// Takes a member that has been verified; says whether it is news at `now`. Something older never replaces
+    /// something newer, a certificate alone does not replace a valid one whose holder has spoken, and a full roster
+    /// takes nobody new.
+    pub fn insert(&mut self, member: Arc<Member>, now: Timestamp) -> Inserted {
+        let node = member.node();
+        if node == self.own.body().subject {
             return Inserted::Known;
         }
-        match self.members.get(&subject) {
-            Some(known) if known.body().expires >= chain.body().expires => Inserted::Known,
-            None if self.members.len() >= ROSTER_MAX => Inserted::Full,
-            _ => {
-                self.members.insert(subject, chain);
-                Inserted::New
-            }
+        match self.known(node).cloned() {
+            Some(known) if !replaces(&member, &known, now) => return Inserted::Known,
+            Some(known) => self.unname(&known),
+            None if self.known.len() >= ROSTER_MAX => return Inserted::Full,
+            None => {}
         }
+        if !member.has_left() {
+            let place = |other: &Arc<Member>| by_name(other, &member);
+            self.named.insert(member.clone(), place);
+        }
+        self.known
+            .insert(member, |other: &Arc<Member>| other.node().cmp(&node));
+        Inserted::New
     }
 
-    /// Forgets a member that left; says whether it was known.
-    pub fn remove(&mut self, node: NodeId) -> bool {
-        self.members.remove(&node).is_some()
+    /// Forgets a node.
+    pub fn remove(&mut self, node: NodeId) -> Option<Arc<Member>> {
+        let removed = self.known.remove(|member| member.node().cmp(&node))?;
+        self.unname(&removed);
+        Some(removed)
     }
+
+    fn unname(&mut self, member: &Arc<Member>) {
+        self.named.remove(|other| by_name(other, member));
+    }
+}
+
+fn name_of(member: &Member) -> &NodeName {
+    &member.chain().body().name
+}
+
+fn by_name(member: &Arc<Member>, other: &Arc<Member>) -> std::cmp::Ordering {
+    name_of(member)
+        .cmp(name_of(other))
+        .then_with(|| member.node().cmp(&other.node()))
+}
+
+/// A certificate alone is worth less than one whose holder has spoken, unless that one is over.
+fn replaces(member: &Member, known: &Member, now: Timestamp) -> bool {
+    let silent = member.record().is_none() && known.record().is_some();
+    let over = known.has_left() || known.chain().validity(now) == Validity::Expired;
+    member.supersedes(known) && (!silent || over)
 }
 
 /// What became of a certificate offered to a roster.
@@ -133,4 +167,93 @@ pub enum Inserted {
     Known,
     /// There is no room: [`ROSTER_MAX`] members are known.
     Full,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::id::Hash;
+    use crate::limits::CERTIFICATE_LIFETIME;
+    use crate::membership::certificate::{CERTIFICATE_VERSION, CertificateBody};
+    use crate::membership::peer_record::PeerRecord;
+    use crate::signature::Signer;
+
+    const NOW: Timestamp = Timestamp(1_800_000_000_000);
+
+    fn key(byte: u8) -> SigningKey {
+        SigningKey::from_bytes(&[byte; 32])
+    }
+
+    fn chain(byte: u8, name: &str, issued: Timestamp) -> Arc<CertificateChain> {
+        let body = CertificateBody {
+            version: CERTIFICATE_VERSION,
+            mesh: MeshId::from_public_key(key(99).public_key()),
+            serial: 1,
+            subject: NodeId::from_public_key(key(byte).public_key()),
+            name: name.parse().unwrap(),
+            role: Role::Member,
+            not_before: issued,
+            expires: issued + CERTIFICATE_LIFETIME,
+        };
+        Arc::new(body.sign(&key(99), Vec::new()))
+    }
+
+    fn silent(byte: u8, issued: Timestamp) -> Arc<Member> {
+        Arc::new(Member::new(chain(byte, "silent", issued), None))
+    }
+
+    fn spoken(byte: u8, name: &str, sequence: u64, leaving: bool) -> Arc<Member> {
+        let chain = chain(byte, name, NOW);
+        let (addresses, manifest) = (Vec::new(), Hash::of(b""));
+        let record = PeerRecord::sign(&key(byte), &chain, sequence, addresses, manifest, leaving);
+        Arc::new(Member::new(chain, Some(record)))
+    }
+
+    fn roster() -> Roster {
+        let own = chain(1, "desk", NOW);
+        Roster::new(own.body().mesh, own)
+    }
+
+    #[test]
+    fn a_certificate_alone_replaces_one_whose_holder_has_spoken_only_when_that_is_over() {
+        let mut roster = roster();
+        let member = spoken(2, "laptop", 5, false);
+        let renewed = silent(2, Timestamp(NOW.0 + 1_000));
+        assert_eq!(roster.insert(member.clone(), NOW), Inserted::New);
+        assert_eq!(roster.insert(renewed.clone(), NOW), Inserted::Known);
+        let expired = NOW + CERTIFICATE_LIFETIME * 2;
+        assert_eq!(roster.insert(renewed, expired), Inserted::New);
+    }
+
+    #[test]
+    fn who_left_is_known_and_is_no_member_and_its_name_is_free() {
+        let mut roster = roster();
+        let (here, gone) = (spoken(2, "laptop", 5, false), spoken(2, "laptop", 4, true));
+        roster.insert(here.clone(), NOW);
+        assert_eq!(roster.named(&"laptop".parse().unwrap()), Some(here.node()));
+        assert_eq!(roster.insert(gone, NOW), Inserted::New);
+        assert_eq!(roster.insert(here.clone(), NOW), Inserted::Known);
+        assert_eq!((roster.len(), roster.known_len()), (0, 1));
+        assert_eq!(roster.named(&"laptop".parse().unwrap()), None);
+        assert!(!roster.admits(here.node(), NOW));
+    }
+
+    #[test]
+    fn whoever_changes_its_name_goes_by_the_new_one_only() {
+        let mut roster = roster();
+        roster.insert(silent(2, NOW), NOW);
+        let renamed = spoken(2, "laptop", 5, false);
+        let later = Arc::new(Member::new(chain(2, "laptop", Timestamp(NOW.0 + 1)), None));
+        assert_eq!(roster.insert(later, NOW), Inserted::New);
+        assert_eq!(roster.named(&"silent".parse().unwrap()), None);
+        assert_eq!(
+            roster.named(&"laptop".parse().unwrap()),
+            Some(renamed.node())
+        );
+        assert_eq!(roster.members().count(), 1);
+    }
 }

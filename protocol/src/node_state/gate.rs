@@ -3,21 +3,32 @@
 use std::sync::Arc;
 
 use super::NodeState;
+use super::hearing::Changed;
 use super::input::RequestId;
+use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
+use super::own_record::OwnRecord;
+use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
-use crate::address_book::Source;
+use super::unsaved::Unsaved;
+use crate::address_book::{AddressBook, Source};
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::limits::CERTIFICATE_LIFETIME;
+use crate::links::Links;
 use crate::membership::admission::{Claim, Refusal, Verdict, check_belongs, check_member};
 use crate::membership::certificate::{
     CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role,
 };
 use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
-use crate::membership::roster::{Inserted, Roster};
+use crate::membership::member::Member;
+use crate::membership::roster::Roster;
 use crate::membership::ticket::Transcript;
+use crate::mutation::Mutation;
 use crate::signature::Signer;
 use crate::time::{Now, Timestamp};
+use crate::topology::Topology;
+use crate::wire::announcement::{ANNOUNCEMENT_BYTES_MAX, Announcement};
+use crate::wire::summary::Digests;
 
 /// A certificate that a listener issued to this node.
 pub(super) struct Certified {
@@ -70,7 +81,9 @@ impl NodeState {
             chain: chain.clone(),
         })]);
         let roster = Arc::new(Roster::new(mesh, chain));
-        self.publish_roster(Some(roster.clone()));
+        self.roster = Some(roster.clone());
+        self.roster_changed = true;
+        self.own.touch();
         self.reply(request, Reply::Founded(Ok(roster)));
     }
 
@@ -116,7 +129,7 @@ impl NodeState {
         let own = roster.own.clone();
         let judged = match claim {
             Claim::Member { chain } => self
-                .admit(now, roster, transcript.dialer, chain)
+                .admit(now, roster.mesh, transcript.dialer, chain)
                 .map(|()| Verdict::Admit { own })
                 .map_err(Verdict::silent),
             Claim::Renew { chain } => self
@@ -144,12 +157,12 @@ impl NodeState {
     fn admit(
         &mut self,
         now: Now,
-        roster: &Arc<Roster>,
+        mesh: MeshId,
         node: NodeId,
         chain: CertificateChain,
     ) -> Result<(), Refusal> {
-        check_member(&chain, roster.mesh, node, now.wall, &*self.keys.verifier)?;
-        self.take_member(now, roster, Arc::new(chain))
+        check_member(&chain, mesh, node, now.wall, &*self.keys.verifier)?;
+        self.take_member(now, Arc::new(chain))
     }
 
     fn renew(
@@ -183,60 +196,31 @@ impl NodeState {
                 true => Verdict::spoken(refusal.reason),
                 false => Verdict::silent(refusal.reason),
             })?;
-        self.persist(vec![Write::Put(Record::Ticket(record))]);
-        self.take_member(now, roster, issued.clone())
-            .map_err(Verdict::spoken)?;
+        let taken = self.take_member(now, issued.clone());
+        if !Mutation::ForgetRedemption.is_on() {
+            self.persist(vec![Write::Put(Record::Ticket(record))]);
+        }
+        taken.map_err(Verdict::spoken)?;
         Ok(issued)
     }
 
-    /// Puts a verified certificate into the roster, on disk and on the list of links that are wanted.
+    /// Takes a verified certificate of a member that this node meets.
     pub(super) fn take_member(
         &mut self,
         now: Now,
-        roster: &Arc<Roster>,
         chain: Arc<CertificateChain>,
     ) -> Result<(), Refusal> {
-        let subject = chain.body().subject;
-        self.check_name(now, roster, &chain)?;
-        let mut changed = Roster::clone(roster);
-        match changed.insert(chain.clone()) {
-            Inserted::Full => {
-                return Err(Refusal::Full {
-                    what: "the roster".to_owned(),
-                });
-            }
-            Inserted::Known => {}
-            Inserted::New => {
-                self.persist(vec![Write::Put(Record::Member(chain))]);
-                self.publish_roster(Some(Arc::new(changed)));
-                self.exchange.announce_to_all();
-            }
-        }
-        self.links.want(now.monotonic, subject);
-        Ok(())
-    }
-
-    /// Whoever was known first under a name keeps it: names of tools are made of it, and they do not move.
-    fn check_name(
-        &self,
-        now: Now,
-        roster: &Roster,
-        chain: &CertificateChain,
-    ) -> Result<(), Refusal> {
-        let body = chain.body();
-        let Some(holder) = roster
-            .named(&body.name)
-            .filter(|node| *node != body.subject)
-        else {
-            return Ok(());
+        let known = self.roster.as_ref();
+        let known = known.and_then(|roster| roster.known(chain.body().subject));
+        let over = |known: &Arc<Member>| {
+            !Mutation::BringBackLeavers.is_on()
+                && known.has_left()
+                && known.chain().body().expires >= chain.body().expires
         };
-        let held = holder == self.me || roster.admits(holder, now.wall);
-        if held {
-            return Err(Refusal::NameTaken {
-                name: body.name.clone(),
-                holder,
-            });
+        if known.is_some_and(over) {
+            return Err(Refusal::Left);
         }
+        self.take(now, Arc::new(Member::new(chain, None)))?;
         Ok(())
     }
 
@@ -247,9 +231,10 @@ impl NodeState {
         listener: NodeId,
         chain: CertificateChain,
     ) {
-        let taken = match self.roster.clone() {
+        let mesh = self.roster.as_ref().map(|roster| roster.mesh);
+        let taken = match mesh {
             None => Err(Refusal::NoMesh),
-            Some(roster) => self.admit(now, &roster, listener, chain),
+            Some(mesh) => self.admit(now, mesh, listener, chain),
         };
         self.reply(request, Reply::Taken(taken));
     }
@@ -280,10 +265,10 @@ impl NodeState {
         self.adopt(mesh, Arc::new(issued));
         self.book
             .tell(now.wall, listener, addresses, Source::Ticket);
-        self.persist_addresses(listener);
-        if let Some(roster) = self.roster.clone() {
-            self.take_member(now, &roster, Arc::new(theirs))?;
-        }
+        self.save_addresses(now, listener);
+        self.take_member(now, Arc::new(theirs))?;
+        // With the certificate, in one transaction: a node that starts again knows nobody else to turn to.
+        self.persist(Vec::new());
         self.links.dial_again(now.monotonic, listener);
         Ok(())
     }
@@ -298,44 +283,38 @@ impl NodeState {
             Some(roster) => roster.clone().with_own(own),
             None => Roster::new(mesh, own),
         };
-        self.publish_roster(Some(Arc::new(roster)));
-        self.exchange.announce_to_all();
+        self.roster = Some(Arc::new(roster));
+        self.roster_changed = true;
+        self.own.touch();
     }
 
-    pub(super) fn leave(&mut self, request: RequestId) {
+    pub(super) fn leave(&mut self, now: Now, request: RequestId) {
+        let goodbye = self.sign_goodbye(now);
         let left = self.roster.take();
         if left.is_some() {
+            self.unsaved = Unsaved::default();
             self.persist(vec![Write::Clear]);
-            self.publish_roster(None);
+            self.roster_changed = true;
+            self.publish_roster();
             let to: Vec<NodeId> = self.links.standing().collect();
-            let announcement = Arc::new(self.goodbye());
+            let announcement = Arc::new(Announcement::of(goodbye, ANNOUNCEMENT_BYTES_MAX));
             self.outputs.push_back(Output::Goodbye { to, announcement });
-            self.issuer = Issuer::default();
-            self.book = Default::default();
-            self.links = Default::default();
-            self.exchange = Default::default();
-            self.offers.forget_remote();
-            self.keys.root = None;
+            self.forget_mesh();
         }
         self.reply(request, Reply::Left(left));
     }
 
-    /// Forgets a member that said goodbye.
-    pub(super) fn forget_member(&mut self, node: NodeId) {
-        let Some(roster) = self.roster.as_deref() else {
-            return;
-        };
-        let mut changed = roster.clone();
-        if changed.remove(node) {
-            self.persist(vec![
-                Write::Delete(RecordKey::Member(node)),
-                Write::Delete(RecordKey::Addresses(node)),
-            ]);
-            self.book.forget(node);
-            self.links.forget(node);
-            self.offers.forget(node);
-            self.publish_roster(Some(Arc::new(changed)));
-            self.outputs.push_back(Output::Disconnect { node });
-        }
+    fn forget_mesh(&mut self) {
+        self.issuer = Issuer::default();
+        self.book = AddressBook::default();
+        self.links = Links::default();
+        self.own = OwnRecord::default();
+        self.changed = Changed::default();
+        self.digests = Digests::default();
+        self.topology = Topology::new(self.me);
+        self.manifests = Manifests::default();
+        self.reconciliation = Reconciliation::default();
+        self.offers.forget_remote();
+        self.keys.root = None;
     }
 }

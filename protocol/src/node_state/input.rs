@@ -11,6 +11,7 @@ use crate::membership::issuer::Invitation;
 use crate::membership::ticket::Transcript;
 use crate::signature::Signer;
 use crate::wire::announcement::Announcement;
+use crate::wire::summary::Summary;
 
 /// Ties a reply to the input that asked for it; chosen by whoever runs the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,17 +130,49 @@ pub enum Input {
         /// In order of name.
         servers: Vec<LocalServer>,
     },
-    /// A linked member announced itself.
+    /// A linked member said this to this node alone: that it leaves.
     Announced {
         /// Who.
         from: NodeId,
         /// What it said.
         announcement: Announcement,
     },
-    /// An announcement did not arrive.
-    AnnounceFailed {
-        /// At whom.
-        to: NodeId,
+    /// A gossip message arrived.
+    Gossiped {
+        /// Answered by [`Reply::Gossiped`](super::Reply::Gossiped).
+        request: RequestId,
+        /// The linked member that passed it on.
+        from: NodeId,
+        /// What it says.
+        announcement: Announcement,
+    },
+    /// [`Output::Publish`](super::Output::Publish) reached nobody.
+    PublishFailed,
+    /// A linked member sent a summary of what it knows.
+    ReconcileAsked {
+        /// Answered by [`Reply::Reconciled`](super::Reply::Reconciled).
+        request: RequestId,
+        /// Who asks.
+        from: NodeId,
+        /// What it knows.
+        summary: Summary,
+    },
+    /// A linked member answered [`Output::Reconcile`](super::Output::Reconcile).
+    Reconciled {
+        /// Who answered.
+        from: NodeId,
+        /// What it knows and this node may not.
+        announcement: Announcement,
+    },
+    /// A linked member did not answer [`Output::Reconcile`](super::Output::Reconcile).
+    ReconcileFailed {
+        /// Who did not.
+        from: NodeId,
+    },
+    /// Somebody here needs a link to a member that is no neighbour.
+    LinkWanted {
+        /// The member.
+        node: NodeId,
     },
     /// A manifest arrived.
     ManifestFetched {

@@ -4,22 +4,28 @@
 //! out in order; an [`Output::Persist`] completes before the output after it is begun, so nothing is said that a
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
-mod exchange;
 mod gate;
+mod hearing;
 mod input;
+mod manifests;
 mod offers;
 mod output;
+mod own_record;
+mod reconciliation;
 mod record;
 mod renewal;
 #[cfg(test)]
 mod tests;
+mod unsaved;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-pub use exchange::MANIFESTS_MAX;
 pub use input::{Input, RequestId};
-pub use output::{Output, Reply};
+pub use manifests::MANIFESTS_MAX;
+pub use output::{AlreadyInMesh, Judgement, Output, Reply};
+pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 
 use crate::address_book::{AddressBook, Source};
@@ -27,13 +33,24 @@ use crate::catalog::manifest::EncodedManifest;
 use crate::catalog::snapshot::Catalog;
 use crate::id::NodeId;
 use crate::links::Links;
+use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
-use crate::membership::roster::Roster;
+use crate::membership::member::Member;
+use crate::membership::roster::{Inserted, Roster};
 use crate::signature::{Signer, Verifier};
 use crate::time::{Monotonic, Now};
-use exchange::Exchange;
+use crate::topology::Topology;
+use crate::wire::summary::Digests;
+use hearing::Changed;
+use manifests::Manifests;
 use offers::{Offers, Standing};
+use own_record::OwnRecord;
+use reconciliation::Reconciliation;
 use renewal::Renewal;
+use unsaved::Unsaved;
+
+/// How long a link is kept for whoever asked for it.
+const WANTED_LINK_FOR: Duration = Duration::from_secs(60);
 
 /// The keys and the checker that a node is given.
 #[derive(Clone)]
@@ -51,30 +68,49 @@ pub struct NodeState {
     me: NodeId,
     keys: Keys,
     roster: Option<Arc<Roster>>,
+    /// It has changed since it was last published.
+    roster_changed: bool,
     issuer: Issuer,
+    own: OwnRecord,
+    changed: Changed,
+    digests: Digests,
+    reconciliation: Reconciliation,
     book: AddressBook,
     links: Links,
+    topology: Topology,
+    /// Who is to be linked may have changed.
+    topology_changed: bool,
     listening: Vec<String>,
     offers: Offers,
-    exchange: Exchange,
+    manifests: Manifests,
     renewal: Renewal,
+    unsaved: Unsaved,
     outputs: VecDeque<Output>,
 }
 
 impl NodeState {
     /// A node with what it had persisted when it last ran.
     pub fn new(now: Now, keys: Keys, records: impl IntoIterator<Item = Record>) -> Self {
+        let me = NodeId::from_public_key(keys.node.public_key());
         let mut state = Self {
-            me: NodeId::from_public_key(keys.node.public_key()),
+            me,
             keys,
             roster: None,
+            roster_changed: false,
             issuer: Issuer::default(),
+            own: OwnRecord::default(),
+            changed: Changed::default(),
+            digests: Digests::default(),
+            reconciliation: Reconciliation::default(),
             book: AddressBook::default(),
             links: Links::default(),
+            topology: Topology::new(me),
+            topology_changed: false,
             listening: Vec::new(),
             offers: Offers::default(),
-            exchange: Exchange::default(),
+            manifests: Manifests::default(),
             renewal: Renewal::default(),
+            unsaved: Unsaved::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -101,9 +137,12 @@ impl NodeState {
         self.offers.manifest()
     }
 
-    /// Addresses known for `node`, best first.
+    /// Addresses known for `node`, best first: where it was reached or seen, and where it says it listens.
     pub fn addresses(&self, node: NodeId) -> Vec<String> {
-        self.book.addresses(node)
+        let known = self.roster.as_ref().and_then(|roster| roster.known(node));
+        let record = known.and_then(|member| member.record());
+        let said = record.map_or(&[][..], |record| &record.addresses);
+        self.book.addresses(node, said)
     }
 
     /// Takes one input; never blocks, never fails. What follows from it is in [`NodeState::poll_output`].
@@ -147,7 +186,7 @@ impl NodeState {
             }
             Input::RenewalAsked { request, from } => self.renewal_asked(now, request, from),
             Input::Renewed { from, chain } => self.renewed(now, from, chain),
-            Input::Leave { request } => self.leave(request),
+            Input::Leave { request } => self.leave(now, request),
             Input::Sighted {
                 node,
                 addresses,
@@ -157,13 +196,33 @@ impl NodeState {
             Input::LinkDown { node } => self.link_down(now, node),
             Input::DialFailed { node, refused } => self.dial_failed(now, node, refused),
             Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
-            Input::Listening { addresses } => self.now_listening(addresses),
+            Input::Listening { addresses } => {
+                self.listening = addresses;
+                self.own.touch();
+            }
             Input::LocalServers { servers } => self.offers.set_local(servers),
-            Input::Announced { from, announcement } => self.announced(now, from, announcement),
-            Input::AnnounceFailed { to } => self.exchange.announce_failed(now.monotonic, to),
+            Input::Announced { from, announcement } => {
+                self.announced(now, from, &announcement);
+            }
+            Input::Gossiped {
+                request,
+                from,
+                announcement,
+            } => self.gossiped(now, request, from, &announcement),
+            Input::PublishFailed => self.own.publish_failed(),
+            Input::ReconcileAsked {
+                request,
+                from,
+                summary,
+            } => self.reconcile_asked(now, request, from, &summary),
+            Input::Reconciled { from, announcement } => self.reconciled(now, from, &announcement),
+            Input::ReconcileFailed { from } => {
+                self.reconciliation.ended(now.monotonic, from, true);
+            }
+            Input::LinkWanted { node } => self.link_wanted(now, node),
             Input::ManifestFetched { from, bytes } => self.manifest_fetched(now, from, &bytes),
             Input::ManifestUnavailable { from } => {
-                self.exchange.fetch_failed(now.monotonic, from);
+                self.manifests.fetch_failed(now.monotonic, from);
             }
             Input::Wake => {}
         }
@@ -180,7 +239,10 @@ impl NodeState {
         self.roster.as_ref()?;
         [
             self.links.next_deadline(),
-            self.exchange.next_deadline(),
+            self.own.next_deadline(),
+            self.reconciliation.next_deadline(),
+            self.manifests.next_deadline(),
+            self.unsaved.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -188,26 +250,52 @@ impl NodeState {
         .min()
     }
 
-    /// Whatever follows from the input just taken: dials, renewals, announcements and a fresh catalog.
+    /// Whatever follows from the input just taken: dials, renewals, what is told and asked, and a fresh catalog.
     fn settle(&mut self, now: Now) {
         if self.roster.is_some() {
-            self.dial_due(now);
             self.renew_when_due(now);
+            self.choose_neighbours(now);
+            self.publish_roster();
         }
         self.publish_catalog();
-        self.announce_when_due(now);
-        self.fetch_when_due(now);
+        self.tell_of_self_when_due(now);
+        if self.roster.is_some() {
+            self.reconcile_when_due(now);
+            self.fetch_when_due(now);
+            self.dial_due(now);
+            self.release_idle(now);
+            self.save_when_due(now);
+        }
     }
 
     fn dial_due(&mut self, now: Now) {
         for node in self.links.due(now.monotonic) {
-            let addresses = self.book.addresses(node);
+            let addresses = self.addresses(node);
             if addresses.is_empty() {
-                self.links.failed(now.monotonic, node, false);
+                self.dial_failed(now, node, false);
             } else {
                 self.outputs.push_back(Output::Dial { node, addresses });
             }
         }
+    }
+
+    fn release_idle(&mut self, now: Now) {
+        let idle = self.links.idle(now.monotonic).into_iter();
+        self.outputs
+            .extend(idle.map(|node| Output::Release { node }));
+    }
+
+    fn choose_neighbours(&mut self, now: Now) {
+        if !std::mem::take(&mut self.topology_changed) {
+            return;
+        }
+        let may_be_dialed = |node: NodeId| {
+            let chain = self.roster.as_ref().and_then(|roster| roster.member(node));
+            chain.is_some_and(|chain| chain.validity(now.wall) != Validity::Expired)
+        };
+        let failing = |node: NodeId| self.links.is_failing(node);
+        let neighbours = self.topology.neighbours(may_be_dialed, failing);
+        self.links.want(now.monotonic, &neighbours);
     }
 
     fn publish_catalog(&mut self) {
@@ -215,13 +303,19 @@ impl NodeState {
             offers,
             roster,
             links,
+            topology,
             ..
         } = self;
         let standing = |node: NodeId| {
-            let chain = roster.as_ref()?.member(node)?;
+            let known = roster.as_ref()?.known(node)?;
+            let record = known.record().filter(|record| !record.leaving);
+            // Where not everybody is linked to everybody, whoever could be is counted on until a dial says otherwise.
+            let presumed = !topology.is_full()
+                && !links.is_known(node)
+                && record.is_some_and(|record| !record.addresses.is_empty());
             Some(Standing {
-                name: chain.body().name.clone(),
-                linked: links.is_up(node),
+                name: known.chain().body().name.clone(),
+                reachable: links.is_up(node) || presumed,
             })
         };
         let Some(catalog) = offers.refresh_catalog(standing) else {
@@ -232,7 +326,7 @@ impl NodeState {
             Ok(None) => {}
             Ok(Some(manifest)) => {
                 self.outputs.push_back(Output::PublishManifest(manifest));
-                self.exchange.announce_to_all();
+                self.own.touch();
             }
             Err(error) => self.outputs.push_back(Output::ManifestRefused(error)),
         }
@@ -243,6 +337,9 @@ impl NodeState {
             return;
         }
         let news = self.book.tell(now.wall, node, addresses, source);
+        if self.is_member(node) && !self.links.is_known(node) {
+            return;
+        }
         if let Some(forgotten) = self.links.sighted(now.monotonic, node, news) {
             self.book.forget(forgotten);
         }
@@ -252,6 +349,15 @@ impl NodeState {
         if self.links.failed(now.monotonic, node, refused) {
             self.book.forget(node);
         }
+        self.manifests.unreached(now.monotonic, node);
+        self.offers.touch_member(node);
+        self.topology_changed |= self.links.is_failing(node);
+    }
+
+    fn link_wanted(&mut self, now: Now, node: NodeId) {
+        if self.is_member(node) {
+            self.links.keep(now.monotonic, node, WANTED_LINK_FOR);
+        }
     }
 
     fn link_up(&mut self, now: Now, node: NodeId, address: Option<String>) {
@@ -259,26 +365,23 @@ impl NodeState {
             self.outputs.push_back(Output::Disconnect { node });
             return;
         }
-        self.links.up(node);
+        self.links.up(now.monotonic, node, address.is_some());
         if let Some(address) = address {
             self.book.succeeded(now.wall, node, &address);
-            self.persist_addresses(node);
+            self.save_addresses(now, node);
         }
-        self.offers.touch();
-        self.exchange.announce_to(node);
+        self.topology_changed = true;
+        self.offers.touch_member(node);
+        self.manifests.link_up(now.monotonic, node);
+        self.reconciliation.ask(now.monotonic, node);
     }
 
     fn link_down(&mut self, now: Now, node: NodeId) {
         self.links.down(now.monotonic, node);
-        self.exchange.link_down(node);
-        self.offers.touch();
-    }
-
-    fn now_listening(&mut self, addresses: Vec<String>) {
-        if self.listening != addresses {
-            self.listening = addresses;
-            self.exchange.announce_to_all();
-        }
+        self.manifests.link_down(now.monotonic, node);
+        self.reconciliation.forget(node);
+        self.offers.touch_member(node);
+        self.topology_changed = true;
     }
 
     fn is_member(&self, node: NodeId) -> bool {
@@ -286,29 +389,34 @@ impl NodeState {
         roster.is_some_and(|roster| roster.member(node).is_some())
     }
 
-    fn persist_addresses(&mut self, node: NodeId) {
+    fn save_addresses(&mut self, now: Now, node: NodeId) {
         let record = Record::Addresses {
             node,
             addresses: self.book.entries(node).to_vec(),
         };
-        self.persist(vec![Write::Put(record)]);
+        self.save_later(now, Write::Put(record));
     }
 
-    /// Writes that follow each other are one transaction.
+    /// Writes that follow each other are one transaction, and what could have waited goes with them.
     fn persist(&mut self, writes: Vec<Write>) {
+        let waiting = self.unsaved.take();
+        let writes = waiting.into_iter().chain(writes);
         match self.outputs.back_mut() {
             Some(Output::Persist(earlier)) => earlier.extend(writes),
-            _ => self.outputs.push_back(Output::Persist(writes)),
+            _ => self.outputs.push_back(Output::Persist(writes.collect())),
         }
     }
 
-    fn publish_roster(&mut self, roster: Option<Arc<Roster>>) {
-        self.roster = roster.clone();
-        self.offers.touch();
-        self.outputs.push_back(Output::PublishRoster(roster));
+    /// Publishes the roster if it has changed: before anything that is answered because of it.
+    fn publish_roster(&mut self) {
+        if std::mem::take(&mut self.roster_changed) {
+            let roster = self.roster.clone();
+            self.outputs.push_back(Output::PublishRoster(roster));
+        }
     }
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
+        self.publish_roster();
         self.outputs.push_back(Output::Reply { request, reply });
     }
 
@@ -321,7 +429,8 @@ impl NodeState {
                     self.roster = Some(Arc::new(Roster::new(mesh, chain)));
                 }
                 Record::Ticket(ticket) => self.issuer.restore_ticket(ticket),
-                Record::Member(chain) => members.push(chain),
+                Record::Member(chain) => members.push(Arc::new(Member::new(chain, None))),
+                Record::Peer(member) => members.push(member),
                 Record::Addresses { node, addresses } => self.book.restore(node, addresses),
             }
         }
@@ -335,11 +444,23 @@ impl NodeState {
             .root
             .take()
             .filter(|root| root.public_key() == *mesh_key);
-        for chain in members {
-            self.issuer.note_serial(chain.body().serial);
-            self.links.want(now.monotonic, chain.body().subject);
-            roster.insert(chain);
+        for member in members {
+            self.issuer.note_serial(member.chain().body().serial);
+            if roster.insert(member.clone(), now.wall) == Inserted::New {
+                self.digests.toggle(&member);
+                if !member.has_left() {
+                    self.topology.joined(member.node());
+                }
+                if let Some(record) = member.record().filter(|record| !record.leaving) {
+                    // Manifests are not kept on disk: each is fetched again.
+                    self.want_manifest(now, member.node(), record.manifest);
+                }
+            }
         }
-        self.publish_roster(Some(Arc::new(roster)));
+        self.roster = Some(Arc::new(roster));
+        self.roster_changed = true;
+        self.topology_changed = true;
+        self.own.touch();
+        self.publish_roster();
     }
 }

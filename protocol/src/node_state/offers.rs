@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::exchange::MANIFESTS_MAX;
+use super::manifests::MANIFESTS_MAX;
 use crate::catalog::manifest::{EncodedManifest, Manifest, ManifestError};
 use crate::catalog::snapshot::{Catalog, LocalServer, MemberOffer};
 use crate::id::{Hash, NodeId, NodeName};
@@ -12,6 +12,8 @@ use crate::id::{Hash, NodeId, NodeName};
 pub(super) struct Offers {
     local: Vec<LocalServer>,
     remote: BTreeMap<NodeId, (Hash, Arc<Manifest>)>,
+    /// What a node that offers nothing has.
+    nothing: Hash,
     manifest: Arc<EncodedManifest>,
     catalog: Arc<Catalog>,
     changed: bool,
@@ -20,16 +22,18 @@ pub(super) struct Offers {
 /// How a member stands with this node.
 pub(super) struct Standing {
     pub(super) name: NodeName,
-    pub(super) linked: bool,
+    pub(super) reachable: bool,
 }
 
 impl Default for Offers {
     fn default() -> Self {
-        let nothing = Manifest::new(Vec::new()).encode();
+        let manifest = Manifest::new(Vec::new()).encode();
+        let manifest = manifest.expect("an empty manifest keeps every bound");
         Self {
             local: Vec::new(),
             remote: BTreeMap::new(),
-            manifest: Arc::new(nothing.expect("an empty manifest keeps every bound")),
+            nothing: manifest.hash,
+            manifest: Arc::new(manifest),
             catalog: Arc::default(),
             changed: false,
         }
@@ -50,13 +54,20 @@ impl Offers {
         self.local = servers;
     }
 
-    /// Something that the catalog depends on has changed elsewhere: a link, a name.
-    pub(super) fn touch(&mut self) {
-        self.changed = true;
+    /// Something that the catalog depends on has changed elsewhere: the link to `node`, or its name.
+    pub(super) fn touch_member(&mut self, node: NodeId) {
+        self.changed |= self.remote.contains_key(&node);
     }
 
-    pub(super) fn has(&self, node: NodeId, hash: Hash) -> bool {
-        self.remote.get(&node).is_some_and(|known| known.0 == hash)
+    /// `node` offers the manifest with this hash: says whether it is to be fetched.
+    pub(super) fn needs(&mut self, node: NodeId, hash: Hash) -> bool {
+        if hash == self.nothing {
+            self.forget(node);
+            return false;
+        }
+        let known = self.remote.get(&node);
+        let room = known.is_some() || self.remote.len() < MANIFESTS_MAX;
+        room && known.is_none_or(|known| known.0 != hash)
     }
 
     /// Takes a manifest if it is the one expected and keeps every bound; says whether it did.
@@ -95,7 +106,7 @@ impl Offers {
                 node: *node,
                 node_name: standing.name,
                 manifest: manifest.clone(),
-                reachable: standing.linked,
+                reachable: standing.reachable,
             })
         };
         let offers = self.remote.iter().filter_map(offer).collect();

@@ -12,6 +12,7 @@ use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
+use crate::wire::summary::Summary;
 
 /// Something to do, in order.
 #[derive(Clone, Debug)]
@@ -45,12 +46,19 @@ pub enum Output {
         /// To whom.
         node: NodeId,
     },
-    /// Tell a linked member.
-    Announce {
+    /// End the connections to a node unless somebody uses them.
+    Release {
+        /// To whom.
+        node: NodeId,
+    },
+    /// Gossip this to everybody.
+    Publish(Arc<Announcement>),
+    /// Ask a linked member what it knows beyond this.
+    Reconcile {
         /// Whom.
         to: NodeId,
-        /// What.
-        announcement: Arc<Announcement>,
+        /// What this node knows.
+        summary: Arc<Summary>,
     },
     /// Tell these members that this node leaves, then end every connection to them, heard or not.
     Goodbye {
@@ -88,6 +96,21 @@ pub enum Reply {
     Renewal(Result<Arc<CertificateChain>, Refusal>),
     /// The mesh that was left; `None` when there was none.
     Left(Option<Arc<Roster>>),
+    /// Whether a gossip message is to be passed on.
+    Gossiped(Judgement),
+    /// What this node knows and the asker may not.
+    Reconciled(Result<Arc<Announcement>, Refusal>),
+}
+
+/// What becomes of a gossip message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is news: pass it on.
+    Accept,
+    /// It is none, or not now.
+    Ignore,
+    /// It is a forgery, and whoever passed it on should have seen it.
+    Reject,
 }
 
 /// A node belongs to one mesh at a time.

@@ -8,6 +8,7 @@ use crate::address_book::KnownAddress;
 use crate::id::{MeshId, NodeId};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::TicketRecord;
+use crate::membership::member::Member;
 use crate::membership::ticket::TicketId;
 
 /// A persisted fact.
@@ -22,8 +23,10 @@ pub enum Record {
     },
     /// A ticket this node issued.
     Ticket(TicketRecord),
-    /// Another member.
+    /// Another member that has not said anything of itself yet.
     Member(Arc<CertificateChain>),
+    /// Another member, or one that left, and what it said of itself.
+    Peer(Arc<Member>),
     /// Where a node was seen.
     Addresses {
         /// The node.
@@ -40,7 +43,7 @@ pub enum RecordKey {
     Home,
     /// Of [`Record::Ticket`].
     Ticket(TicketId),
-    /// Of [`Record::Member`].
+    /// Of [`Record::Member`] and [`Record::Peer`].
     Member(NodeId),
     /// Of [`Record::Addresses`].
     Addresses(NodeId),
@@ -57,13 +60,33 @@ pub enum Write {
     Clear,
 }
 
+impl Write {
+    /// The key of the record that is written or forgotten; `None` where it is all of them.
+    pub fn key(&self) -> Option<RecordKey> {
+        match self {
+            Write::Put(record) => Some(record.key()),
+            Write::Delete(key) => Some(*key),
+            Write::Clear => None,
+        }
+    }
+}
+
 impl Record {
+    /// What is kept of another member.
+    pub fn of_member(member: &Arc<Member>) -> Self {
+        match member.record() {
+            Some(_) => Record::Peer(member.clone()),
+            None => Record::Member(member.chain().clone()),
+        }
+    }
+
     /// The key it is kept under.
     pub fn key(&self) -> RecordKey {
         match self {
             Record::Home { .. } => RecordKey::Home,
             Record::Ticket(ticket) => RecordKey::Ticket(ticket.id),
             Record::Member(chain) => RecordKey::Member(chain.body().subject),
+            Record::Peer(member) => RecordKey::Member(member.node()),
             Record::Addresses { node, .. } => RecordKey::Addresses(*node),
         }
     }
@@ -79,7 +102,9 @@ mod tests {
 
     use super::*;
     use crate::address_book::Source;
+    use crate::id::Hash;
     use crate::membership::certificate::{CERTIFICATE_VERSION, Certificate, CertificateBody, Role};
+    use crate::membership::peer_record::PeerRecord;
     use crate::membership::ticket::TicketSecret;
     use crate::signature::Signature;
     use crate::time::Timestamp;
@@ -125,6 +150,17 @@ mod tests {
             role: Role::Member,
             redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
         })
+    }
+
+    fn peer() -> Record {
+        let record = PeerRecord {
+            sequence: 300,
+            addresses: vec!["/a".to_owned()],
+            manifest: Hash::of(b""),
+            leaving: false,
+            signature: Signature([6; 64]),
+        };
+        Record::Peer(Arc::new(Member::new(chain(), Some(record))))
     }
 
     fn addresses() -> Record {
@@ -216,6 +252,21 @@ mod tests {
         let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
         let golden = [b"\xa1fMember", &chain_bytes()[..]];
         assert_golden(&Record::Member(chain()), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_member_that_has_spoken_are_fixed() {
+        let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
+        let manifest = Hash::of(b"");
+        let golden = [
+            b"\xa1dPeer\xa2echain",
+            &chain_bytes()[..],
+            b"frecord\xa5hsequence\x19\x01\x2ciaddresses\x81b/ahmanifest\x58\x20",
+            manifest.as_bytes(),
+            b"gleaving\xf4isignature\x58\x40",
+            &[6; 64],
+        ];
+        assert_golden(&peer(), &key, &golden);
     }
 
     #[test]

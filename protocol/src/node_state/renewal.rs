@@ -11,6 +11,7 @@ use crate::id::NodeId;
 use crate::membership::admission::{Refusal, check_member};
 use crate::membership::certificate::{CertificateChain, Role, Validity};
 use crate::membership::roster::Roster;
+use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 
 /// How often certificates are looked at.
@@ -42,7 +43,10 @@ impl NodeState {
             return;
         }
         self.renewal.next_check = now.monotonic + CHECK_EVERY;
-        self.cut_expired(now);
+        if !Mutation::KeepExpiredLinks.is_on() {
+            self.cut_expired(now);
+        }
+        self.forget_long_expired(now);
         let Some(roster) = self.roster.clone() else {
             return;
         };
@@ -72,13 +76,7 @@ impl NodeState {
         self.outputs
             .extend(cut.map(|node| Output::Disconnect { node }));
         // Nobody is let in by dialing an expired member; it comes by itself once it is renewed.
-        let members = roster.members().map(|(node, _)| node).filter(expired);
-        for node in members
-            .filter(|node| !self.links.is_up(*node))
-            .collect::<Vec<_>>()
-        {
-            self.links.forget(node);
-        }
+        self.topology_changed = true;
     }
 
     /// The linked admin nearest to the root, and nearer than this node itself: chains never grow by renewal.
@@ -126,7 +124,7 @@ impl NodeState {
         let issued = self
             .issuer
             .issue(now.wall, &*signer, roster, subject, name, role);
-        self.take_member(now, roster, issued.clone())?;
+        self.take_member(now, issued.clone())?;
         Ok(issued)
     }
 

@@ -1,10 +1,11 @@
-//! The bytes between nodes: frames, the gate handshake, calls, announcements.
+//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries.
 
 pub mod announcement;
 pub mod call;
 pub mod failure;
 pub mod frame;
 pub mod hello;
+pub mod summary;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -114,13 +114,21 @@ impl Draw {
     }
 
     fn restore_backup(&mut self, node: NodeNumber) {
-        let age_us = self.randomness.between(SECOND_US, 60 * SECOND_US);
+        let mut age_us = self.randomness.between(SECOND_US, 60 * SECOND_US);
         let down_us = self.span_us();
-        self.push(Action::RestoreBackup {
-            node,
-            age_us,
-            down_us,
-        });
+        let at_us = self.moment_us();
+        if self.numbers.first() == Some(&node) {
+            // A founder without its mesh could let nobody in who comes later.
+            age_us = age_us.min(at_us - SECOND_US);
+        }
+        self.push_at(
+            at_us,
+            Action::RestoreBackup {
+                node,
+                age_us,
+                down_us,
+            },
+        );
     }
 
     fn pause(&mut self, node: NodeNumber) {

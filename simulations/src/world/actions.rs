@@ -128,6 +128,10 @@ impl World {
         let Some(inviter) = self.by_number.get(&inviter).copied() else {
             return;
         };
+        let process = self.machines[node].process.as_ref();
+        if process.is_some_and(|process| process.roster.is_some()) {
+            return;
+        }
         let join = &mut self.machines[node].join;
         join.inviter = inviter;
         join.wanted_since_us = Some(self.now_us);

@@ -101,6 +101,9 @@ impl World {
         self.statistics.connections += u64::from(end == DIALER);
         self.observe(&Observation::LinkOpened { node, other: them });
         if first {
+            self.fabric_connected(node, other);
+        }
+        if first {
             let address = (end == DIALER).then_some(address);
             self.tell(
                 node,
@@ -172,6 +175,7 @@ impl World {
         }
         if self.forget_connection(node, other, id) {
             let them = self.machines[other].id;
+            self.fabric_disconnected(node, other);
             self.tell(node, Input::LinkDown { node: them });
         }
         self.fail_questions_over(node, id);

@@ -6,10 +6,10 @@ use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::roster::Roster;
 
-use super::World;
 use super::event::Event;
 use super::machine::Machine;
 use super::process::tool_name;
+use super::{World, called};
 use crate::outcome::Violation;
 
 /// How often a world is looked at while it has not converged.
@@ -115,10 +115,16 @@ impl World {
             .chain([machine.id])
             .collect();
         if let Some(node) = known.difference(most).next() {
-            return Some(format!("#{number} still has {node} in its roster"));
+            return Some(format!(
+                "#{number} still has {} in its roster",
+                self.named(*node)
+            ));
         }
         if let Some(node) = members.difference(&known).next() {
-            return Some(format!("#{number} does not have {node} in its roster"));
+            return Some(format!(
+                "#{number} does not have {} in its roster",
+                self.named(*node)
+            ));
         }
         let mut listed = BTreeSet::new();
         for entry in process.catalog.reachable() {
@@ -137,12 +143,20 @@ impl World {
             }
         }
         if let Some((node, server, tool)) = shared.difference(&listed).next() {
-            return Some(format!("#{number} does not list {server}/{tool} of {node}"));
+            let owner = self.named(*node);
+            return Some(format!(
+                "#{number} does not list {server}/{tool} of {owner}"
+            ));
         }
         let (node, server, tool) = listed.difference(&shared).next()?;
+        let owner = self.named(*node);
         Some(format!(
-            "#{number} lists {server}/{tool} of {node}, which is not shared"
+            "#{number} lists {server}/{tool} of {owner}, which is not shared"
         ))
+    }
+
+    fn named(&self, node: NodeId) -> String {
+        called(&self.by_id, &self.machines, node)
     }
 }
 

@@ -54,6 +54,9 @@ impl World {
             Event::Asked { question } => self.asked(question),
             Event::Replied { question } => self.replied(question),
             Event::QuestionDeadline { question } => self.question_deadline(question),
+            Event::Parcel { parcel } => self.parcel_arrived(parcel),
+            Event::Heartbeat { node, boot } => self.heartbeat(node, boot),
+            Event::Forget { message } => self.forget_message(message),
             Event::Sample => self.sample(),
             Event::Look => self.look(),
         }
@@ -67,7 +70,9 @@ impl World {
             | Event::Wake { node, .. }
             | Event::Written { node, .. }
             | Event::Depart { node, .. }
+            | Event::Heartbeat { node, .. }
             | Event::Unreached { node, .. } => Some(*node),
+            Event::Parcel { parcel } => self.addressee(*parcel),
             Event::Greeted { handshake }
             | Event::Answered { handshake }
             | Event::HandshakeDeadline { handshake } => self
@@ -96,6 +101,7 @@ impl World {
             | Event::Boot { .. }
             | Event::Kill { .. }
             | Event::Resume { .. }
+            | Event::Forget { .. }
             | Event::Sample
             | Event::Look => None,
         }

@@ -61,6 +61,12 @@ pub(crate) enum Event {
     Replied { question: Id },
     /// The asker waits no longer.
     QuestionDeadline { question: Id },
+    /// A gossip message, or what is said about such messages, arrived.
+    Parcel { parcel: Id },
+    /// A node's gossip looks after its mesh and tells of what it had lately.
+    Heartbeat { node: usize, boot: Boot },
+    /// A gossip message is remembered no longer.
+    Forget { message: u64 },
     /// The world is measured.
     Sample,
     /// The world is looked at for convergence.
@@ -93,6 +99,9 @@ impl Event {
             Event::Asked { .. } => "asked",
             Event::Replied { .. } => "replied",
             Event::QuestionDeadline { .. } => "question-end",
+            Event::Parcel { .. } => "parcel",
+            Event::Heartbeat { .. } => "heartbeat",
+            Event::Forget { .. } => "forget",
             Event::Sample => "sample",
             Event::Look => "look",
         }
@@ -106,6 +115,7 @@ impl Event {
             Event::Join { node: at } | Event::Boot { node: at } => [node(at), 0, 0],
             Event::TicketHanded { node: at, boot }
             | Event::Kill { node: at, boot }
+            | Event::Heartbeat { node: at, boot }
             | Event::Written { node: at, boot } => [node(at), u64::from(*boot), 0],
             Event::JoinGivenUp {
                 node: at,
@@ -131,7 +141,9 @@ impl Event {
             | Event::HandshakeDeadline { handshake: id }
             | Event::Asked { question: id }
             | Event::Replied { question: id }
-            | Event::QuestionDeadline { question: id } => [*id, 0, 0],
+            | Event::QuestionDeadline { question: id }
+            | Event::Parcel { parcel: id }
+            | Event::Forget { message: id } => [*id, 0, 0],
             Event::Closed { connection, end } => [*connection, *end as u64, 0],
             Event::Silent {
                 connection,

@@ -1,5 +1,6 @@
 //! Dials and the gate handshake, as the dialer's and the listener's network carry them out.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
@@ -413,6 +414,18 @@ impl World {
         }
     }
 
+    /// The dialer has died while it judged the listener's certificate.
+    pub(crate) fn break_off_handshakes(&mut self, requests: impl Iterator<Item = Request>) {
+        let judging = requests.filter_map(|request| match request {
+            Request::Admit { handshake } => Some(handshake),
+            _ => None,
+        });
+        let judging: BTreeSet<Id> = judging.collect();
+        for handshake in judging {
+            self.hang_up(handshake);
+        }
+    }
+
     fn handshake_failed(&mut self, id: Id, refused: bool) {
         let Some(handshake) = self.handshakes.get(&id) else {
             return;
@@ -488,6 +501,7 @@ pub(crate) const fn refusal_name(refusal: &Refusal) -> &'static str {
         Refusal::NotAnIssuer => "not_an_issuer",
         Refusal::NameTaken { .. } => "name_taken",
         Refusal::Full { .. } => "full",
+        Refusal::Left => "left",
         Refusal::Unspoken => "unspoken",
         Refusal::Unavailable { .. } => "unavailable",
     }

@@ -118,6 +118,10 @@ pub(crate) enum Request {
     Certify { handshake: Id },
     /// A member asks for a fresh certificate.
     Renew { question: Id },
+    /// What a member does not know.
+    Reconcile { question: Id },
+    /// Whether a gossip message is passed on.
+    Gossip { message: u64, from: usize },
     /// The owner leaves.
     Leave,
 }

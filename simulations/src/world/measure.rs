@@ -38,6 +38,9 @@ impl World {
     }
 
     pub(crate) fn measure_the_end(&mut self) {
+        for message in self.fabric.remembered() {
+            self.forget_message(message);
+        }
         let statistics = &mut self.statistics;
         statistics.nodes = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
         statistics.virtual_us = self.now_us;

@@ -6,10 +6,13 @@
 mod actions;
 mod connections;
 mod convergence;
+mod describe;
 mod disk;
 mod dispatch;
 mod event;
+mod fabric;
 mod gate;
+mod gossip;
 mod joins;
 mod kinds;
 pub(crate) mod machine;
@@ -41,7 +44,9 @@ use crate::randomness::{Randomness, derive};
 use connections::Connection;
 use disk::Disk;
 use event::{Event, Id};
+use fabric::Fabric;
 use gate::Handshake;
+use gossip::Parcel;
 use joins::Tickets;
 use machine::{JoinProgress, Machine};
 use network::Network;
@@ -86,6 +91,10 @@ pub(crate) struct World {
     handshakes: FxHashMap<Id, Handshake>,
     connections: FxHashMap<Id, Connection>,
     questions: FxHashMap<Id, Question>,
+    fabric: Fabric,
+    parcels: FxHashMap<Id, Parcel>,
+    /// The nodes in the mesh, until that changes.
+    audience: Option<Arc<Vec<bool>>>,
     tickets: Tickets,
     truth: Truth,
     checks: Vec<Box<dyn Check>>,
@@ -112,6 +121,9 @@ impl World {
             handshakes: FxHashMap::default(),
             connections: FxHashMap::default(),
             questions: FxHashMap::default(),
+            fabric: Fabric::new(plan.nodes.len(), plan.seed),
+            parcels: FxHashMap::default(),
+            audience: None,
             tickets: Tickets::default(),
             truth: Truth::default(),
             checks: checks::all(),
@@ -217,6 +229,14 @@ impl World {
         *sent = (sent.0 + 1, sent.1 + bytes as u64);
         let at_us = self.network.arrival_us(self.now_us, from, to, bytes);
         self.queue.schedule(at_us, event);
+    }
+}
+
+/// What a node is called in traces.
+fn called(by_id: &FxHashMap<NodeId, usize>, machines: &[Machine], node: NodeId) -> String {
+    match by_id.get(&node) {
+        Some(place) => format!("#{}", machines[*place].plan.number.0),
+        None => "a stranger".to_owned(),
     }
 }
 

@@ -6,11 +6,11 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::{Output, Reply, RequestId};
 use peerage_protocol::wire::announcement::Announcement;
 
-use super::World;
 use super::event::Event;
 use super::kinds::output_kind;
 use super::machine::Request;
 use super::questions::{Answer, Body};
+use super::{World, called, describe};
 use crate::checks::Observation;
 
 /// How long members are given to hear a goodbye before the links are cut.
@@ -21,8 +21,12 @@ impl World {
         let kind = output_kind(&output);
         let numbers = [node as u64, kind.len() as u64, weight(&output)];
         let now_us = self.now_us;
-        self.tracer
-            .note(now_us, "output", &numbers, || format!("#{node} {kind}"));
+        let (by_id, machines) = (&self.by_id, &self.machines);
+        let number = machines[node].plan.number.0;
+        self.tracer.note(now_us, "output", &numbers, || {
+            let named = |node| called(by_id, machines, node);
+            format!("#{number} {}", describe::output(&output, &named))
+        });
         *self.statistics.outputs.entry(kind.to_owned()).or_default() += 1;
         match output {
             Output::Persist(writes) => self.begin_write(node, writes),
@@ -35,6 +39,9 @@ impl World {
                     self.truth.issued(&roster.own);
                 }
                 if let Some(process) = &mut self.machines[node].process {
+                    if process.roster.is_some() != roster.is_some() {
+                        self.audience = None;
+                    }
                     process.roster = roster;
                 }
             }
@@ -63,8 +70,10 @@ impl World {
                     self.disconnect(node, to);
                 }
             }
-            Output::Announce { to, announcement } => {
-                self.put_question(node, to, Body::Announce(announcement));
+            Output::Release { node: to } => self.release(node, to),
+            Output::Publish(announcement) => self.publish(node, announcement),
+            Output::Reconcile { to, summary } => {
+                self.put_question(node, to, Body::Reconcile(summary));
             }
             Output::Goodbye { to, announcement } => self.say_goodbye(node, &to, &announcement),
             Output::FetchManifest { from, hash } => {
@@ -74,13 +83,29 @@ impl World {
         }
     }
 
+    /// Ends the link unless a question is under way over it.
+    fn release(&mut self, node: usize, to: NodeId) {
+        let Some(to) = self.place(to) else {
+            return;
+        };
+        let asks = |asker: usize, answerer: usize| {
+            let process = self.machines[asker].process.as_ref();
+            let asking = process.into_iter().flat_map(|process| &process.asking);
+            let mut asked = asking.filter_map(|question| self.questions.get(question));
+            asked.any(|question| question.answerer == answerer)
+        };
+        if !asks(node, to) && !asks(to, node) {
+            self.disconnect(node, to);
+        }
+    }
+
     fn say_goodbye(&mut self, node: usize, to: &[NodeId], announcement: &Arc<Announcement>) {
         let Some(process) = &self.machines[node].process else {
             return;
         };
         let boot = process.boot;
         for to in to {
-            self.put_question(node, *to, Body::Announce(announcement.clone()));
+            self.put_question(node, *to, Body::Goodbye(announcement.clone()));
             if let Some(to) = self.place(*to) {
                 let at_us = self.now_us + GOODBYE_WITHIN_US;
                 self.queue.schedule(at_us, Event::Depart { node, boot, to });
@@ -117,7 +142,12 @@ impl World {
             (Request::Renew { question }, Reply::Renewal(renewal)) => {
                 self.reply_to(question, renewal.map_or(Answer::Refused, Answer::Renewed));
             }
-            (Request::Found | Request::Leave, _) => {}
+            (Request::Reconcile { question }, Reply::Reconciled(told)) => {
+                self.reply_to(question, told.map_or(Answer::Refused, Answer::Told));
+            }
+            (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
+                self.judged(node, from, message, judgement);
+            }
             (_, _) => {}
         }
     }
@@ -131,12 +161,14 @@ fn weight(output: &Output) -> u64 {
         Output::PublishCatalog(catalog) => catalog.entries().count(),
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),
-        Output::Announce { announcement, .. } | Output::Goodbye { announcement, .. } => {
+        Output::Publish(announcement) | Output::Goodbye { announcement, .. } => {
             announcement.members.len()
         }
+        Output::Reconcile { summary, .. } => summary.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }
         | Output::Disconnect { .. }
+        | Output::Release { .. }
         | Output::FetchManifest { .. }
         | Output::RequestRenewal { .. } => 0,
     };

@@ -9,10 +9,10 @@ use peerage_protocol::catalog::snapshot::LocalServer;
 use peerage_protocol::node_state::{Input, NodeState, Output, RequestId, Write};
 use rustc_hash::FxHashMap;
 
-use super::World;
 use super::event::{Boot, Event};
 use super::kinds::input_kind;
 use super::machine::{KillOrder, Process, Request};
+use super::{World, called, describe};
 use crate::action::WriteUnderWay;
 use crate::checks::Observation;
 use crate::plan::ServerPlan;
@@ -60,6 +60,8 @@ impl World {
             .is_some_and(|process| process.roster.is_some());
         let addresses = vec![machine.address.clone()];
         let servers = local_servers(&machine.servers);
+        self.audience = None;
+        self.fabric.restarted(node);
         self.observe(&Observation::Booted { node });
         if member {
             self.truth.entered(node);
@@ -113,7 +115,6 @@ impl World {
         }
         let now_us = self.now_us;
         let machine = &mut self.machines[node];
-        let now = machine.now(now_us);
         let Some(process) = &mut machine.process else {
             return false;
         };
@@ -130,19 +131,29 @@ impl World {
         let Some(input) = process.inbox.pop_front() else {
             return false;
         };
-        let kind = input_kind(&input);
-        self.tracer
-            .note(now_us, "input", &[node as u64, kind.len() as u64], || {
-                format!("#{} {kind}", machine.plan.number.0)
-            });
-        *self.statistics.inputs.entry(kind.to_owned()).or_default() += 1;
-        process.state.handle(now, input);
-        process
-            .outputs
-            .extend(std::iter::from_fn(|| process.state.poll_output()));
-        let outputs = process.outputs.len();
-        self.observe(&Observation::Stepped { node, outputs });
+        self.note_input(node, &input);
+        let machine = &mut self.machines[node];
+        let now = machine.now(now_us);
+        if let Some(process) = &mut machine.process {
+            process.state.handle(now, input);
+            let outputs = std::iter::from_fn(|| process.state.poll_output());
+            process.outputs.extend(outputs);
+            let outputs = process.outputs.len();
+            self.observe(&Observation::Stepped { node, outputs });
+        }
         true
+    }
+
+    fn note_input(&mut self, node: usize, input: &Input) {
+        let kind = input_kind(input);
+        let (by_id, machines) = (&self.by_id, &self.machines);
+        let numbers = [node as u64, kind.len() as u64];
+        self.tracer.note(self.now_us, "input", &numbers, || {
+            let named = |node| called(by_id, machines, node);
+            let number = machines[node].plan.number.0;
+            format!("#{number} {}", describe::input(input, &named))
+        });
+        *self.statistics.inputs.entry(kind.to_owned()).or_default() += 1;
     }
 
     fn is_killed_before(&mut self, node: usize, output: &Output) -> bool {
@@ -204,6 +215,10 @@ impl World {
         let Some(process) = &mut self.machines[node].process else {
             return;
         };
+        if process.writing.is_some() {
+            // It looks at its deadlines again when it has written.
+            return;
+        }
         let deadline = process.state.next_deadline();
         if deadline == process.wake_at {
             return;
@@ -271,7 +286,9 @@ impl World {
         self.tracer.note(now_us, "killed", &[number], || {
             format!("#{number}, for {} s", order.down_us / 1_000_000)
         });
+        self.audience = None;
         self.died(node, &process.peers);
+        self.break_off_handshakes(process.requests.into_values());
         self.queue
             .schedule(now_us + order.down_us, Event::Boot { node });
     }

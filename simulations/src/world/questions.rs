@@ -7,12 +7,13 @@ use peerage_protocol::id::{Hash, NodeId};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::Input;
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::summary::Summary;
 
 use super::World;
 use super::connections::State;
 use super::event::{Boot, Event, Id};
 use super::machine::Request;
-use super::sizes::{EXCHANGE_BYTES, chain_bytes};
+use super::sizes::{EXCHANGE_BYTES, announcement_bytes, chain_bytes};
 
 /// How long a node waits for an answer.
 const ANSWER_WITHIN_US: u64 = 20_000_000;
@@ -31,7 +32,8 @@ pub(crate) struct Question {
 /// What is asked.
 #[derive(Clone)]
 pub(crate) enum Body {
-    Announce(Arc<Announcement>),
+    Goodbye(Arc<Announcement>),
+    Reconcile(Arc<Summary>),
     Manifest(Hash),
     Renew,
 }
@@ -41,6 +43,7 @@ pub(crate) enum Body {
 pub(crate) enum Answer {
     Heard,
     Manifest(Arc<EncodedManifest>),
+    Told(Arc<Announcement>),
     Renewed(Arc<CertificateChain>),
     Refused,
 }
@@ -96,17 +99,23 @@ impl World {
         let from = self.machines[asker].id;
         let again = self.network.duplicates(asker, answerer);
         match body {
-            Body::Announce(announcement) => {
+            Body::Goodbye(announcement) => {
+                if let Some(process) = &self.machines[answerer].process {
+                    self.truth.goodbye_heard(asker, answerer, process.boot);
+                }
                 for _ in 0..=usize::from(again) {
                     let announcement = Announcement::clone(&announcement);
-                    if announcement.leaving
-                        && let Some(process) = &self.machines[answerer].process
-                    {
-                        self.truth.goodbye_heard(asker, answerer, process.boot);
-                    }
                     self.tell(answerer, Input::Announced { from, announcement });
                 }
                 self.reply_to(id, Answer::Heard);
+            }
+            Body::Reconcile(summary) => {
+                let request = Request::Reconcile { question: id };
+                self.ask(answerer, request, |request| Input::ReconcileAsked {
+                    request,
+                    from,
+                    summary: Summary::clone(&summary),
+                });
             }
             Body::Manifest(hash) => {
                 let process = self.machines[answerer].process.as_ref();
@@ -192,8 +201,12 @@ impl World {
             process.asking.remove(&id);
         }
         let input = match (question.body, answer) {
-            (Body::Announce(_), Some(Answer::Heard)) => return,
-            (Body::Announce(_), _) => Input::AnnounceFailed { to: from },
+            (Body::Goodbye(_), _) => return,
+            (Body::Reconcile(_), Some(Answer::Told(announcement))) => Input::Reconciled {
+                from,
+                announcement: Announcement::clone(&announcement),
+            },
+            (Body::Reconcile(_), _) => Input::ReconcileFailed { from },
             (Body::Manifest(_), Some(Answer::Manifest(manifest))) => Input::ManifestFetched {
                 from,
                 bytes: manifest.bytes.clone(),
@@ -212,7 +225,8 @@ impl World {
 impl Body {
     fn bytes(&self) -> usize {
         match self {
-            Body::Announce(announcement) => announcement.encode().len(),
+            Body::Goodbye(announcement) => announcement_bytes(announcement),
+            Body::Reconcile(summary) => 8 * summary.len(),
             Body::Manifest(_) => 32,
             Body::Renew => 0,
         }
@@ -224,6 +238,7 @@ impl Answer {
         match self {
             Answer::Heard => 0,
             Answer::Manifest(manifest) => manifest.bytes.len(),
+            Answer::Told(announcement) => announcement_bytes(announcement),
             Answer::Renewed(chain) => chain_bytes(chain),
             Answer::Refused => 64,
         }

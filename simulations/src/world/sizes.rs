@@ -1,6 +1,7 @@
 //! How many bytes things take on the wire.
 
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::wire::announcement::Announcement;
 
 /// A hello, a claim without its certificate, and what the secure channel adds to each.
 pub(crate) const HELLO_BYTES: usize = 160;
@@ -12,4 +13,13 @@ const CERTIFICATE_BYTES: usize = 260;
 /// The encoded bytes of a chain, within a few.
 pub(crate) fn chain_bytes(chain: &CertificateChain) -> usize {
     CERTIFICATE_BYTES * (1 + chain.issuers.len())
+}
+
+/// The encoded bytes of an announcement, within a few.
+pub(crate) fn announcement_bytes(announcement: &Announcement) -> usize {
+    let members = announcement
+        .members
+        .iter()
+        .map(|member| member.encoded_bytes());
+    16 + members.sum::<usize>()
 }

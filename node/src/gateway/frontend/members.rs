@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use libp2p::Stream;
 use peerage_protocol::id::NodeId;
 
 use super::peer::{Peer, PeerFrontend};
 use crate::control::Snapshots;
-use crate::net::InboundSubstreams;
+use crate::net::{CallSubstream, InboundSubstreams};
 
 /// Serves every inbound substream; a node that is no member any more is not heard.
 pub struct MemberSubstreams {
@@ -26,7 +25,7 @@ impl MemberSubstreams {
 }
 
 impl InboundSubstreams for MemberSubstreams {
-    fn accept(&self, from: NodeId, substream: Stream) {
+    fn accept(&self, from: NodeId, substream: CallSubstream) {
         let roster = self.snapshots.roster();
         let chain = roster.as_ref().and_then(|roster| roster.member(from));
         let Some(name) = chain.map(|chain| chain.body().name.clone()) else {

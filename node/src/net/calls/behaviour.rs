@@ -14,12 +14,14 @@ use libp2p::swarm::{
     NetworkBehaviour, THandlerInEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
+use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::SUBSTREAMS_OPENING_MAX;
 use tokio::sync::mpsc;
 
 use super::InboundSubstreams;
 use super::handler::Handler;
 use super::links::{Link, Links, Route};
+use super::open_count::OpenCount;
 use crate::net::membership_check::NotAMember;
 use crate::net::peer_id::node_id;
 
@@ -40,6 +42,11 @@ impl Behaviour {
         }
     }
 
+    /// The connections to `node` on which no substream is open or being opened.
+    pub(crate) fn idle_connections(&self, node: NodeId) -> Vec<ConnectionId> {
+        self.links.idle_connections(node)
+    }
+
     fn promise(
         &mut self,
         connection: ConnectionId,
@@ -48,13 +55,15 @@ impl Behaviour {
     ) -> Result<Handler, ConnectionDenied> {
         let remote = node_id(&peer).ok_or_else(|| ConnectionDenied::new(NotAMember { peer }))?;
         let (opens, requests) = mpsc::channel(SUBSTREAMS_OPENING_MAX);
+        let open = OpenCount::default();
         let link = Link {
             connection,
             route: Route::of(address),
             opens,
+            open: open.clone(),
         };
         self.promised.insert(connection, link);
-        Ok(Handler::new(remote, self.inbound.clone(), requests))
+        Ok(Handler::new(remote, self.inbound.clone(), requests, open))
     }
 
     fn established(&mut self, peer: PeerId, connection: ConnectionId) {

@@ -17,6 +17,8 @@ use peerage_protocol::limits::{SUBSTREAM_OPEN_DEADLINE, SUBSTREAMS_OPENING_MAX};
 use tokio::sync::mpsc;
 
 use super::links::{OpenFailure, OpenRequest};
+use super::open_count::OpenCount;
+use super::substream::CallSubstream;
 use super::{InboundSubstreams, PROTOCOL};
 
 /// Lives as long as its connection, and keeps it alive.
@@ -25,6 +27,7 @@ pub(crate) struct Handler {
     inbound: Arc<dyn InboundSubstreams>,
     requests: mpsc::Receiver<OpenRequest>,
     opening: usize,
+    open: OpenCount,
 }
 
 impl Handler {
@@ -32,12 +35,14 @@ impl Handler {
         remote: NodeId,
         inbound: Arc<dyn InboundSubstreams>,
         requests: mpsc::Receiver<OpenRequest>,
+        open: OpenCount,
     ) -> Self {
         Self {
             remote,
             inbound,
             requests,
             opening: 0,
+            open,
         }
     }
 
@@ -55,8 +60,7 @@ impl Handler {
 
     fn answer(&mut self, request: OpenRequest, outcome: Result<Stream, OpenFailure>) {
         self.opening -= 1;
-        // Nobody waits any more: dropping the substream resets it.
-        let _ = request.send(outcome);
+        request.answer(outcome);
     }
 }
 
@@ -107,7 +111,10 @@ impl ConnectionHandler for Handler {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
                 protocol, ..
-            }) => self.inbound.accept(self.remote, protocol),
+            }) => {
+                let substream = CallSubstream::new(protocol, self.open.one_more());
+                self.inbound.accept(self.remote, substream);
+            }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
                 protocol,
                 info,

@@ -11,8 +11,28 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
-/// Asks a connection for a substream; gone silently when nobody waits any more.
-pub(super) type OpenRequest = oneshot::Sender<Result<Stream, OpenFailure>>;
+use super::open_count::{OpenCount, OpenGuard};
+use super::substream::CallSubstream;
+
+/// Asks a connection for a substream, which counts as open from here on.
+#[derive(Debug)]
+pub(crate) struct OpenRequest {
+    reply: oneshot::Sender<Result<CallSubstream, OpenFailure>>,
+    open: OpenGuard,
+}
+
+impl OpenRequest {
+    /// Whether nobody waits any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.reply.is_closed()
+    }
+
+    /// Hands over what came of it; if nobody waits any more, dropping the substream resets it.
+    pub(super) fn answer(self, outcome: Result<Stream, OpenFailure>) {
+        let outcome = outcome.map(|stream| CallSubstream::new(stream, self.open));
+        let _ = self.reply.send(outcome);
+    }
+}
 
 /// A handle on every link of this node; cheap to clone, reads a snapshot.
 #[derive(Clone, Default)]
@@ -26,6 +46,7 @@ pub(super) struct Link {
     pub(super) connection: ConnectionId,
     pub(super) route: Route,
     pub(super) opens: mpsc::Sender<OpenRequest>,
+    pub(super) open: OpenCount,
 }
 
 /// How a connection travels; the first is the best.
@@ -57,13 +78,14 @@ impl Links {
     /// Opens a substream to `node` on its best connection; when that one dies meanwhile, on the next.
     ///
     /// Dropping the future leaves nothing behind.
-    pub async fn open(&self, node: NodeId) -> Result<Stream, OpenError> {
+    pub async fn open(&self, node: NodeId) -> Result<CallSubstream, OpenError> {
         let links = self.table.load().get(&node).cloned();
         let links = links.ok_or(OpenError::NotConnected { node })?;
         let mut outcome = OpenError::NotConnected { node };
         for link in links.iter() {
             let (reply, opened) = oneshot::channel();
-            match link.opens.try_send(reply) {
+            let open = link.open.one_more();
+            match link.opens.try_send(OpenRequest { reply, open }) {
                 Ok(()) => {}
                 Err(TrySendError::Full(_)) => {
                     outcome = OpenError::Busy { node };
@@ -88,6 +110,14 @@ impl Links {
     /// Every node a link stands to, in no order.
     pub fn nodes(&self) -> Vec<NodeId> {
         self.table.load().keys().copied().collect()
+    }
+
+    /// The connections to `node` on which no substream is open or being opened.
+    pub(super) fn idle_connections(&self, node: NodeId) -> Vec<ConnectionId> {
+        let table = self.table.load();
+        let links = table.get(&node).into_iter().flat_map(|links| links.iter());
+        let idle = links.filter(|link| link.open.is_zero());
+        idle.map(|link| link.connection).collect()
     }
 
     /// Adds a connection. Only the swarm's task calls this, so there is one writer.
@@ -176,6 +206,7 @@ mod tests {
             connection,
             route,
             opens,
+            open: OpenCount::default(),
         };
         (link, requests)
     }
@@ -202,7 +233,11 @@ mod tests {
     async fn a_full_queue_is_a_named_refusal() {
         let links = Links::default();
         let (link, _requests) = link(1, Route::Quic, 1);
-        link.opens.try_send(oneshot::channel().0).unwrap();
+        let request = OpenRequest {
+            reply: oneshot::channel().0,
+            open: link.open.one_more(),
+        };
+        link.opens.try_send(request).unwrap();
         links.add(node(), link);
         let opened = links.open(node()).await;
         assert_eq!(opened.err(), Some(OpenError::Busy { node: node() }));
@@ -217,8 +252,8 @@ mod tests {
         links.add(node(), fast);
         let serve = async {
             drop(fast_requests.recv().await.unwrap());
-            let reply = slow_requests.recv().await.unwrap();
-            reply.send(Err(OpenFailure::Protocol)).unwrap();
+            let request = slow_requests.recv().await.unwrap();
+            request.answer(Err(OpenFailure::Protocol));
         };
         let (opened, ()) = tokio::join!(links.open(node()), serve);
         let failure = OpenFailure::Protocol;
@@ -227,6 +262,22 @@ mod tests {
             failure,
         };
         assert_eq!(opened.err(), Some(expected));
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_not_idle_while_a_substream_is_asked_for() {
+        let links = Links::default();
+        let (link, mut requests) = link(1, Route::Quic, 1);
+        let connection = link.connection;
+        links.add(node(), link);
+        assert_eq!(links.idle_connections(node()), [connection]);
+        let serve = async {
+            let request = requests.recv().await.unwrap();
+            assert_eq!(links.idle_connections(node()), []);
+            request.answer(Err(OpenFailure::Protocol));
+        };
+        let _ = tokio::join!(links.open(node()), serve);
+        assert_eq!(links.idle_connections(node()), [connection]);
     }
 
     #[tokio::test]

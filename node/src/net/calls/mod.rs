@@ -5,12 +5,15 @@
 mod behaviour;
 mod handler;
 mod links;
+mod open_count;
+mod substream;
 
-use libp2p::{Stream, StreamProtocol};
+use libp2p::StreamProtocol;
 use peerage_protocol::id::NodeId;
 
 pub(crate) use behaviour::Behaviour;
 pub use links::{Links, OpenError, OpenFailure};
+pub use substream::CallSubstream;
 
 /// The one protocol of every substream that carries a call.
 const PROTOCOL: StreamProtocol = StreamProtocol::new("/peerage/1");
@@ -18,5 +21,5 @@ const PROTOCOL: StreamProtocol = StreamProtocol::new("/peerage/1");
 /// Who takes the substreams that other members open.
 pub trait InboundSubstreams: Send + Sync + 'static {
     /// Takes one; must not block: a task of its own is the place for what follows.
-    fn accept(&self, from: NodeId, substream: Stream);
+    fn accept(&self, from: NodeId, substream: CallSubstream);
 }

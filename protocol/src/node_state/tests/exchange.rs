@@ -1,6 +1,9 @@
-//! Announcements, manifests and what is listed because of them.
+//! What members tell each other, and what is listed because of it.
 
 use super::*;
+use crate::id::Hash;
+use crate::membership::member::Member;
+use crate::membership::peer_record::PeerRecord;
 
 #[test]
 fn linked_members_list_what_is_shared_and_nothing_else() {
@@ -30,6 +33,20 @@ fn tools_of_a_lost_member_go_and_come_back_under_the_same_names() {
 }
 
 #[test]
+fn after_a_restart_the_tools_of_others_are_fetched_again_though_they_say_nothing_new() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    founder.offer("files", true);
+    link(&mut founder, &mut laptop);
+    laptop.pass(Duration::from_secs(2));
+    laptop.tell(Input::Wake);
+    laptop.restart();
+    assert_eq!(laptop.listed(), [] as [String; 0]);
+    link(&mut founder, &mut laptop);
+    assert_eq!(laptop.listed(), ["founder__files__read"]);
+}
+
+#[test]
 fn a_change_of_the_shared_tools_is_announced_and_fetched() {
     let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
     laptop.join(&mut founder, "laptop");
@@ -38,6 +55,7 @@ fn a_change_of_the_shared_tools_is_announced_and_fetched() {
     let outputs = outputs.into_iter().map(|output| (true, output)).collect();
     exchange(&mut founder, &mut laptop, outputs);
     assert_eq!(laptop.listed(), ["founder__files__read"]);
+    founder.pass(Duration::from_secs(1));
     let outputs = founder.offer("files", false);
     let outputs = outputs.into_iter().map(|output| (true, output)).collect();
     exchange(&mut founder, &mut laptop, outputs);
@@ -50,45 +68,139 @@ fn members_learn_of_each_other_through_a_third_and_dial() {
     let mut tower = Machine::new(3);
     laptop.join(&mut founder, "laptop");
     tower.join(&mut founder, "tower");
-    let node = tower.me();
-    founder.tell(Input::Sighted {
-        node,
+    tower.tell(Input::Listening {
         addresses: vec!["/ip4/127.0.0.1/tcp/9".to_owned()],
-        source: Source::Announcement,
     });
+    link(&mut founder, &mut tower);
     link(&mut founder, &mut laptop);
+    let node = tower.me();
     assert!(laptop.state.roster().unwrap().member(node).is_some());
     assert_eq!(laptop.state.addresses(node), ["/ip4/127.0.0.1/tcp/9"]);
+    let dialed = laptop.tell(Input::Wake);
+    let again = |output: &Output| matches!(output, Output::Dial { .. });
+    assert!(!dialed.iter().any(again), "once was enough");
+}
+
+/// What `machine` answers to news of `member` that its linked founder passes on.
+fn judged(machine: &mut Machine, from: NodeId, member: Member) -> Judgement {
+    let announcement = Announcement {
+        members: vec![Arc::new(member)],
+        more: false,
+    };
+    match machine.ask(|request| Input::Gossiped {
+        request,
+        from,
+        announcement,
+    }) {
+        Reply::Gossiped(judgement) => judgement,
+        other => panic!("no judgement: {other:?}"),
+    }
+}
+
+fn record(key: &SigningKey, chain: &CertificateChain, sequence: u64) -> PeerRecord {
+    let addresses = vec![format!("/ip4/127.0.0.1/tcp/{sequence}")];
+    PeerRecord::sign(key, chain, sequence, addresses, Hash::of(b""), false)
 }
 
 #[test]
-fn an_announced_certificate_that_does_not_verify_is_not_taken() {
+fn news_of_a_member_is_passed_on_once_and_a_forgery_never() {
     let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
     laptop.join(&mut founder, "laptop");
-    let foreign = Machine::founder(7);
-    let from = founder.me();
-    let announcement = Announcement {
-        addresses: Vec::new(),
-        manifest: founder.state.manifest().hash,
-        members: vec![crate::wire::announcement::AnnouncedMember {
-            chain: Arc::new(foreign.own()),
-            addresses: Vec::new(),
-        }],
-        leaving: false,
-    };
-    laptop.tell(Input::LinkUp {
-        node: from,
-        address: None,
-    });
-    laptop.tell(Input::Announced { from, announcement });
-    assert!(
-        laptop
-            .state
-            .roster()
-            .unwrap()
-            .member(foreign.me())
-            .is_none()
+    let mut tower = Machine::new(3);
+    tower.join(&mut founder, "tower");
+    let (from, key, chain) = (
+        founder.me(),
+        SigningKey::from_bytes(&[3; 32]),
+        Arc::new(tower.own()),
     );
+    let member = |record| Member::new(chain.clone(), Some(record));
+    let news = member(record(&key, &chain, 5));
+    assert_eq!(judged(&mut laptop, from, news.clone()), Judgement::Accept);
+    assert_eq!(judged(&mut laptop, from, news), Judgement::Ignore);
+    let older = member(record(&key, &chain, 4));
+    assert_eq!(judged(&mut laptop, from, older), Judgement::Ignore);
+    let forged = member(record(&SigningKey::from_bytes(&[9; 32]), &chain, 6));
+    assert_eq!(judged(&mut laptop, from, forged), Judgement::Reject);
+    let foreign = Arc::new(Machine::founder(7).own());
+    let foreign = Member::new(
+        foreign.clone(),
+        Some(record(&SigningKey::from_bytes(&[7; 32]), &foreign, 1)),
+    );
+    assert_eq!(judged(&mut laptop, from, foreign), Judgement::Reject);
+    assert_eq!(laptop.state.addresses(tower.me()), ["/ip4/127.0.0.1/tcp/5"]);
+}
+
+#[test]
+fn a_member_that_changes_its_mind_all_the_time_is_heard_now_and_then() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    let mut tower = Machine::new(3);
+    tower.join(&mut founder, "tower");
+    let (from, key, chain) = (
+        founder.me(),
+        SigningKey::from_bytes(&[3; 32]),
+        Arc::new(tower.own()),
+    );
+    let mut passed_on = 0;
+    for sequence in 0..1_000 {
+        let news = Member::new(chain.clone(), Some(record(&key, &chain, sequence)));
+        passed_on += usize::from(judged(&mut laptop, from, news) == Judgement::Accept);
+        laptop.pass(Duration::from_millis(10));
+    }
+    assert!((20..=24).contains(&passed_on), "{passed_on} in ten seconds");
+}
+
+#[test]
+fn of_two_records_of_one_sequence_everybody_takes_the_same() {
+    let chain = Arc::new(Machine::founder(1).own());
+    let key = SigningKey::from_bytes(&[1; 32]);
+    let mut other = record(&key, &chain, 5);
+    other = PeerRecord::sign(&key, &chain, 5, Vec::new(), other.manifest, false);
+    let one = Member::new(chain.clone(), Some(record(&key, &chain, 5)));
+    let other = Member::new(chain, Some(other));
+    assert_ne!(one.supersedes(&other), other.supersedes(&one));
+}
+
+#[test]
+fn whoever_has_left_is_not_brought_back_by_anybody() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    link(&mut founder, &mut laptop);
+    let mut tower = Machine::new(3);
+    tower.join(&mut founder, "tower");
+    link(&mut founder, &mut tower);
+    let (gone, certificate) = (laptop.me(), laptop.own());
+    let before = tower.state.roster().unwrap().known(gone).cloned().unwrap();
+    let goodbye = laptop.tell(Input::Leave {
+        request: RequestId(9),
+    });
+    let goodbye = goodbye.into_iter().map(|output| (true, output)).collect();
+    exchange(&mut laptop, &mut founder, goodbye);
+    assert!(founder.state.roster().unwrap().member(gone).is_none());
+    let from = tower.me();
+    assert_eq!(
+        judged(&mut founder, from, Member::clone(&before)),
+        Judgement::Ignore
+    );
+    let refused = founder.judge(gone, Claim::Member { chain: certificate });
+    assert_eq!(refused, Verdict::silent(Refusal::Left));
+    laptop.join(&mut founder, "laptop");
+    assert!(founder.state.roster().unwrap().member(gone).is_some());
+}
+
+#[test]
+fn a_node_that_forgot_what_it_said_says_something_later() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    let from = founder.me();
+    let (key, chain) = (SigningKey::from_bytes(&[2; 32]), Arc::new(laptop.own()));
+    let ahead = laptop.now.wall.0 + 1_000_000;
+    let said_before = Member::new(chain.clone(), Some(record(&key, &chain, ahead)));
+    judged(&mut founder, from, said_before.clone());
+    judged(&mut laptop, from, said_before);
+    link(&mut founder, &mut laptop);
+    let known = founder.state.roster().unwrap().known(laptop.me()).cloned();
+    assert_eq!(known.unwrap().record().unwrap().sequence, ahead + 1);
 }
 
 #[test]

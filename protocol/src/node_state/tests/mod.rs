@@ -19,6 +19,7 @@ use crate::membership::ticket::{TicketId, TicketSecret, Transcript};
 use crate::signature::Ed25519;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
+use crate::wire::summary::Summary;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -81,6 +82,24 @@ impl Machine {
             }
         }
         outputs
+    }
+
+    /// Starts anew with what was persisted.
+    fn restart(&mut self) {
+        let mut kept = std::collections::BTreeMap::new();
+        for write in &self.records {
+            match write {
+                Write::Put(record) => {
+                    kept.insert(record.key(), record.clone());
+                }
+                Write::Delete(key) => {
+                    kept.remove(key);
+                }
+                Write::Clear => kept.clear(),
+            }
+        }
+        self.state = NodeState::new(self.now, self.state.keys.clone(), kept.into_values());
+        self.tell(Input::Wake);
     }
 
     fn ask(&mut self, input: impl FnOnce(RequestId) -> Input) -> Reply {
@@ -197,7 +216,7 @@ impl Machine {
     }
 }
 
-/// Carries announcements and manifests between two linked machines until both are still.
+/// Carries gossip, questions and manifests between two linked machines until both are still.
 fn exchange(one: &mut Machine, other: &mut Machine, mut outputs: Vec<(bool, Output)>) {
     while let Some((from_one, output)) = outputs.pop() {
         let (from, to) = if from_one {
@@ -205,41 +224,84 @@ fn exchange(one: &mut Machine, other: &mut Machine, mut outputs: Vec<(bool, Outp
         } else {
             (&mut *other, &mut *one)
         };
-        let sender = from.me();
-        let (receiver_is_one, followed) = match output {
-            Output::Announce {
-                to: whom,
-                announcement,
-            } if whom == to.me() => {
-                let bytes = announcement.encode();
-                let announcement = Announcement::decode(&bytes).unwrap();
-                (
-                    !from_one,
-                    to.tell(Input::Announced {
-                        from: sender,
-                        announcement,
-                    }),
-                )
-            }
-            Output::Goodbye { announcement, .. } => {
-                let followed = to.tell(Input::Announced {
+        let followed = carry(from, to, output);
+        outputs.extend(
+            followed
+                .into_iter()
+                .map(|(by_sender, output)| (by_sender == from_one, output)),
+        );
+    }
+}
+
+/// What the two ends do next because of what `from` wants done; `true` is the sender.
+fn carry(from: &mut Machine, to: &mut Machine, output: Output) -> Vec<(bool, Output)> {
+    let (sender, receiver) = (from.me(), to.me());
+    let at = |by_sender: bool, outputs: Vec<Output>| -> Vec<(bool, Output)> {
+        outputs
+            .into_iter()
+            .map(|output| (by_sender, output))
+            .collect()
+    };
+    match output {
+        Output::Publish(announcement) => {
+            let announcement = Announcement::decode(&announcement.encode()).unwrap();
+            at(
+                false,
+                to.tell(Input::Gossiped {
+                    request: RequestId(0),
                     from: sender,
-                    announcement: Announcement::clone(&announcement),
-                });
-                (!from_one, followed)
-            }
-            Output::FetchManifest { from: whom, hash } if whom == to.me() => {
-                let manifest = to.state.manifest().clone();
-                assert_eq!(manifest.hash, hash);
-                let bytes = manifest.bytes.clone();
-                (
-                    from_one,
-                    from.tell(Input::ManifestFetched { from: whom, bytes }),
-                )
-            }
-            _ => continue,
-        };
-        outputs.extend(followed.into_iter().map(|output| (receiver_is_one, output)));
+                    announcement,
+                }),
+            )
+        }
+        Output::Goodbye { announcement, .. } => {
+            let announcement = Announcement::clone(&announcement);
+            at(
+                false,
+                to.tell(Input::Announced {
+                    from: sender,
+                    announcement,
+                }),
+            )
+        }
+        Output::Reconcile { to: whom, summary } if whom == receiver => {
+            let summary = Summary::decode(&summary.encode()).unwrap();
+            let mut outputs = to.tell(Input::ReconcileAsked {
+                request: RequestId(0),
+                from: sender,
+                summary,
+            });
+            let answered = outputs
+                .iter()
+                .position(|output| matches!(output, Output::Reply { .. }));
+            let Output::Reply {
+                reply: Reply::Reconciled(Ok(answer)),
+                ..
+            } = outputs.remove(answered.unwrap())
+            else {
+                panic!("no answer: {outputs:?}");
+            };
+            let announcement = Announcement::decode(&answer.encode()).unwrap();
+            let mut followed = at(false, outputs);
+            followed.extend(at(
+                true,
+                from.tell(Input::Reconciled {
+                    from: receiver,
+                    announcement,
+                }),
+            ));
+            followed
+        }
+        Output::FetchManifest { from: whom, hash } if whom == receiver => {
+            let manifest = to.state.manifest().clone();
+            assert_eq!(manifest.hash, hash);
+            let bytes = manifest.bytes.clone();
+            at(
+                true,
+                from.tell(Input::ManifestFetched { from: whom, bytes }),
+            )
+        }
+        _ => Vec::new(),
     }
 }
 

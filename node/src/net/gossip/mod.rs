@@ -1,0 +1,87 @@
+//! News for everybody: gossipsub (libp2p's epidemic broadcast) among the members a link stands to.
+//!
+//! Messages are anonymous at this level, for what they say is signed inside, and are passed on only once control has
+//! judged them. Nothing here is reliable: what is lost is repaired by asking.
+
+mod awaited;
+mod behaviour;
+mod error;
+mod traffic;
+
+use std::fmt;
+
+use libp2p::gossipsub;
+use libp2p::gossipsub::TopicHash;
+
+pub(super) use awaited::Awaited;
+pub(crate) use behaviour::{Behaviour, behaviour};
+pub use error::PublishError;
+pub(super) use error::{check_size, published};
+pub(super) use traffic::Counters;
+pub use traffic::GossipTraffic;
+
+/// What every node subscribes to.
+const MEMBERS_TOPIC: &str = "peerage/1/members";
+
+/// Names one message: the first 20 bytes of BLAKE3 (topic ‖ data), so that it is the same at every node.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct GossipId(pub [u8; 20]);
+
+impl GossipId {
+    /// The name of `data` under `topic`.
+    fn of(topic: &TopicHash, data: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(topic.as_str().as_bytes());
+        hasher.update(data);
+        let mut id = [0; 20];
+        hasher.finalize_xof().fill(&mut id);
+        Self(id)
+    }
+}
+
+impl fmt::Debug for GossipId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&data_encoding::HEXLOWER.encode(&self.0))
+    }
+}
+
+/// What becomes of a message that was heard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GossipVerdict {
+    /// It is passed on.
+    Accept,
+    /// It is not passed on; nothing is held against whom it came from.
+    Ignore,
+    /// It is not passed on, and whom it came from should have known better.
+    Reject,
+}
+
+impl From<GossipVerdict> for gossipsub::MessageAcceptance {
+    fn from(verdict: GossipVerdict) -> Self {
+        match verdict {
+            GossipVerdict::Accept => Self::Accept,
+            GossipVerdict::Ignore => Self::Ignore,
+            GossipVerdict::Reject => Self::Reject,
+        }
+    }
+}
+
+/// The topic itself.
+pub(super) fn members_topic() -> TopicHash {
+    TopicHash::from_raw(MEMBERS_TOPIC)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_named_by_its_topic_and_its_bytes() {
+        let id = GossipId::of(&members_topic(), b"news");
+        assert_eq!(id, GossipId::of(&members_topic(), b"news"));
+        assert_ne!(id, GossipId::of(&members_topic(), b"other news"));
+        assert_ne!(id, GossipId::of(&TopicHash::from_raw("other"), b"news"));
+        let whole = blake3::hash(b"peerage/1/membersnews");
+        assert_eq!(id.0, whole.as_bytes()[..20]);
+    }
+}

@@ -1,0 +1,92 @@
+//! Signed peer records: what a node says of itself, so that anybody may pass it on and nobody can change it.
+//!
+//! The idea is that of libp2p's signed peer records (libp2p RFC 0003): a sequence number, addresses, and a signature
+//! by the node's own key. Ours is bound to the certificate it goes with, and also names the manifest.
+
+use serde::{Deserialize, Serialize};
+
+use super::certificate::CertificateChain;
+use crate::id::Hash;
+use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX};
+use crate::signature::{Signature, Signer, Verifier};
+
+/// Separates signatures over peer records from signatures over anything else.
+const SIGNING_CONTEXT: &[u8] = b"peerage peer record v1\0";
+
+/// What a node says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerRecord {
+    /// Of two records under one certificate the higher sequence is the later; in milliseconds since the Unix epoch
+    /// where the node's clock allows, so that a node that forgot its last number does not fall behind it.
+    pub sequence: u64,
+    /// Where the node listens, as textual multiaddresses.
+    pub addresses: Vec<String>,
+    /// The hash of what it offers to members.
+    pub manifest: Hash,
+    /// It has left the mesh: the certificate is worth nothing any more.
+    #[serde(default)]
+    pub leaving: bool,
+    /// By the subject of the certificate.
+    pub signature: Signature,
+}
+
+/// What is signed, beside the certificate it is bound to.
+#[derive(Serialize)]
+struct Signed<'a> {
+    certificate: &'a Signature,
+    sequence: u64,
+    addresses: &'a [String],
+    manifest: Hash,
+    leaving: bool,
+}
+
+impl PeerRecord {
+    /// A record signed by `signer` to go with its certificate `chain`.
+    pub fn sign(
+        signer: &dyn Signer,
+        chain: &CertificateChain,
+        sequence: u64,
+        addresses: Vec<String>,
+        manifest: Hash,
+        leaving: bool,
+    ) -> Self {
+        let mut record = Self {
+            sequence,
+            addresses,
+            manifest,
+            leaving,
+            signature: Signature([0; 64]),
+        };
+        record.signature = signer.sign(&record.signing_bytes(chain));
+        record
+    }
+
+    /// Whether the subject of `chain` signed this record to go with it.
+    pub fn verify(&self, chain: &CertificateChain, verifier: &dyn Verifier) -> bool {
+        let key = chain.body().subject;
+        verifier.verify(
+            key.public_key(),
+            &self.signing_bytes(chain),
+            &self.signature,
+        )
+    }
+
+    /// Whether its addresses keep their bounds.
+    pub(crate) fn is_bounded(&self) -> bool {
+        let long = |address: &String| address.len() > ADDRESS_BYTES_MAX;
+        self.addresses.len() <= ADDRESSES_PER_NODE_MAX && !self.addresses.iter().any(long)
+    }
+
+    fn signing_bytes(&self, chain: &CertificateChain) -> Vec<u8> {
+        let signed = Signed {
+            certificate: &chain.certificate.signature,
+            sequence: self.sequence,
+            addresses: &self.addresses,
+            manifest: self.manifest,
+            leaving: self.leaving,
+        };
+        let mut bytes = SIGNING_CONTEXT.to_vec();
+        ciborium::into_writer(&signed, &mut bytes).expect("writing to memory does not fail");
+        bytes
+    }
+}

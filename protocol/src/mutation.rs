@@ -1,0 +1,84 @@
+//! Deliberate breaks of the rules, so that the simulations can show that they notice: feature `mutations`, for tests
+//! only. Without it nothing here is compiled in but constants that say no.
+
+/// One rule that is broken on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutation {
+    /// Expired certificates are let in.
+    AcceptExpiredCertificate,
+    /// Signatures on certificates are not looked at.
+    AcceptForgedCertificate,
+    /// A ticket is redeemed any number of times.
+    ReuseTicket,
+    /// A redemption is answered and never written.
+    ForgetRedemption,
+    /// Servers that are not shared are in the manifest.
+    ListUnsharedServer,
+    /// A name goes to whoever claimed it last.
+    NamesFollowTheNewest,
+    /// Any number of sighted strangers is remembered.
+    RememberEveryStranger,
+    /// Whoever left comes back with anybody's old word.
+    BringBackLeavers,
+    /// An older record replaces a newer one.
+    TakeOlderRecords,
+    /// Signatures on records are not looked at.
+    AcceptForgedRecords,
+    /// A manifest is taken whatever its hash.
+    TakeAnyManifest,
+    /// Nobody is asked for what gossip missed.
+    NeverReconcile,
+    /// A lost link is not made again.
+    NeverRedial,
+    /// Links to members whose certificates have expired stay.
+    KeepExpiredLinks,
+    /// A member may change as often as it likes.
+    HearEveryChange,
+}
+
+#[cfg(feature = "mutations")]
+mod switch {
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use super::Mutation;
+
+    static CHOSEN: AtomicU8 = AtomicU8::new(0);
+
+    impl Mutation {
+        /// All of them.
+        pub const ALL: [Self; 15] = [
+            Self::AcceptExpiredCertificate,
+            Self::AcceptForgedCertificate,
+            Self::ReuseTicket,
+            Self::ForgetRedemption,
+            Self::ListUnsharedServer,
+            Self::NamesFollowTheNewest,
+            Self::RememberEveryStranger,
+            Self::BringBackLeavers,
+            Self::TakeOlderRecords,
+            Self::AcceptForgedRecords,
+            Self::TakeAnyManifest,
+            Self::NeverReconcile,
+            Self::NeverRedial,
+            Self::KeepExpiredLinks,
+            Self::HearEveryChange,
+        ];
+
+        /// Breaks one rule in this whole process, or with `None` keeps them all.
+        pub fn choose(mutation: Option<Self>) {
+            let number = mutation.map_or(0, |mutation| mutation as u8 + 1);
+            CHOSEN.store(number, Ordering::Relaxed);
+        }
+
+        pub(crate) fn is_on(self) -> bool {
+            CHOSEN.load(Ordering::Relaxed) == self as u8 + 1
+        }
+    }
+}
+
+#[cfg(not(feature = "mutations"))]
+impl Mutation {
+    pub(crate) const fn is_on(self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,279 @@
+//! News of members, whoever passes it on: checked once, taken where it is later than what was known.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::NodeState;
+use super::input::RequestId;
+use super::output::{Judgement, Output, Reply};
+use super::record::{Record, RecordKey, Write};
+use crate::id::NodeId;
+use crate::limits::{GOSSIP_BYTES_MAX, KEPT_AFTER_EXPIRY};
+use crate::membership::admission::Refusal;
+use crate::membership::certificate::Validity;
+use crate::membership::member::Member;
+use crate::membership::roster::{Inserted, Roster};
+use crate::mutation::Mutation;
+use crate::time::{Monotonic, Now, Timestamp};
+use crate::wire::announcement::Announcement;
+
+/// A member may change as often as this on average. What it says beyond that is not taken, and makes no work for the
+/// mesh: a reconciliation brings whatever is left of it.
+const CHANGE_EVERY: Duration = Duration::from_millis(500);
+/// Changes of one member that may follow each other at once, before [`CHANGE_EVERY`] counts.
+const CHANGES_AT_ONCE: u32 = 4;
+/// Members whose changes are counted; while more change at once, the others' wait for a reconciliation.
+const CHANGED_MAX: usize = 16_384;
+
+/// Whose record was taken lately: a leaky bucket each, kept as the time at which it is empty.
+#[derive(Default)]
+pub(super) struct Changed {
+    empty_at: BTreeMap<NodeId, Monotonic>,
+}
+
+impl Changed {
+    /// Whether `node` may change again; if so, it counts as changed now.
+    fn may_change(&mut self, now: Monotonic, node: NodeId) -> bool {
+        let empty_at = self
+            .empty_at
+            .get(&node)
+            .map_or(now, |empty| now.max(*empty));
+        if empty_at.since(now) > CHANGE_EVERY * (CHANGES_AT_ONCE - 1) {
+            return false;
+        }
+        if self.empty_at.len() >= CHANGED_MAX {
+            self.empty_at.retain(|_, empty| *empty > now);
+        }
+        let room = self.empty_at.len() < CHANGED_MAX;
+        if room {
+            self.empty_at.insert(node, empty_at + CHANGE_EVERY);
+        }
+        room
+    }
+}
+
+/// What came of one member that was heard of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heard {
+    News,
+    /// Known, older than what is known, or for another time.
+    Nothing,
+    /// It proves nothing, whoever looks at it.
+    Forged,
+}
+
+impl NodeState {
+    pub(super) fn gossiped(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        from: NodeId,
+        announcement: &Announcement,
+    ) {
+        let mut judgement = Judgement::Ignore;
+        if self.is_member(from) {
+            for member in &announcement.members {
+                match self.hear(now, member) {
+                    Heard::News if judgement == Judgement::Ignore => judgement = Judgement::Accept,
+                    Heard::Forged => judgement = Judgement::Reject,
+                    Heard::News | Heard::Nothing => {}
+                }
+            }
+        }
+        self.reply(request, Reply::Gossiped(judgement));
+    }
+
+    /// Takes what a linked member told this node itself, and passes on what is news. Returns how much was.
+    pub(super) fn announced(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        announcement: &Announcement,
+    ) -> usize {
+        if !self.is_member(from) {
+            return 0;
+        }
+        let known_before = self.roster.as_ref().map_or(0, |roster| roster.known_len());
+        let told = announcement.members.iter();
+        let news: Vec<Arc<Member>> = told
+            .filter(|member| self.hear(now, member) == Heard::News)
+            .cloned()
+            .collect();
+        // To whom most is new the others need not be told of it: it is they who know.
+        let newcomer = news.len() > known_before / 2;
+        let passed_on = news.iter().filter(|m| !newcomer || m.node() == from);
+        let announcement = Announcement::of(passed_on.cloned(), GOSSIP_BYTES_MAX);
+        if !announcement.members.is_empty() {
+            self.outputs
+                .push_back(Output::Publish(Arc::new(announcement)));
+        }
+        news.len()
+    }
+
+    fn hear(&mut self, now: Now, member: &Arc<Member>) -> Heard {
+        let (node, Some(roster), Some(record)) =
+            (member.node(), self.roster.as_deref(), member.record())
+        else {
+            return Heard::Nothing;
+        };
+        let verifier = self.keys.verifier.clone();
+        let known = roster.known(node);
+        let known = if node == self.me {
+            self.own.member()
+        } else {
+            known
+        };
+        if known.is_some_and(|known| !member.supersedes(known))
+            || !is_timely(member, now.wall)
+            || node == self.me && *member.chain() != roster.own
+        {
+            return Heard::Nothing;
+        }
+        let certified = known.is_some_and(|known| known.chain() == member.chain());
+        let checked = if certified {
+            member.check_record(&*verifier)
+        } else {
+            member.check(roster.mesh, &*verifier)
+        };
+        if checked.is_err() {
+            return Heard::Forged;
+        }
+        if node == self.me {
+            let sequence = record.sequence;
+            self.heard_of_self(sequence);
+            return Heard::Nothing;
+        }
+        let update = known.is_some_and(|known| known.record().is_some()) && !record.leaving;
+        let update = update && !Mutation::HearEveryChange.is_on();
+        if update && !self.changed.may_change(now.monotonic, node) {
+            return Heard::Nothing;
+        }
+        match self.take(now, member.clone()) {
+            Ok(Inserted::New) => Heard::News,
+            Ok(Inserted::Known | Inserted::Full) | Err(_) => Heard::Nothing,
+        }
+    }
+
+    /// Puts a verified member into the roster, and in time on disk. Says whether it was news.
+    ///
+    /// # Errors
+    ///
+    /// When the name is another's or the roster is full.
+    pub(super) fn take(&mut self, now: Now, member: Arc<Member>) -> Result<Inserted, Refusal> {
+        let node = member.node();
+        let Some(roster) = &mut self.roster else {
+            return Err(Refusal::NoMesh);
+        };
+        if !member.has_left() {
+            check_name(self.me, roster, &member, now.wall)?;
+        }
+        let before = roster.known(node).cloned();
+        let inserted = Arc::make_mut(roster).insert(member.clone(), now.wall);
+        match inserted {
+            Inserted::Full => {
+                return Err(Refusal::Full {
+                    what: "the roster".to_owned(),
+                });
+            }
+            Inserted::Known => {}
+            Inserted::New => self.has_changed(now, before, &member),
+        }
+        Ok(inserted)
+    }
+
+    fn has_changed(&mut self, now: Now, before: Option<Arc<Member>>, member: &Arc<Member>) {
+        let node = member.node();
+        self.roster_changed = true;
+        if let Some(before) = &before {
+            self.digests.toggle(before);
+        }
+        self.digests.toggle(member);
+        let was_here = before.as_ref().is_some_and(|before| !before.has_left());
+        match (was_here, member.has_left()) {
+            (false, false) => self.topology.joined(node),
+            (true, true) => self.departed(node),
+            (true, false) | (false, true) => {}
+        }
+        self.topology_changed = true;
+        self.save_later(now, Write::Put(Record::of_member(member)));
+        let renamed = before.is_some_and(|b| b.chain().body().name != member.chain().body().name);
+        if renamed {
+            self.offers.touch_member(node);
+        }
+        if let Some(record) = member.record().filter(|record| !record.leaving) {
+            self.want_manifest(now, node, record.manifest);
+            if !record.addresses.is_empty() && self.links.is_known(node) {
+                self.links.sighted(now.monotonic, node, true);
+            }
+        }
+    }
+
+    /// A member is none any more: nothing of it is kept but the word that it left.
+    fn departed(&mut self, node: NodeId) {
+        if self.links.is_up(node) {
+            self.outputs.push_back(Output::Disconnect { node });
+        }
+        self.book.forget(node);
+        self.links.forget(node);
+        self.offers.forget(node);
+        self.manifests.forget(node);
+        self.reconciliation.forget(node);
+        self.unsaved.add(Write::Delete(RecordKey::Addresses(node)));
+        self.left_topology(node);
+    }
+
+    fn left_topology(&mut self, node: NodeId) {
+        self.topology_changed = true;
+        if self.topology.left(node)
+            && let Some(roster) = &self.roster
+        {
+            roster
+                .members()
+                .for_each(|(node, _)| self.topology.consider(node));
+        }
+    }
+
+    /// Forgets those whose certificates ended long ago, and so everybody else forgets as well.
+    pub(super) fn forget_long_expired(&mut self, now: Now) {
+        let Some(roster) = &self.roster else {
+            return;
+        };
+        let ended = |member: &&Arc<Member>| !is_timely(member, now.wall);
+        let ended: Vec<Arc<Member>> = roster.all_known().filter(ended).cloned().collect();
+        for member in ended {
+            let node = member.node();
+            if let Some(roster) = &mut self.roster {
+                Arc::make_mut(roster).remove(node);
+            }
+            self.roster_changed = true;
+            self.digests.toggle(&member);
+            if !member.has_left() {
+                self.departed(node);
+            }
+            self.save_later(now, Write::Delete(RecordKey::Member(node)));
+        }
+    }
+}
+
+/// Whether a certificate is of this time: not of the future, and not one that ended so long ago that it is forgotten.
+fn is_timely(member: &Member, now: Timestamp) -> bool {
+    let expires = member.chain().body().expires;
+    now < expires + KEPT_AFTER_EXPIRY && member.chain().validity(now) != Validity::NotYet
+}
+
+/// Whoever was known first under a name keeps it: names of tools are made of it, and they do not move.
+fn check_name(me: NodeId, roster: &Roster, member: &Member, now: Timestamp) -> Result<(), Refusal> {
+    let body = member.chain().body();
+    let Some(holder) = roster.named(&body.name).filter(|n| *n != body.subject) else {
+        return Ok(());
+    };
+    let held = holder == me || roster.admits(holder, now);
+    if held && !Mutation::NamesFollowTheNewest.is_on() {
+        return Err(Refusal::NameTaken {
+            name: body.name.clone(),
+            holder,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,119 @@
+//! What this node says of itself: signed anew when it changes, told at once, and not too often.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::NodeState;
+use super::output::Output;
+use crate::limits::GOSSIP_BYTES_MAX;
+use crate::membership::member::Member;
+use crate::membership::peer_record::PeerRecord;
+use crate::time::{Monotonic, Now};
+use crate::wire::announcement::{Announcement, tellable};
+
+/// Pause between two records that are told; members allow twice as many, for a while: see [`super::hearing`].
+const TELL_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// The record as it was last signed, and what is to be done about it.
+#[derive(Default)]
+pub(super) struct OwnRecord {
+    member: Option<Arc<Member>>,
+    /// No record signed from here on has this sequence or a lower one.
+    sequence: u64,
+    /// What it says may have changed.
+    stale: bool,
+    /// It was signed, and is not told yet.
+    untold: bool,
+    /// Not told again before then.
+    next: Option<Monotonic>,
+}
+
+impl OwnRecord {
+    /// This node as others are to know it; `None` while it belongs to no mesh.
+    pub(super) fn member(&self) -> Option<&Arc<Member>> {
+        self.member.as_ref()
+    }
+
+    /// Something that it says may have changed.
+    pub(super) fn touch(&mut self) {
+        self.stale = true;
+    }
+
+    /// Nobody heard the last one.
+    pub(super) fn publish_failed(&mut self) {
+        self.untold = true;
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+        self.next.filter(|_| self.stale || self.untold)
+    }
+}
+
+impl NodeState {
+    /// Signs a fresh record where what it says has changed, and tells it, once [`TELL_AGAIN_AFTER`] has passed.
+    pub(super) fn tell_of_self_when_due(&mut self, now: Now) {
+        let waits = self.own.next.is_some_and(|next| now.monotonic < next);
+        if waits || self.roster.is_none() {
+            return;
+        }
+        if std::mem::take(&mut self.own.stale) {
+            self.sign_own_record(now);
+        }
+        // Whoever is linked from here on asks for it.
+        let listeners = self.links.standing().next().is_some();
+        if std::mem::take(&mut self.own.untold)
+            && listeners
+            && let Some(own) = self.own.member.clone()
+        {
+            self.own.next = Some(now.monotonic + TELL_AGAIN_AFTER);
+            let announcement = Announcement::of([own], GOSSIP_BYTES_MAX);
+            self.outputs
+                .push_back(Output::Publish(Arc::new(announcement)));
+        }
+    }
+
+    fn sign_own_record(&mut self, now: Now) {
+        let Some(roster) = &self.roster else {
+            return;
+        };
+        let chain = roster.own.clone();
+        let addresses = tellable(self.listening.iter().cloned());
+        let manifest = self.offers.manifest().hash;
+        let says_the_same = self.own.member.as_ref().is_some_and(|own| {
+            let record = own.record();
+            *own.chain() == chain
+                && record.is_some_and(|r| r.addresses == addresses && r.manifest == manifest)
+        });
+        if !says_the_same {
+            self.own.sequence = now.wall.0.max(self.own.sequence.saturating_add(1));
+            let (signer, sequence) = (&*self.keys.node, self.own.sequence);
+            let record = PeerRecord::sign(signer, &chain, sequence, addresses, manifest, false);
+            self.set_own(Some(Arc::new(Member::new(chain, Some(record)))));
+        }
+    }
+
+    /// This node's last word: that it leaves.
+    pub(super) fn sign_goodbye(&mut self, now: Now) -> Option<Arc<Member>> {
+        let chain = self.roster.as_ref()?.own.clone();
+        let sequence = now.wall.0.max(self.own.sequence.saturating_add(1));
+        let manifest = self.offers.manifest().hash;
+        let signer = &*self.keys.node;
+        let record = PeerRecord::sign(signer, &chain, sequence, Vec::new(), manifest, true);
+        Some(Arc::new(Member::new(chain, Some(record))))
+    }
+
+    /// A record of this node with `sequence` goes around that it has forgotten signing: the next one is later.
+    pub(super) fn heard_of_self(&mut self, sequence: u64) {
+        self.own.sequence = self.own.sequence.max(sequence);
+        self.set_own(None);
+        self.own.stale = true;
+    }
+
+    fn set_own(&mut self, own: Option<Arc<Member>>) {
+        for member in self.own.member.iter().chain(&own) {
+            self.digests.toggle(member);
+        }
+        self.own.member = own;
+        self.own.untold = true;
+    }
+}

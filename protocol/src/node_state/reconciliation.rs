@@ -1,0 +1,171 @@
+//! Repair: whatever gossip missed is found by comparing summaries with one linked member after another.
+//!
+//! Each side only pulls. A node asks whoever it has just been linked to, then one of its links every
+//! [`RECONCILE_EVERY`] in turn, and whoever asked it something that shows a difference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::NodeState;
+use super::input::RequestId;
+use super::output::{Output, Reply};
+use crate::id::NodeId;
+use crate::membership::admission::Refusal;
+use crate::membership::member::Member;
+use crate::mutation::Mutation;
+use crate::time::{Monotonic, Now};
+use crate::wire::announcement::{ANNOUNCEMENT_BYTES_MAX, Announcement};
+use crate::wire::summary::Summary;
+
+/// Time between two questions that a node asks without a cause.
+pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
+/// Pause before a linked member is asked once more.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// A question that was neither answered nor refused by then is forgotten.
+const LOST_AFTER: Duration = Duration::from_secs(30);
+
+/// Whom to ask, and who has not answered yet. Holds linked members only.
+#[derive(Default)]
+pub(super) struct Reconciliation {
+    due: BTreeMap<NodeId, Monotonic>,
+    asked: BTreeMap<NodeId, Asked>,
+    /// Whose turn was last.
+    turn: Option<NodeId>,
+    next_turn: Option<Monotonic>,
+}
+
+/// The latest question to one node.
+#[derive(Clone, Copy)]
+struct Asked {
+    at: Monotonic,
+    open: bool,
+}
+
+impl Asked {
+    /// From when on the next question may be asked.
+    fn next(self) -> Monotonic {
+        let pause = if self.open {
+            LOST_AFTER
+        } else {
+            ASK_AGAIN_AFTER
+        };
+        self.at + pause
+    }
+}
+
+impl Reconciliation {
+    /// Asks `node` as soon as it was not asked within [`ASK_AGAIN_AFTER`] and owes no answer.
+    pub(super) fn ask(&mut self, now: Monotonic, node: NodeId) {
+        let asked = self.asked.get(&node);
+        let at = asked.map_or(now, |asked| now.max(asked.next()));
+        self.due.entry(node).or_insert(at);
+    }
+
+    /// `node` answered, or will not. With `again` it is asked once more.
+    pub(super) fn ended(&mut self, now: Monotonic, node: NodeId, again: bool) {
+        if let Some(asked) = self.asked.get_mut(&node) {
+            asked.open = false;
+        }
+        if self.due.remove(&node).is_some() || again {
+            self.ask(now, node);
+        }
+    }
+
+    /// `node` had more to tell than fits one answer: it goes on at once.
+    fn goes_on(&mut self, now: Monotonic, node: NodeId) {
+        self.asked.remove(&node);
+        self.due.insert(node, now);
+    }
+
+    pub(super) fn forget(&mut self, node: NodeId) {
+        self.due.remove(&node);
+        self.asked.remove(&node);
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+        let due = self.due.values().copied();
+        due.chain(self.next_turn).min()
+    }
+
+    /// Who is next after the one whose turn was last.
+    fn take_turn(&mut self, linked: &BTreeSet<NodeId>) -> Option<NodeId> {
+        let after = self.turn.map(|turn| {
+            let bounds = (std::ops::Bound::Excluded(turn), std::ops::Bound::Unbounded);
+            linked.range(bounds).next().copied()
+        });
+        self.turn = after.flatten().or_else(|| linked.first().copied());
+        self.turn
+    }
+}
+
+impl NodeState {
+    pub(super) fn reconcile_when_due(&mut self, now: Now) {
+        let at = now.monotonic;
+        if self.reconciliation.next_turn.is_none_or(|next| next <= at) {
+            let linked: BTreeSet<NodeId> = self.links.standing().collect();
+            self.reconciliation.next_turn = (!linked.is_empty()).then(|| at + RECONCILE_EVERY);
+            if let Some(node) = self.reconciliation.take_turn(&linked) {
+                self.reconciliation.ask(at, node);
+            }
+        }
+        let due = self.reconciliation.due.iter();
+        let due: Vec<NodeId> = due.filter(|due| *due.1 <= at).map(|due| *due.0).collect();
+        let Some(roster) = &self.roster else {
+            return;
+        };
+        for to in due {
+            self.reconciliation.due.remove(&to);
+            if !self.links.is_up(to) || Mutation::NeverReconcile.is_on() {
+                continue;
+            }
+            let asked = Asked { at, open: true };
+            self.reconciliation.asked.insert(to, asked);
+            let summary = Arc::new(self.digests.summary(roster.known_len() + 1));
+            self.outputs.push_back(Output::Reconcile { to, summary });
+        }
+    }
+
+    pub(super) fn reconcile_asked(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        from: NodeId,
+        theirs: &Summary,
+    ) {
+        let answer = self.differences(now, from, theirs);
+        self.reply(request, Reply::Reconciled(answer));
+    }
+
+    /// What this node knows wherever `theirs` differs.
+    fn differences(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        theirs: &Summary,
+    ) -> Result<Arc<Announcement>, Refusal> {
+        let roster = self.roster.as_ref().ok_or(Refusal::NoMesh)?;
+        roster.member(from).ok_or(Refusal::OtherMesh)?;
+        let ours = self.digests.folded(theirs.len());
+        if ours == *theirs {
+            return Ok(Arc::default());
+        }
+        let differs = |member: &&Arc<Member>| {
+            member.record().is_some() && ours.differs_at(theirs, member.node())
+        };
+        // Its own word first: it is what somebody new here can do most with.
+        let told = self.own.member().into_iter().chain(roster.all_known());
+        let told = told.filter(differs).cloned();
+        let answer = Announcement::of(told, ANNOUNCEMENT_BYTES_MAX);
+        self.reconciliation.ask(now.monotonic, from);
+        Ok(Arc::new(answer))
+    }
+
+    pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
+        let news = self.announced(now, from, announcement);
+        self.reconciliation.ended(now.monotonic, from, false);
+        if announcement.more && news > 0 && self.links.is_up(from) {
+            self.reconciliation.goes_on(now.monotonic, from);
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Whom a node keeps links to: everybody in a small mesh, a few neighbours in a large one.
+//!
+//! Each node chooses [`NEIGHBOURS`] others by rendezvous hashing (Thaler and Ravishankar, 1998): the lowest hashes of
+//! both ids. Nobody has to agree with anybody, an arrival or a loss moves few links, and since each is also chosen by
+//! about as many others, the whole is a random graph that stays connected and a few steps across.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::id::{Hash, NodeId};
+use crate::limits::FULL_LINKS_MAX;
+
+/// Others that one node chooses once there are more than [`FULL_LINKS_MAX`].
+pub const NEIGHBOURS: usize = 8;
+
+/// The nearest that are remembered, to take the place of those that cannot be reached.
+const CANDIDATES_MAX: usize = 32;
+
+/// Everybody's distance to one node, as far as it matters.
+#[derive(Clone, Debug)]
+pub(crate) struct Topology {
+    me: NodeId,
+    /// By hash; the nearest [`CANDIDATES_MAX`] of all members, or all of them.
+    candidates: BTreeMap<u64, NodeId>,
+    members: usize,
+}
+
+impl Topology {
+    pub(crate) fn new(me: NodeId) -> Self {
+        Self {
+            me,
+            candidates: BTreeMap::new(),
+            members: 0,
+        }
+    }
+
+    /// A member that was not counted yet.
+    pub(crate) fn joined(&mut self, node: NodeId) {
+        self.members += 1;
+        self.consider(node);
+    }
+
+    /// A member that was counted is none any more. Says whether too few candidates are left, so that all members must
+    /// be [considered](Self::consider) again.
+    pub(crate) fn left(&mut self, node: NodeId) -> bool {
+        self.members = self.members.saturating_sub(1);
+        self.candidates.remove(&self.distance(node));
+        self.candidates.len() < self.members.min(CANDIDATES_MAX / 2)
+    }
+
+    pub(crate) fn consider(&mut self, node: NodeId) {
+        self.candidates.insert(self.distance(node), node);
+        if self.candidates.len() > CANDIDATES_MAX.max(FULL_LINKS_MAX) {
+            self.candidates.pop_last();
+        }
+    }
+
+    /// Whether everybody is a neighbour of everybody.
+    pub(crate) fn is_full(&self) -> bool {
+        self.members <= FULL_LINKS_MAX
+    }
+
+    /// The nodes to be linked to: of those that `may_be_dialed`, so many that enough of them are not `failing`.
+    pub(crate) fn neighbours(
+        &self,
+        may_be_dialed: impl Fn(NodeId) -> bool,
+        failing: impl Fn(NodeId) -> bool,
+    ) -> BTreeSet<NodeId> {
+        let wanted = if self.is_full() {
+            usize::MAX
+        } else {
+            NEIGHBOURS
+        };
+        let mut good = 0;
+        let nearest = self
+            .candidates
+            .values()
+            .copied()
+            .filter(|node| may_be_dialed(*node));
+        nearest
+            .take_while(|node| {
+                let enough = good >= wanted;
+                good += usize::from(!failing(*node));
+                !enough
+            })
+            .collect()
+    }
+
+    fn distance(&self, node: NodeId) -> u64 {
+        let both = [*self.me.public_key(), *node.public_key()].concat();
+        let [a, b, c, d, e, f, g, h, ..] = *Hash::of(&both).as_bytes();
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(number: u32) -> NodeId {
+        NodeId::from_public_key(*Hash::of(&number.to_be_bytes()).as_bytes())
+    }
+
+    fn topology(me: u32, members: u32) -> Topology {
+        let mut topology = Topology::new(node(me));
+        for number in (0..members).filter(|number| *number != me) {
+            topology.joined(node(number));
+        }
+        topology
+    }
+
+    fn chosen(topology: &Topology) -> BTreeSet<NodeId> {
+        topology.neighbours(|_| true, |_| false)
+    }
+
+    #[test]
+    fn in_a_small_mesh_everybody_is_a_neighbour() {
+        assert_eq!(chosen(&topology(0, 33)).len(), 32);
+        assert_eq!(chosen(&topology(0, 34)).len(), NEIGHBOURS);
+    }
+
+    #[test]
+    fn a_neighbour_that_fails_is_kept_and_another_is_added() {
+        let topology = topology(0, 500);
+        let before = chosen(&topology);
+        let failing = *before.iter().next().expect("neighbours");
+        let after = topology.neighbours(|_| true, |node| node == failing);
+        assert_eq!(after.len(), NEIGHBOURS + 1);
+        assert!(after.is_superset(&before));
+    }
+
+    #[test]
+    fn one_more_member_moves_at_most_one_link() {
+        let mut topology = topology(0, 500);
+        let before = chosen(&topology);
+        for number in 500..600 {
+            topology.joined(node(number));
+        }
+        let after = chosen(&topology);
+        assert!(before.intersection(&after).count() >= NEIGHBOURS / 2);
+    }
+
+    #[test]
+    fn all_are_considered_again_before_candidates_run_out() {
+        let mut topology = topology(0, 500);
+        let mut again = 0;
+        for number in 1..400 {
+            if topology.left(node(number)) {
+                again += 1;
+                (number + 1..500).for_each(|number| topology.consider(node(number)));
+            }
+            assert!(chosen(&topology).len() >= NEIGHBOURS);
+        }
+        assert!(again < 80, "{again} times");
+    }
+
+    #[test]
+    fn the_links_of_a_thousand_nodes_join_them_all_in_few_steps() {
+        const NODES: u32 = 1_000;
+        let mut links: BTreeMap<NodeId, BTreeSet<NodeId>> = BTreeMap::new();
+        for me in 0..NODES {
+            for other in chosen(&topology(me, NODES)) {
+                links.entry(node(me)).or_default().insert(other);
+                links.entry(other).or_default().insert(node(me));
+            }
+        }
+        let mut reached = BTreeSet::from([node(0)]);
+        let mut steps = 0;
+        while reached.len() < NODES as usize && steps < 10 {
+            let next = reached.iter().flat_map(|at| links[at].iter().copied());
+            reached = reached.iter().copied().chain(next).collect();
+            steps += 1;
+        }
+        assert!(reached.len() == NODES as usize && steps <= 5, "{steps}");
+        let most = links.values().map(BTreeSet::len).max();
+        assert!(most < Some(40), "{most:?}");
+    }
+}
