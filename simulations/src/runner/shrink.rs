@@ -8,6 +8,10 @@ use super::minimise::{Trial, minimise};
 use crate::action::TimedAction;
 use crate::outcome::{Options, Outcome, Trace};
 use crate::plan::{NodePlan, Plan};
+use crate::words::trace::abridged;
+
+/// Lines of a trace that are looked through for each that is shown.
+const LOOKED_BACK: usize = 50;
 
 /// How much may be spent.
 #[derive(Clone, Copy, Debug)]
@@ -143,11 +147,13 @@ impl Shrinking<'_> {
 
     fn finish(self, trace_lines: usize) -> Shrunk {
         let options = Options {
-            trace: Trace::Tail(trace_lines),
+            trace: Trace::Tail(trace_lines.saturating_mul(LOOKED_BACK)),
             ..quiet()
         };
+        let mut outcome = attempt(self.engine, &self.best, &options);
+        outcome.trace = abridged(&outcome.trace, trace_lines);
         Shrunk {
-            outcome: attempt(self.engine, &self.best, &options),
+            outcome,
             plan: self.best,
             runs: self.runs,
             exhausted: self.exhausted,

@@ -1,6 +1,7 @@
 //! Plans and violations in words, for people who look at a failure.
 
 mod actions;
+pub mod trace;
 
 use std::collections::BTreeMap;
 
@@ -11,9 +12,9 @@ use crate::plan::{NodeNumber, Plan};
 /// A plan as lines of text: its nodes, then every action in order of time.
 pub fn plan(plan: &Plan) -> Vec<String> {
     let names = Names::of(plan);
-    let admins = plan.nodes.iter().filter(|node| node.admin).count();
+    let admins = plan.nodes.iter().skip(1).filter(|node| node.admin).count();
     let mut lines = vec![format!(
-        "scenario {}, seed {}: {}, of them {}; {}",
+        "scenario {}, seed {}: {}, besides the founder {}; {}",
         plan.scenario,
         plan.seed,
         plural(plan.nodes.len() as u64, "node"),

@@ -7,24 +7,37 @@ use crate::report::plot::lines::{self, Mark, Series};
 use crate::report::plot::{escape, figure};
 use crate::report::{Failure, Report, ScenarioReport, ShrunkFailure};
 
+/// Failures of one scenario that are shown; of more, the seeds are named.
+const SHOWN: usize = 5;
+
 /// Every failure that is kept; nothing where all held.
 pub fn failures(report: &Report) -> String {
-    let each = report.scenarios.iter();
-    let all = each.flat_map(|scenario| {
-        scenario
-            .failures
-            .iter()
-            .map(move |failure| (scenario, failure))
-    });
-    let told: String = all
-        .map(|(scenario, found)| failure(scenario, found))
-        .collect();
+    let told: String = report.scenarios.iter().map(failures_of).collect();
     match told.is_empty() {
         true => told,
         false => format!(
             "<h2>What failed</h2><p>Each with the command that runs it again, and with the fewest faults that break the same check.</p>\n{told}"
         ),
     }
+}
+
+fn failures_of(scenario: &ScenarioReport) -> String {
+    let shown = scenario.failures.iter().take(SHOWN);
+    let mut told: String = shown.map(|found| failure(scenario, found)).collect();
+    let more: Vec<String> = scenario
+        .failures
+        .iter()
+        .skip(SHOWN)
+        .map(|found| found.seed.to_string())
+        .collect();
+    if !more.is_empty() {
+        told.push_str(&format!(
+            "<p class=\"more\">{} failed with seeds {} as well.</p>\n",
+            escape(&scenario.scenario),
+            more.join(", ")
+        ));
+    }
+    told
 }
 
 fn failure(scenario: &ScenarioReport, failure: &Failure) -> String {

@@ -7,7 +7,7 @@ use crate::report::curve::Curve;
 use crate::report::plot::axis::{Axis, Scale, Unit};
 use crate::report::plot::lines::{self, Mark, Series};
 use crate::report::plot::{bars, figure};
-use crate::report::{Report, ScenarioReport};
+use crate::report::{Moment, Report, ScenarioReport};
 
 /// The section.
 pub fn section(report: &Report) -> String {
@@ -153,17 +153,12 @@ fn distribution(
 
 fn bytes_over_time(report: &Report) -> String {
     let each = report.scenarios.iter().enumerate();
-    let series = each.map(|(colour, scenario)| {
-        let moments = scenario.course.iter().skip(1);
-        Series {
-            name: scenario.scenario.clone(),
-            hint: String::new(),
-            colour,
-            mark: Mark::Line,
-            points: moments
-                .map(|moment| (moment.at_us as f64, moment.bytes_per_node_second))
-                .collect(),
-        }
+    let series = each.map(|(colour, scenario)| Series {
+        name: scenario.scenario.clone(),
+        hint: String::new(),
+        colour,
+        mark: Mark::Line,
+        points: smoothed(&scenario.course),
     });
     let series: Vec<Series> = series.collect();
     let points = || series.iter().flat_map(|series| &series.points);
@@ -186,6 +181,25 @@ fn bytes_over_time(report: &Report) -> String {
         &y,
         &series,
     )
+}
+
+/// What was sent, on average over spans of time, so that a curve does not jump from each second to the next.
+fn smoothed(course: &[Moment]) -> Vec<(f64, f64)> {
+    const SPANS: usize = 40;
+    let each = course.len().div_ceil(SPANS).max(1);
+    // The first moment is the beginning, when nothing had been sent.
+    let spans = course.get(1..).unwrap_or_default().chunks(each);
+    let mean = |span: &[Moment], of: fn(&Moment) -> f64| {
+        span.iter().map(of).sum::<f64>() / span.len() as f64
+    };
+    spans
+        .map(|span| {
+            (
+                mean(span, |moment| moment.at_us as f64),
+                mean(span, |moment| moment.bytes_per_node_second),
+            )
+        })
+        .collect()
 }
 
 fn bytes_per_node(report: &Report) -> String {

@@ -67,7 +67,7 @@ fn table(report: &Report) -> String {
     let checks: String = report
         .checks
         .iter()
-        .map(|check| format!("<th>{}</th>", escape(check)))
+        .map(|check| format!("<th class=\"check\">{}</th>", escape(check)))
         .collect();
     let rows: String = report
         .scenarios
@@ -76,7 +76,7 @@ fn table(report: &Report) -> String {
         .collect();
     format!(
         "<h2>What held</h2><p>Each check looks at every step of every run. A cell of a strip is a seed, or several in a row.</p>\n\
-         <div class=\"table\"><table><thead><tr><th>scenario</th><th>nodes</th><th>runs</th><th>seeds</th>{checks}\
+         <div class=\"table\"><table><thead><tr><th>scenario</th><th class=\"left\">runs</th>{checks}\
          <th>simulated</th><th>converged<br>p50 · p99</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
@@ -95,11 +95,11 @@ fn row(scenario: &ScenarioReport, checks: &[String]) -> String {
         failed: &failed,
     });
     format!(
-        "<tr><th>{}<small>{}</small></th><td>{}</td><td>{}</td><td class=\"seeds\">{seeds}</td>{marks}<td>{}</td><td>{}</td></tr>\n",
+        "<tr><th>{}<small>{}</small></th><td class=\"seeds\">{} × {}{seeds}</td>{marks}<td>{}</td><td>{}</td></tr>\n",
         escape(&scenario.scenario),
         escape(&scenario.about),
-        scenario.nodes,
-        scenario.run,
+        count(scenario.run as f64),
+        plural(u64::from(scenario.nodes), "node"),
         time(scenario.totals.virtual_us as f64),
         middle_and_tail(&scenario.curves.convergence)
     )
