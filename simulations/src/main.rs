@@ -1,29 +1,40 @@
-//! The `peerage-simulations` command.
+//! The `peerage-simulations` command: runs worlds, replays what failed, and reports what held.
+
+mod arguments;
+mod commands;
+mod failure;
+mod output;
+mod progress;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-#[cfg(feature = "swarms")]
-mod swarm_command;
+use clap::Parser;
 
-/// Many nodes in one process.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Real nodes over in-process channels, measured by the wall clock.
-    #[cfg(feature = "swarms")]
-    Swarm(swarm_command::SwarmArguments),
-}
+use arguments::Arguments;
 
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        #[cfg(feature = "swarms")]
-        Command::Swarm(arguments) => swarm_command::run(&arguments),
+    let arguments = Arguments::parse();
+    match commands::run(&arguments) {
+        Ok(Verdict::Held) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::from(1),
+        Err(failure) => {
+            output::refuse(&failure, arguments.json);
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// What a command found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Every check held.
+    Held,
+    /// A check failed.
+    Failed,
+}
+
+impl Verdict {
+    fn of(failed: bool) -> Self {
+        if failed { Self::Failed } else { Self::Held }
     }
 }

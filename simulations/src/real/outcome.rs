@@ -46,6 +46,14 @@ pub struct SwarmOutcome {
     pub took_us: u64,
 }
 
+impl SwarmOutcome {
+    /// How often something was never known at some node, whatever it was.
+    pub fn missed(&self) -> u64 {
+        let spreads = [&self.newcomer_known, &self.news_known, &self.tools_known];
+        self.incomplete + spreads.iter().map(|spread| spread.missed).sum::<u64>()
+    }
+}
+
 /// How news spread, over several rounds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Spread {

@@ -79,6 +79,16 @@ fn a_ticket_survives_a_restart_with_its_uses_counted() {
 }
 
 #[test]
+fn a_joiner_that_starts_again_at_once_still_knows_whom_to_dial() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    laptop.restart();
+    let roster = laptop.state.roster().unwrap();
+    assert!(roster.member(founder.me()).is_some());
+    assert_eq!(laptop.state.addresses(founder.me()).len(), 1);
+}
+
+#[test]
 fn strangers_other_meshes_stolen_and_expired_certificates_are_refused() {
     let (mut founder, mut member) = (Machine::founder(1), Machine::new(2));
     member.join(&mut founder, "laptop");
