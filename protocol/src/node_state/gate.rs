@@ -267,6 +267,8 @@ impl NodeState {
             .tell(now.wall, listener, addresses, Source::Ticket);
         self.save_addresses(now, listener);
         self.take_member(now, Arc::new(theirs))?;
+        // With the certificate, in one transaction: a node that starts again knows nobody else to turn to.
+        self.persist(Vec::new());
         self.links.dial_again(now.monotonic, listener);
         Ok(())
     }

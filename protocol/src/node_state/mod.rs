@@ -451,6 +451,10 @@ impl NodeState {
                 if !member.has_left() {
                     self.topology.joined(member.node());
                 }
+                if let Some(record) = member.record().filter(|record| !record.leaving) {
+                    // Manifests are not kept on disk: each is fetched again.
+                    self.want_manifest(now, member.node(), record.manifest);
+                }
             }
         }
         self.roster = Some(Arc::new(roster));

@@ -33,6 +33,20 @@ fn tools_of_a_lost_member_go_and_come_back_under_the_same_names() {
 }
 
 #[test]
+fn after_a_restart_the_tools_of_others_are_fetched_again_though_they_say_nothing_new() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    founder.offer("files", true);
+    link(&mut founder, &mut laptop);
+    laptop.pass(Duration::from_secs(2));
+    laptop.tell(Input::Wake);
+    laptop.restart();
+    assert_eq!(laptop.listed(), [] as [String; 0]);
+    link(&mut founder, &mut laptop);
+    assert_eq!(laptop.listed(), ["founder__files__read"]);
+}
+
+#[test]
 fn a_change_of_the_shared_tools_is_announced_and_fetched() {
     let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
     laptop.join(&mut founder, "laptop");

@@ -72,17 +72,20 @@ fn a_ticket_survives_a_restart_with_its_uses_counted() {
     let (mut founder, one, two) = (Machine::founder(1), Machine::new(2), Machine::new(3));
     let ticket = founder.invite(1);
     issued(founder.redeem(&ticket, &one, "laptop"));
-    let mut kept = std::collections::BTreeMap::new();
-    for write in &founder.records {
-        if let Write::Put(record) = write {
-            kept.insert(record.key(), record.clone());
-        }
-    }
-    founder.state = NodeState::new(founder.now, founder.state.keys.clone(), kept.into_values());
-    founder.tell(Input::Wake);
+    founder.restart();
     assert!(founder.state.roster().unwrap().member(one.me()).is_some());
     let second = founder.redeem(&ticket, &two, "laptop");
     assert_eq!(second, Verdict::spoken(Refusal::TicketUsed));
+}
+
+#[test]
+fn a_joiner_that_starts_again_at_once_still_knows_whom_to_dial() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    laptop.restart();
+    let roster = laptop.state.roster().unwrap();
+    assert!(roster.member(founder.me()).is_some());
+    assert_eq!(laptop.state.addresses(founder.me()).len(), 1);
 }
 
 #[test]

@@ -84,6 +84,24 @@ impl Machine {
         outputs
     }
 
+    /// Starts anew with what was persisted.
+    fn restart(&mut self) {
+        let mut kept = std::collections::BTreeMap::new();
+        for write in &self.records {
+            match write {
+                Write::Put(record) => {
+                    kept.insert(record.key(), record.clone());
+                }
+                Write::Delete(key) => {
+                    kept.remove(key);
+                }
+                Write::Clear => kept.clear(),
+            }
+        }
+        self.state = NodeState::new(self.now, self.state.keys.clone(), kept.into_values());
+        self.tell(Input::Wake);
+    }
+
     fn ask(&mut self, input: impl FnOnce(RequestId) -> Input) -> Reply {
         self.requests += 1;
         let asked = RequestId(self.requests);

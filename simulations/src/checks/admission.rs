@@ -1,0 +1,52 @@
+//! Nobody is past a gate whom the truth does not admit, and a ticket admits no more nodes than it says.
+
+use super::{Check, Finding, Observation, View};
+
+pub(super) struct Admission;
+
+impl Check for Admission {
+    fn name(&self) -> &'static str {
+        "admission"
+    }
+
+    fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
+        match seen {
+            Observation::LinkOpened { node, other } => {
+                let wall = view.machines[*node].wall(view.now_us);
+                if view.truth.admits(*other, wall) {
+                    return Ok(());
+                }
+                let (here, there) = (view.called(*node), view.called_by_id(*other));
+                Err(Finding {
+                    node: *node,
+                    what: format!(
+                        "{here} has a link to {there}, which no admin has given a certificate that is valid now"
+                    ),
+                })
+            }
+            Observation::Redeemed {
+                node,
+                ticket,
+                issued,
+            } => {
+                let to = view.called_by_id(issued.body().subject);
+                let here = view.called(*node);
+                let what = match view.truth.ticket(*ticket) {
+                    None => format!(
+                        "{here} gave {to} a certificate for a ticket that nobody made: {ticket:?}"
+                    ),
+                    // A node put back to an old backup has forgotten who redeemed its tickets.
+                    Some(truth) if view.truth.restored.contains(&truth.issuer) => return Ok(()),
+                    Some(truth) if truth.redeemed.len() <= truth.uses as usize => return Ok(()),
+                    Some(truth) => format!(
+                        "{here} gave {to} a certificate for a ticket of {} uses, as the {}th node",
+                        truth.uses,
+                        truth.redeemed.len()
+                    ),
+                };
+                Err(Finding { node: *node, what })
+            }
+            _ => Ok(()),
+        }
+    }
+}

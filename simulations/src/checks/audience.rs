@@ -1,0 +1,63 @@
+//! Nobody lists a tool that its owner never shared, least of all a private one.
+
+use peerage_protocol::catalog::snapshot::{Catalog, Provider};
+
+use super::{Check, Finding, Observation, View};
+
+/// Catalogs of up to so many tools are all looked at.
+const SMALL: usize = 200;
+/// Of larger ones, one in so many is.
+const LARGE_EVERY: u64 = 16;
+
+#[derive(Default)]
+pub(super) struct Audience {
+    large: u64,
+}
+
+impl Check for Audience {
+    fn name(&self) -> &'static str {
+        "audience"
+    }
+
+    fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
+        let Observation::CatalogPublished { node, catalog } = seen else {
+            return Ok(());
+        };
+        if catalog.entries().nth(SMALL).is_some() {
+            self.large += 1;
+            if !self.large.is_multiple_of(LARGE_EVERY) {
+                return Ok(());
+            }
+        }
+        check(*node, catalog, view)
+    }
+}
+
+fn check(node: usize, catalog: &Catalog, view: &View<'_>) -> Result<(), Finding> {
+    for entry in catalog.entries() {
+        let Provider::Peer {
+            node: owner,
+            server,
+            ..
+        } = &entry.provider
+        else {
+            continue;
+        };
+        let place = (view.place)(*owner);
+        // Of what a liar offers, anything is true.
+        let fine = place.is_some_and(|place| {
+            view.truth.liars.contains(&place)
+                || view
+                    .truth
+                    .ever_shared(place, server.as_str(), &entry.tool, &entry.definition)
+        });
+        if !fine {
+            let (here, owner) = (view.called(node), view.called_by_id(*owner));
+            return Err(Finding {
+                node,
+                what: format!("{here} lists {}, which {owner} never shared", entry.name),
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,62 @@
+//! Nothing that a node keeps or asks for grows without bound.
+
+use peerage_protocol::limits::{ROSTER_MAX, TICKETS_MAX};
+
+use super::{Check, Finding, Observation, View};
+
+/// Inputs that may wait while a node writes: what its members and its own network tell it within a write.
+const INBOX_MAX: usize = 4_096;
+/// Outputs that one input may bring, whatever the size of the mesh.
+const OUTPUTS_BASE: usize = 64;
+/// Outputs that one input may bring for each member.
+const OUTPUTS_PER_MEMBER: usize = 3;
+/// Questions that a node may have under way for each link.
+const QUESTIONS_PER_LINK: usize = 8;
+/// Questions that a node may have under way without any link.
+const QUESTIONS_BASE: usize = 64;
+
+pub(super) struct Bounds;
+
+impl Check for Bounds {
+    fn name(&self) -> &'static str {
+        "bounds"
+    }
+
+    fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
+        let Observation::Stepped { node, outputs } = seen else {
+            return Ok(());
+        };
+        let machine = &view.machines[*node];
+        let Some(process) = &machine.process else {
+            return Ok(());
+        };
+        let members = process.roster.as_ref().map_or(0, |roster| roster.len());
+        let links = process.peers.len();
+        let questions_max = QUESTIONS_BASE + QUESTIONS_PER_LINK * links;
+        let bounded = [
+            ("members in its roster", members, ROSTER_MAX),
+            (
+                "outputs from one input",
+                *outputs,
+                OUTPUTS_BASE + OUTPUTS_PER_MEMBER * members,
+            ),
+            ("inputs waiting", process.inbox.len(), INBOX_MAX),
+            ("questions under way", process.asking.len(), questions_max),
+            (
+                "records on its disk",
+                machine.disk.len(),
+                2 * ROSTER_MAX + TICKETS_MAX + 2,
+            ),
+        ];
+        for (what, found, bound) in bounded {
+            if found > bound {
+                let what = format!(
+                    "{} has {found} {what}; at most {bound} are allowed",
+                    view.called(*node)
+                );
+                return Err(Finding { node: *node, what });
+            }
+        }
+        Ok(())
+    }
+}

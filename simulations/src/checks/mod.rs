@@ -1,0 +1,131 @@
+//! Rules that hold in every world at every moment, checked as it runs.
+//!
+//! A check sees what the world observes, one [`Observation`] at a time, beside the machines and the truth. It looks at
+//! the node that the observation is about and at no other, so that checking costs little more than the step itself.
+
+mod admission;
+mod audience;
+mod bounds;
+mod names;
+mod promises;
+
+use peerage_protocol::catalog::snapshot::Catalog;
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::issuer::TicketRecord;
+use peerage_protocol::membership::ticket::TicketId;
+
+use crate::world::machine::Machine;
+use crate::world::truth::Truth;
+
+/// Something that a check may look at; nodes are named by their place.
+pub(crate) enum Observation<'a> {
+    /// A node has taken an input; so many outputs followed from it.
+    Stepped {
+        /// Which.
+        node: usize,
+        /// How many.
+        outputs: usize,
+    },
+    /// A node has taken its end of a connection into use.
+    LinkOpened {
+        /// Which.
+        node: usize,
+        /// Who is at the other end, as the secure channel proved it.
+        other: NodeId,
+    },
+    /// A node has published a catalog.
+    CatalogPublished {
+        /// Which.
+        node: usize,
+        /// What.
+        catalog: &'a Catalog,
+    },
+    /// A node says that it made a ticket.
+    Invited {
+        /// Which.
+        node: usize,
+        /// The ticket.
+        record: &'a TicketRecord,
+    },
+    /// A node gives a certificate for a ticket.
+    Redeemed {
+        /// Which.
+        node: usize,
+        /// The ticket.
+        ticket: TicketId,
+        /// The certificate.
+        issued: &'a CertificateChain,
+    },
+    /// A node says that it belongs to the mesh.
+    Entered {
+        /// Which.
+        node: usize,
+    },
+    /// A node says that it has left the mesh.
+    Left {
+        /// Which.
+        node: usize,
+    },
+    /// A node has started.
+    Booted {
+        /// Which.
+        node: usize,
+    },
+}
+
+/// What checks may look at beside the observation.
+pub(crate) struct View<'a> {
+    /// Virtual time, in microseconds.
+    pub(crate) now_us: u64,
+    /// The machines, by place.
+    pub(crate) machines: &'a [Machine],
+    /// What really happened.
+    pub(crate) truth: &'a Truth,
+    /// The place of a node.
+    pub(crate) place: &'a dyn Fn(NodeId) -> Option<usize>,
+}
+
+/// What a check found wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Finding {
+    /// At which node, by its place.
+    pub(crate) node: usize,
+    /// What, in a sentence.
+    pub(crate) what: String,
+}
+
+/// A rule.
+pub(crate) trait Check {
+    /// What it is called in violations.
+    fn name(&self) -> &'static str;
+
+    /// Looks at what was observed; what is wrong with it, if anything.
+    fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding>;
+}
+
+/// Every check.
+pub(crate) fn all() -> Vec<Box<dyn Check>> {
+    vec![
+        Box::new(admission::Admission),
+        Box::new(promises::Promises),
+        Box::new(audience::Audience::default()),
+        Box::new(names::StableNames::default()),
+        Box::new(bounds::Bounds),
+    ]
+}
+
+impl View<'_> {
+    /// What a node is called in findings: its number and the name in its plan.
+    pub(crate) fn called(&self, place: usize) -> String {
+        let plan = &self.machines[place].plan;
+        format!("#{} ({})", plan.number.0, plan.name)
+    }
+
+    fn called_by_id(&self, node: NodeId) -> String {
+        (self.place)(node).map_or_else(
+            || format!("the stranger {node}"),
+            |place| self.called(place),
+        )
+    }
+}

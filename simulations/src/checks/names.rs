@@ -1,0 +1,89 @@
+//! A tool's qualified name never comes to mean another tool at the same node.
+
+use std::collections::BTreeSet;
+
+use peerage_protocol::catalog::snapshot::{Catalog, Provider};
+use rustc_hash::FxHashMap;
+
+use super::{Check, Finding, Observation, View};
+use crate::world::truth::hash_of;
+
+/// Catalogs of up to so many tools are all looked at.
+const SMALL: usize = 200;
+/// Of larger ones, one in so many is.
+const LARGE_EVERY: u64 = 16;
+
+/// What names have meant.
+#[derive(Default)]
+pub(super) struct StableNames {
+    /// By node and name: the place of the tool's owner, and what the name means.
+    meanings: FxHashMap<(usize, u64), (usize, u64)>,
+    large: u64,
+}
+
+impl Check for StableNames {
+    fn name(&self) -> &'static str {
+        "stable names"
+    }
+
+    fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
+        let Observation::CatalogPublished { node, catalog } = seen else {
+            return Ok(());
+        };
+        if catalog.entries().nth(SMALL).is_some() {
+            self.large += 1;
+            if !self.large.is_multiple_of(LARGE_EVERY) {
+                return Ok(());
+            }
+        }
+        self.check(*node, catalog, view)
+    }
+}
+
+impl StableNames {
+    fn check(&mut self, node: usize, catalog: &Catalog, view: &View<'_>) -> Result<(), Finding> {
+        let mut names = BTreeSet::new();
+        for entry in catalog.entries() {
+            if !names.insert(entry.name.as_str()) {
+                let what = format!("{} lists {} twice", view.called(node), entry.name);
+                return Err(Finding { node, what });
+            }
+            let (owner, server) = match &entry.provider {
+                Provider::Local { server } => (node, server),
+                Provider::Peer {
+                    node: owner,
+                    server,
+                    ..
+                } => match (view.place)(*owner) {
+                    Some(owner) => (owner, server),
+                    None => continue,
+                },
+            };
+            let meaning = (owner, hash_of(&(owner, server.as_str(), &*entry.tool)));
+            let key = (node, hash_of(&entry.name));
+            let before = self.meanings.insert(key, meaning);
+            let Some((former, _)) = before.filter(|before| *before != meaning) else {
+                continue;
+            };
+            if !is_excused(former, owner, view) {
+                let (here, former, now) =
+                    (view.called(node), view.called(former), view.called(owner));
+                let what = format!(
+                    "at {here} the name {} meant a tool of {former} and now means one of {now}",
+                    entry.name
+                );
+                return Err(Finding { node, what });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name is free again when its holder has left, and an admin that was put back to an old backup, or lies, gives
+/// names twice.
+fn is_excused(former: usize, owner: usize, view: &View<'_>) -> bool {
+    let left = view.truth.goodbye(former).is_some() || !view.truth.homes.contains(&former);
+    let odd =
+        |place: usize| view.truth.liars.contains(&place) || view.truth.restored.contains(&place);
+    left || odd(former) || odd(owner) || !view.truth.restored.is_empty()
+}

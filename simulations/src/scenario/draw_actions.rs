@@ -1,0 +1,293 @@
+//! Draws what is done to the nodes of a plan, and when.
+
+use super::draw_nodes::servers;
+use super::settings::Settings;
+use crate::action::{Action, Attempt, Direction, Misbehaviour, TimedAction, WriteUnderWay};
+use crate::plan::{NodeNumber, NodePlan, TicketNumber};
+use crate::randomness::Randomness;
+
+const SECOND_US: u64 = 1_000_000;
+/// Between the last join and the first fault.
+const CALM_US: u64 = 2 * SECOND_US;
+
+/// Everything that is done, in order of time. The first node, which founded the mesh, never leaves.
+pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec<TimedAction> {
+    let mut draw = Draw {
+        randomness: Randomness::new(seed, "actions"),
+        numbers: nodes.iter().map(|node| node.number).collect(),
+        from_us: nodes
+            .iter()
+            .filter_map(|node| node.joins_at_us)
+            .max()
+            .unwrap_or(0)
+            + CALM_US,
+        for_us: settings.faults_for_seconds.saturating_mul(SECOND_US),
+        tickets: 0,
+        actions: Vec::new(),
+    };
+    let mix = &settings.mix;
+    draw.for_nodes(mix.crash, Draw::crash);
+    draw.for_nodes(mix.restore_backup, Draw::restore_backup);
+    draw.for_nodes(mix.pause, Draw::pause);
+    draw.for_nodes(mix.jump_clock, Draw::jump_clock);
+    draw.for_nodes(mix.leave, Draw::leave);
+    draw.for_nodes(mix.r#move, Draw::change_address);
+    draw.for_nodes(mix.change_tools, Draw::change_tools);
+    draw.for_nodes(mix.ticket, Draw::ticket);
+    draw.for_nodes(mix.stranger, Draw::stranger);
+    draw.for_nodes(mix.misbehave, Draw::misbehave);
+    let (partitions, degradations) = (draw.times(mix.partition), draw.times(mix.degrade));
+    (0..partitions).for_each(|_| draw.partition());
+    (0..degradations).for_each(|_| draw.degrade());
+    draw.actions.sort_by_key(|timed| timed.at_us);
+    draw.actions
+}
+
+struct Draw {
+    randomness: Randomness,
+    numbers: Vec<NodeNumber>,
+    from_us: u64,
+    for_us: u64,
+    tickets: u32,
+    actions: Vec<TimedAction>,
+}
+
+impl Draw {
+    /// As often as `amount` says on average.
+    fn times(&mut self, amount: f64) -> u64 {
+        amount as u64 + u64::from(self.randomness.chance(amount.fract()))
+    }
+
+    fn for_nodes(&mut self, amount: f64, draw: impl Fn(&mut Self, NodeNumber)) {
+        let times = self.times(amount * self.numbers.len() as f64);
+        for _ in 0..times {
+            let node = self.any_node();
+            draw(self, node);
+        }
+    }
+
+    fn any_node(&mut self) -> NodeNumber {
+        self.randomness
+            .pick(&self.numbers)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn moment_us(&mut self) -> u64 {
+        self.from_us + self.randomness.below(self.for_us.max(1))
+    }
+
+    fn push(&mut self, action: Action) {
+        let at_us = self.moment_us();
+        self.push_at(at_us, action);
+    }
+
+    fn push_at(&mut self, at_us: u64, action: Action) {
+        self.actions.push(TimedAction { at_us, action });
+    }
+
+    /// From 0.1 s to a minute, more often short than long.
+    fn span_us(&mut self) -> u64 {
+        let longest = 1_u64 << self.randomness.between(0, 9);
+        SECOND_US / 10 * self.randomness.between(1, longest).min(600)
+    }
+
+    fn crash(&mut self, node: NodeNumber) {
+        let writes = [
+            WriteUnderWay::Lost,
+            WriteUnderWay::Torn,
+            WriteUnderWay::Kept,
+        ];
+        let write = self
+            .randomness
+            .pick(&writes)
+            .copied()
+            .unwrap_or(WriteUnderWay::Lost);
+        let before_output = self.randomness.below(24) as u32;
+        let down_us = self.span_us();
+        self.push(Action::Crash {
+            node,
+            before_output,
+            write,
+            down_us,
+        });
+    }
+
+    fn restore_backup(&mut self, node: NodeNumber) {
+        let mut age_us = self.randomness.between(SECOND_US, 60 * SECOND_US);
+        let down_us = self.span_us();
+        let at_us = self.moment_us();
+        if self.numbers.first() == Some(&node) {
+            // A founder without its mesh could let nobody in who comes later.
+            age_us = age_us.min(at_us - SECOND_US);
+        }
+        self.push_at(
+            at_us,
+            Action::RestoreBackup {
+                node,
+                age_us,
+                down_us,
+            },
+        );
+    }
+
+    fn pause(&mut self, node: NodeNumber) {
+        let for_us = self.span_us();
+        self.push(Action::Pause { node, for_us });
+    }
+
+    /// Up to five minutes forwards or backwards, and back again half the time.
+    fn jump_clock(&mut self, node: NodeNumber) {
+        let by_ms = self.randomness.between(0, 600_000) as i64 - 300_000;
+        let at_us = self.moment_us();
+        self.push_at(at_us, Action::JumpClock { node, by_ms });
+        if self.randomness.chance(0.5) {
+            let back_us = at_us + self.span_us();
+            self.push_at(
+                back_us,
+                Action::JumpClock {
+                    node,
+                    by_ms: -by_ms,
+                },
+            );
+        }
+    }
+
+    /// Leaves, and mostly comes back.
+    fn leave(&mut self, node: NodeNumber) {
+        let founder = self.numbers.first().copied().unwrap_or_default();
+        if node == founder {
+            return;
+        }
+        let at_us = self.moment_us();
+        self.push_at(at_us, Action::Leave { node });
+        if self.randomness.chance(0.7) {
+            let back_us = at_us + self.span_us();
+            let join = Action::Join {
+                node,
+                inviter: founder,
+            };
+            self.push_at(back_us, join);
+        }
+    }
+
+    fn change_address(&mut self, node: NodeNumber) {
+        self.push(Action::Move { node });
+    }
+
+    fn change_tools(&mut self, node: NodeNumber) {
+        let shares = self.randomness.chance(0.7);
+        let servers = servers(shares, &mut self.randomness);
+        self.push(Action::SetServers { node, servers });
+    }
+
+    /// A ticket of one or two uses, redeemed more often than that by members that have left, some of it too late.
+    fn ticket(&mut self, node: NodeNumber) {
+        let founder = self.numbers.first().copied().unwrap_or_default();
+        let ticket = TicketNumber(self.tickets);
+        self.tickets += 1;
+        let uses = self.randomness.between(1, 2) as u32;
+        let lifetime_us = self.randomness.between(2 * SECOND_US, 30 * SECOND_US);
+        let at_us = self.moment_us();
+        let invite = Action::Invite {
+            node: founder,
+            ticket,
+            uses,
+            lifetime_us,
+        };
+        self.push_at(at_us, invite);
+        let guests = self.randomness.between(1, 4);
+        let mut guest = node;
+        for _ in 0..guests {
+            if guest != founder {
+                self.push_at(at_us + SECOND_US / 2, Action::Leave { node: guest });
+                let shown_us = at_us + SECOND_US + self.randomness.below(lifetime_us * 2);
+                self.push_at(
+                    shown_us,
+                    Action::Redeem {
+                        node: guest,
+                        ticket,
+                    },
+                );
+            }
+            guest = self.any_node();
+        }
+    }
+
+    fn stranger(&mut self, target: NodeNumber) {
+        let attempts = [
+            Attempt::OtherMesh,
+            Attempt::SelfSigned,
+            Attempt::AnothersCertificate,
+            Attempt::IssuedByMember,
+            Attempt::Forged,
+            Attempt::Expired,
+            Attempt::GuessedTicket,
+            Attempt::ReplayedClaim,
+        ];
+        let attempt = self
+            .randomness
+            .pick(&attempts)
+            .copied()
+            .unwrap_or(Attempt::Forged);
+        self.push(Action::Stranger { attempt, target });
+    }
+
+    fn misbehave(&mut self, node: NodeNumber) {
+        let ways = [
+            Misbehaviour::FloodAnnouncements,
+            Misbehaviour::FloodQuestions,
+            Misbehaviour::OtherBytes,
+            Misbehaviour::OversizedManifest,
+            Misbehaviour::Replay,
+            Misbehaviour::Equivocate,
+            Misbehaviour::InventMembers,
+        ];
+        let how = self
+            .randomness
+            .pick(&ways)
+            .copied()
+            .unwrap_or(Misbehaviour::Replay);
+        let for_us = self.span_us();
+        self.push(Action::Misbehave { node, how, for_us });
+    }
+
+    fn partition(&mut self) {
+        let size = self
+            .randomness
+            .between(1, (self.numbers.len() as u64 / 2).max(1)) as usize;
+        let side = self.randomness.choose(&self.numbers, size);
+        let directions = [
+            Direction::Both,
+            Direction::Both,
+            Direction::Inbound,
+            Direction::Outbound,
+        ];
+        let direction = self
+            .randomness
+            .pick(&directions)
+            .copied()
+            .unwrap_or(Direction::Both);
+        let for_us = self.span_us();
+        self.push(Action::Partition {
+            side,
+            direction,
+            for_us,
+        });
+    }
+
+    fn degrade(&mut self) {
+        let size = self.randomness.below(self.numbers.len() as u64) as usize;
+        let nodes = self.randomness.choose(&self.numbers, size);
+        let for_us = self.span_us();
+        let action = Action::Degrade {
+            nodes,
+            loss: 0.3 * self.randomness.unit(),
+            duplicate: 0.2 * self.randomness.unit(),
+            reorder: 0.5 * self.randomness.unit(),
+            latency_factor: 1.0 + 9.0 * self.randomness.unit(),
+            for_us,
+        };
+        self.push(action);
+    }
+}

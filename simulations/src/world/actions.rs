@@ -1,0 +1,192 @@
+//! Carries out the actions of a plan.
+
+use std::time::Duration;
+
+use peerage_protocol::node_state::Input;
+
+use super::event::Event;
+use super::machine::{KillOrder, Request};
+use super::network::{Degradation, Partition};
+use super::process::local_servers;
+use super::{World, address};
+use crate::action::{Action, TimedAction, WriteUnderWay};
+use crate::plan::NodeNumber;
+
+impl World {
+    /// Begins an action.
+    pub(crate) fn act(&mut self, place: usize) {
+        let TimedAction { action, .. } = self.plan.actions[place].clone();
+        *self
+            .statistics
+            .actions
+            .entry(action.kind().to_owned())
+            .or_default() += 1;
+        let lasts_us = action.lasts_us();
+        match action {
+            Action::Partition {
+                side, direction, ..
+            } => {
+                let side = self.mask(&side);
+                self.network.cut(place, Partition { side, direction });
+                self.network_changed();
+                self.queue
+                    .schedule(self.now_us + lasts_us, Event::Over { action: place });
+            }
+            Action::Degrade {
+                nodes,
+                loss,
+                duplicate,
+                reorder,
+                latency_factor,
+                ..
+            } => {
+                let everyone = nodes.is_empty();
+                let mut nodes = self.mask(&nodes);
+                if everyone {
+                    nodes.fill(true);
+                }
+                self.network.degrade(
+                    place,
+                    Degradation {
+                        nodes,
+                        loss,
+                        duplicate,
+                        reorder,
+                        latency_factor,
+                    },
+                );
+                self.queue
+                    .schedule(self.now_us + lasts_us, Event::Over { action: place });
+            }
+            other => self.act_on_one(other),
+        }
+    }
+
+    fn act_on_one(&mut self, action: Action) {
+        let Some(node) = action
+            .node()
+            .and_then(|number| self.by_number.get(&number).copied())
+        else {
+            return;
+        };
+        match action {
+            Action::Crash {
+                before_output,
+                write,
+                down_us,
+                ..
+            } => self.order_kill(
+                node,
+                KillOrder {
+                    outputs_left: before_output,
+                    write,
+                    down_us,
+                },
+            ),
+            Action::RestoreBackup {
+                age_us, down_us, ..
+            } => self.restore_backup(node, age_us, down_us),
+            Action::Pause { for_us, .. } => self.stall(node, for_us),
+            Action::JumpClock { by_ms, .. } => self.machines[node].skew_ms += by_ms,
+            Action::Leave { .. } => {
+                self.ask(node, Request::Leave, |request| Input::Leave { request });
+            }
+            Action::Join { inviter, .. } => self.begin_join(node, inviter),
+            Action::Move { .. } => self.move_to_another_address(node),
+            Action::SetServers { servers, .. } => {
+                let listed = local_servers(&servers);
+                self.truth.offers(node, &servers);
+                self.machines[node].servers = servers;
+                self.tell(node, Input::LocalServers { servers: listed });
+            }
+            Action::Invite {
+                ticket,
+                uses,
+                lifetime_us,
+                ..
+            } => self.invite(node, ticket.0, uses, Duration::from_micros(lifetime_us)),
+            Action::Redeem { ticket, .. } => {
+                let ticket = self.tickets.0.get(&ticket.0).cloned();
+                self.machines[node].join.ticket = ticket;
+                self.redeem(node);
+            }
+            Action::Stranger { .. }
+            | Action::Misbehave { .. }
+            | Action::Partition { .. }
+            | Action::Degrade { .. } => {}
+        }
+    }
+
+    /// What an action began is over.
+    pub(crate) fn over(&mut self, action: usize) {
+        if self.network.mend(action) {
+            self.network_changed();
+        }
+    }
+
+    fn begin_join(&mut self, node: usize, inviter: NodeNumber) {
+        let Some(inviter) = self.by_number.get(&inviter).copied() else {
+            return;
+        };
+        let process = self.machines[node].process.as_ref();
+        if process.is_some_and(|process| process.roster.is_some()) {
+            return;
+        }
+        let join = &mut self.machines[node].join;
+        join.inviter = inviter;
+        join.wanted_since_us = Some(self.now_us);
+        join.again = true;
+        join.ticket = None;
+        self.join(node);
+    }
+
+    fn restore_backup(&mut self, node: usize, age_us: u64, down_us: u64) {
+        self.kill(
+            node,
+            KillOrder {
+                outputs_left: 0,
+                write: WriteUnderWay::Lost,
+                down_us,
+            },
+        );
+        let at_us = self.now_us.saturating_sub(age_us);
+        self.machines[node].disk.go_back_to(at_us);
+        self.truth.restored.insert(node);
+    }
+
+    fn move_to_another_address(&mut self, node: usize) {
+        let machine = &mut self.machines[node];
+        machine.moves += 1;
+        let new = address(machine.plan.number, machine.moves);
+        let old = std::mem::replace(&mut machine.address, new.clone());
+        self.by_address.remove(&old);
+        self.by_address.insert(new.clone(), node);
+        for other in self.linked_to(node) {
+            self.disconnect(node, other);
+        }
+        self.tell(
+            node,
+            Input::Listening {
+                addresses: vec![new],
+            },
+        );
+    }
+
+    fn linked_to(&self, node: usize) -> Vec<usize> {
+        let process = self.machines[node].process.as_ref();
+        process
+            .map(|process| process.peers.keys().copied().collect())
+            .unwrap_or_default()
+    }
+
+    fn mask(&self, numbers: &[NodeNumber]) -> Vec<bool> {
+        let mut mask = vec![false; self.machines.len()];
+        for place in numbers
+            .iter()
+            .filter_map(|number| self.by_number.get(number))
+        {
+            mask[*place] = true;
+        }
+        mask
+    }
+}

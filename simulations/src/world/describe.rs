@@ -1,0 +1,123 @@
+//! Inputs and outputs in a few words, for people who read a trace.
+
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::admission::Verdict;
+use peerage_protocol::membership::member::Member;
+use peerage_protocol::node_state::{Input, Output, Reply};
+use peerage_protocol::wire::announcement::Announcement;
+
+use super::kinds::{input_kind, output_kind};
+
+/// Members of an announcement that are named one by one.
+const NAMED_MAX: usize = 4;
+
+/// Says what nodes are called.
+pub(crate) type Called<'a> = &'a dyn Fn(NodeId) -> String;
+
+/// An input in a few words.
+pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
+    let about = match input {
+        Input::Judge { transcript, .. } => called(transcript.dialer),
+        Input::Admitted { listener, .. } | Input::Certified { listener, .. } => called(*listener),
+        Input::RenewalAsked { from, .. }
+        | Input::Renewed { from, .. }
+        | Input::ReconcileAsked { from, .. }
+        | Input::ReconcileFailed { from }
+        | Input::ManifestFetched { from, .. }
+        | Input::ManifestUnavailable { from } => called(*from),
+        Input::Sighted { node, .. }
+        | Input::LinkUp { node, .. }
+        | Input::LinkDown { node }
+        | Input::DialAgain { node }
+        | Input::LinkWanted { node } => called(*node),
+        Input::DialFailed { node, refused } => {
+            format!(
+                "{}{}",
+                called(*node),
+                if *refused { ", refused" } else { "" }
+            )
+        }
+        Input::Announced { from, announcement }
+        | Input::Gossiped {
+            from, announcement, ..
+        }
+        | Input::Reconciled { from, announcement } => {
+            format!("from {}: {}", called(*from), told(announcement, called))
+        }
+        Input::LocalServers { servers } => format!("{} servers", servers.len()),
+        Input::Listening { addresses } => addresses.join(" "),
+        Input::Found { .. }
+        | Input::Invite { .. }
+        | Input::Leave { .. }
+        | Input::PublishFailed
+        | Input::Wake => String::new(),
+    };
+    format!("{} {about}", input_kind(input))
+}
+
+/// An output in a few words.
+pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
+    let about = match output {
+        Output::Persist(writes) => format!("{} writes", writes.len()),
+        Output::PublishRoster(roster) => match roster {
+            Some(roster) => format!("of {} others", roster.len()),
+            None => "of nobody".to_owned(),
+        },
+        Output::PublishCatalog(catalog) => {
+            let (all, reachable) = (catalog.entries().count(), catalog.reachable().count());
+            format!("of {all} tools, {reachable} reachable")
+        }
+        Output::PublishManifest(manifest) => format!("{:?}", manifest.hash),
+        Output::ManifestRefused(error) => error.to_string(),
+        Output::Reply { reply, .. } => replied(reply),
+        Output::Dial { node, addresses } => format!("{} at {}", called(*node), addresses.join(" ")),
+        Output::Disconnect { node } | Output::Release { node } => called(*node),
+        Output::Publish(announcement) => told(announcement, called),
+        Output::Reconcile { to, .. } => called(*to),
+        Output::Goodbye { to, .. } => to
+            .iter()
+            .map(|to| called(*to))
+            .collect::<Vec<_>>()
+            .join(" "),
+        Output::FetchManifest { from, hash } => format!("{hash:?} from {}", called(*from)),
+        Output::RequestRenewal { from } => called(*from),
+    };
+    format!("{} {about}", output_kind(output))
+}
+
+fn replied(reply: &Reply) -> String {
+    match reply {
+        Reply::Founded(founded) => format!("founded: {}", founded.is_ok()),
+        Reply::Invited(invited) => format!("invited: {}", invited.is_ok()),
+        Reply::Verdict(Verdict::Admit { .. }) => "admitted".to_owned(),
+        Reply::Verdict(Verdict::Issue { issued, .. }) => {
+            format!("issued to {}", issued.body().name)
+        }
+        Reply::Verdict(Verdict::Refuse { reason, .. }) => format!("refused: {reason}"),
+        Reply::Taken(Ok(())) => "taken".to_owned(),
+        Reply::Taken(Err(refusal)) => format!("not taken: {refusal}"),
+        Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
+        Reply::Left(left) => format!("left: {}", left.is_some()),
+        Reply::Gossiped(judgement) => format!("{judgement:?}"),
+        Reply::Reconciled(Ok(announcement)) => format!("told of {}", announcement.members.len()),
+        Reply::Reconciled(Err(refusal)) => format!("not told: {refusal}"),
+    }
+}
+
+fn told(announcement: &Announcement, called: Called<'_>) -> String {
+    let named = announcement.members.iter().take(NAMED_MAX);
+    let named: Vec<String> = named.map(|member| named_member(member, called)).collect();
+    match announcement.members.len().saturating_sub(NAMED_MAX) {
+        0 => named.join(", "),
+        others => format!("{} and {others} others", named.join(", ")),
+    }
+}
+
+fn named_member(member: &Member, called: Called<'_>) -> String {
+    let about = match member.record() {
+        Some(record) if record.leaving => ", who leaves".to_owned(),
+        Some(record) => format!(" no. {} offering {:?}", record.sequence, record.manifest),
+        None => String::new(),
+    };
+    format!("{}{about}", called(member.node()))
+}

@@ -1,0 +1,508 @@
+//! Dials and the gate handshake, as the dialer's and the listener's network carry them out.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use peerage_protocol::id::{MeshId, NodeId, NodeName};
+use peerage_protocol::limits::{ADDRESSES_PER_NODE_MAX, GATE_DEADLINE};
+use peerage_protocol::membership::admission::{
+    Claim, Refusal, Verdict, check_belongs, check_member,
+};
+use peerage_protocol::membership::certificate::{CertificateChain, Role, Validity};
+use peerage_protocol::membership::ticket::{Ticket, Transcript};
+use peerage_protocol::node_state::Input;
+use peerage_protocol::wire::hello::Answer;
+
+use super::World;
+use super::connections::{DIALER, LISTENER};
+use super::event::{Boot, Event, Id};
+use super::machine::{Joining, Request};
+use super::sizes::{HELLO_BYTES, chain_bytes};
+
+/// A dial that nobody answers is given up after this.
+const UNREACHED_AFTER_US: u64 = 10_000_000;
+
+/// One handshake, from the dial to its end at the dialer.
+pub(crate) struct Handshake {
+    pub(crate) dialer: usize,
+    pub(crate) dialer_boot: Boot,
+    pub(crate) listener: usize,
+    pub(crate) transcript: Transcript,
+    pub(crate) purpose: Purpose,
+    pub(crate) claim: Option<Claim>,
+    pub(crate) answer: Option<Answer>,
+    /// The connection it became at the listener.
+    pub(crate) connection: Option<Id>,
+    /// Whether the dialer waits no longer.
+    pub(crate) given_up: bool,
+}
+
+/// What a dial is for.
+#[derive(Clone)]
+pub(crate) enum Purpose {
+    Enter {
+        chain: Arc<CertificateChain>,
+    },
+    Renew {
+        mesh: MeshId,
+        chain: Arc<CertificateChain>,
+    },
+    Redeem {
+        ticket: Arc<Ticket>,
+        name: NodeName,
+    },
+}
+
+impl World {
+    /// Dials `node` at the first of `addresses` where anybody listens.
+    pub(crate) fn dial(&mut self, dialer: usize, node: NodeId, addresses: &[String]) {
+        self.statistics.dials += 1;
+        let Some(them) = self.place(node) else {
+            return;
+        };
+        let linked = self.machines[dialer]
+            .process
+            .as_ref()
+            .is_some_and(|p| p.is_linked(them));
+        let purpose = self.purpose(dialer, node);
+        if linked && matches!(purpose, Some(Purpose::Enter { .. })) {
+            return;
+        }
+        let Some(process) = &self.machines[dialer].process else {
+            return;
+        };
+        let boot = process.boot;
+        let mut known = addresses.iter().take(ADDRESSES_PER_NODE_MAX);
+        let listens = known.any(|address| self.by_address.get(address) == Some(&them));
+        let (Some(purpose), true) = (purpose, listens) else {
+            self.unreached_after(dialer, them, boot, 1_000);
+            return;
+        };
+        if self.machines[them].process.is_none() {
+            // A machine that is up says that nobody listens; one that is down says nothing.
+            let wait_us = if self.randomness.chance(0.5) {
+                50_000
+            } else {
+                UNREACHED_AFTER_US
+            };
+            self.unreached_after(dialer, them, boot, wait_us);
+            return;
+        }
+        if !self.network.passes(dialer, them) || !self.network.passes(them, dialer) {
+            self.unreached_after(dialer, them, boot, UNREACHED_AFTER_US);
+            return;
+        }
+        self.shake_hands(dialer, boot, them, purpose);
+    }
+
+    fn shake_hands(&mut self, dialer: usize, dialer_boot: Boot, listener: usize, purpose: Purpose) {
+        let transcript = Transcript {
+            dialer: self.machines[dialer].id,
+            listener: self.machines[listener].id,
+            dialer_nonce: self.randomness.bytes(),
+            listener_nonce: self.randomness.bytes(),
+        };
+        let id = self.next_id();
+        self.handshakes.insert(
+            id,
+            Handshake {
+                dialer,
+                dialer_boot,
+                listener,
+                transcript,
+                purpose,
+                claim: None,
+                answer: None,
+                connection: None,
+                given_up: false,
+            },
+        );
+        // The secure channel takes one round trip, the hellos another.
+        let channel =
+            self.network.delay_us(dialer, listener) + self.network.delay_us(listener, dialer);
+        let hellos =
+            self.network.delay_us(dialer, listener) + self.network.delay_us(listener, dialer);
+        let at_us = self.now_us + channel + hellos;
+        self.count(dialer, 2, 2 * HELLO_BYTES);
+        self.count(listener, 2, 2 * HELLO_BYTES);
+        self.queue.schedule(at_us, Event::Greeted { handshake: id });
+        let deadline_us = self.now_us + GATE_DEADLINE.as_micros() as u64;
+        self.queue
+            .schedule(deadline_us, Event::HandshakeDeadline { handshake: id });
+    }
+
+    fn count(&mut self, node: usize, messages: u64, bytes: usize) {
+        self.statistics.messages += messages;
+        self.statistics.bytes += bytes as u64;
+        let sent = &mut self.machines[node].sent;
+        *sent = (sent.0 + messages, sent.1 + bytes as u64);
+    }
+
+    fn unreached_after(&mut self, node: usize, to: usize, boot: Boot, wait_us: u64) {
+        let at_us = self.now_us + wait_us;
+        self.queue
+            .schedule(at_us, Event::Unreached { node, boot, to });
+    }
+
+    pub(crate) fn unreached(&mut self, node: usize, boot: Boot, to: usize) {
+        if !self.machines[node].runs(boot) {
+            return;
+        }
+        let them = self.machines[to].id;
+        self.join_failed(node, them);
+        self.tell(
+            node,
+            Input::DialFailed {
+                node: them,
+                refused: false,
+            },
+        );
+    }
+
+    /// What a dial of `listener` is for; `None` where there is nothing to show.
+    fn purpose(&self, dialer: usize, listener: NodeId) -> Option<Purpose> {
+        let process = self.machines[dialer].process.as_ref()?;
+        if let Some(Joining { ticket, name }) = process.joining.clone()
+            && ticket.issuer == listener
+        {
+            return Some(Purpose::Redeem { ticket, name });
+        }
+        let roster = process.roster.as_ref()?;
+        let (mesh, chain) = (roster.mesh, roster.own.clone());
+        let wall = self.machines[dialer].wall(self.now_us);
+        let expired = chain.validity(wall) == Validity::Expired;
+        let issuer = roster.member(listener).map(|chain| chain.body().role);
+        if expired && issuer == Some(Role::Admin) {
+            Some(Purpose::Renew { mesh, chain })
+        } else {
+            Some(Purpose::Enter { chain })
+        }
+    }
+
+    /// The listener said hello: the dialer makes its claim.
+    pub(crate) fn greeted(&mut self, id: Id) {
+        let Some(handshake) = self.handshakes.get_mut(&id) else {
+            return;
+        };
+        let (dialer, listener) = (handshake.dialer, handshake.listener);
+        if !self.machines[dialer].runs(handshake.dialer_boot) || handshake.given_up {
+            self.handshakes.remove(&id);
+            return;
+        }
+        let claim = handshake.purpose.claim(&handshake.transcript);
+        let bytes = claim_bytes(&claim);
+        handshake.claim = Some(claim);
+        if self.network.passes(dialer, listener) {
+            self.send(dialer, listener, bytes, Event::Claimed { handshake: id });
+        }
+    }
+
+    /// The claim reached the listener: signatures and times are looked at before the node hears of it.
+    pub(crate) fn claimed(&mut self, id: Id) {
+        let Some(handshake) = self.handshakes.get_mut(&id) else {
+            return;
+        };
+        let (listener, transcript) = (handshake.listener, handshake.transcript);
+        let Some(claim) = handshake.claim.take() else {
+            return;
+        };
+        if self.machines[listener].process.is_none() {
+            return;
+        }
+        if let Err(refusal) = self.precheck(listener, transcript.dialer, &claim) {
+            self.answer(listener, id, Verdict::silent(refusal));
+            return;
+        }
+        self.ask(listener, Request::Judge { handshake: id }, |request| {
+            Input::Judge {
+                request,
+                transcript,
+                claim,
+            }
+        });
+    }
+
+    fn precheck(&self, listener: usize, dialer: NodeId, claim: &Claim) -> Result<(), Refusal> {
+        let machine = &self.machines[listener];
+        let roster = machine
+            .process
+            .as_ref()
+            .and_then(|process| process.roster.as_ref());
+        let roster = roster.ok_or(Refusal::NoMesh)?;
+        let wall = machine.wall(self.now_us);
+        match claim {
+            Claim::Member { chain } => {
+                check_member(chain, roster.mesh, dialer, wall, &*self.verifier)
+            }
+            Claim::Renew { chain } => check_belongs(chain, roster.mesh, dialer, &*self.verifier),
+            Claim::Redeem { .. } if roster.is_admin() => Ok(()),
+            Claim::Redeem { .. } => Err(Refusal::NotAnIssuer),
+        }
+    }
+
+    /// The listener has a verdict: it is sent, and where the dialer is let in, the listener's end is open from here on.
+    pub(crate) fn answer(&mut self, listener: usize, id: Id, verdict: Verdict) {
+        if let Verdict::Refuse { reason, .. } = &verdict {
+            let reason = refusal_name(reason).to_owned();
+            *self.statistics.refusals.entry(reason).or_default() += 1;
+        }
+        let Some(handshake) = self.handshakes.get(&id) else {
+            return;
+        };
+        let dialer = (handshake.dialer, handshake.dialer_boot);
+        let boot = self.machines[listener].boots;
+        let admitted = matches!(verdict, Verdict::Admit { .. });
+        let answer = match verdict {
+            Verdict::Admit { own } => Answer::Accept { chain: own },
+            Verdict::Issue { own, issued } => Answer::Issue { own, issued },
+            Verdict::Refuse { reason, tell } => Answer::Refused {
+                reason: tell.then_some(reason),
+            },
+        };
+        let bytes = answer_bytes(&answer);
+        let connection = admitted.then(|| self.connect(dialer, (listener, boot)));
+        if let Some(handshake) = self.handshakes.get_mut(&id) {
+            handshake.answer = Some(answer);
+            handshake.connection = connection;
+        }
+        if self.network.passes(listener, dialer.0) {
+            self.send(listener, dialer.0, bytes, Event::Answered { handshake: id });
+        } else if let Some(connection) = connection {
+            self.hears_nothing(connection, LISTENER);
+        }
+        if let Some(connection) = connection {
+            self.open(connection, LISTENER);
+        }
+    }
+
+    /// The answer reached the dialer.
+    pub(crate) fn answered(&mut self, id: Id) {
+        let Some(handshake) = self.handshakes.get_mut(&id) else {
+            return;
+        };
+        let (dialer, listener) = (handshake.dialer, handshake.transcript.listener);
+        let there = self.machines[dialer].runs(handshake.dialer_boot);
+        let answer = handshake
+            .answer
+            .take()
+            .filter(|_| there && !handshake.given_up);
+        match (answer, handshake.purpose.clone()) {
+            (None, _) => self.hang_up(id),
+            (Some(Answer::Accept { chain }), Purpose::Enter { .. }) => {
+                self.ask(dialer, Request::Admit { handshake: id }, |request| {
+                    Input::Admitted {
+                        request,
+                        listener,
+                        chain: Arc::unwrap_or_clone(chain),
+                    }
+                });
+            }
+            (Some(Answer::Issue { own, issued }), Purpose::Renew { mesh, .. }) => {
+                self.certify(id, (mesh, Vec::new()), own, issued);
+            }
+            (Some(Answer::Issue { own, issued }), Purpose::Redeem { ticket, .. }) => {
+                self.certify(id, (ticket.mesh, ticket.addresses.clone()), own, issued);
+            }
+            (Some(Answer::Refused { .. }), _) => {
+                self.join_failed(dialer, listener);
+                self.handshake_failed(id, true);
+            }
+            (Some(_), _) => self.handshake_failed(id, false),
+        }
+    }
+
+    fn certify(
+        &mut self,
+        id: Id,
+        (mesh, addresses): (MeshId, Vec<String>),
+        own: Arc<CertificateChain>,
+        issued: Arc<CertificateChain>,
+    ) {
+        let Some(handshake) = self.handshakes.get(&id) else {
+            return;
+        };
+        let (dialer, listener) = (handshake.dialer, handshake.transcript.listener);
+        self.ask(dialer, Request::Certify { handshake: id }, |request| {
+            Input::Certified {
+                request,
+                mesh,
+                listener,
+                theirs: Arc::unwrap_or_clone(own),
+                issued: Arc::unwrap_or_clone(issued),
+                addresses,
+            }
+        });
+    }
+
+    /// The dialer has judged the listener's certificate.
+    pub(crate) fn admitted(&mut self, id: Id, taken: Result<(), Refusal>) {
+        let Some(connection) = self.handshakes.get(&id).and_then(|h| h.connection) else {
+            return;
+        };
+        if taken.is_err() {
+            self.handshake_failed(id, true);
+            return;
+        }
+        let Some(handshake) = self.handshakes.remove(&id) else {
+            return;
+        };
+        if handshake.given_up {
+            self.close(connection, DIALER);
+        } else if self.connections.contains_key(&connection) {
+            self.open(connection, DIALER);
+        } else {
+            // The listener has closed it meanwhile.
+            let node = handshake.transcript.listener;
+            self.tell(
+                handshake.dialer,
+                Input::DialFailed {
+                    node,
+                    refused: false,
+                },
+            );
+        }
+    }
+
+    /// The dialer has taken, or not, the certificate that it was issued.
+    pub(crate) fn certified(&mut self, id: Id, taken: Result<(), Refusal>) {
+        let Some(handshake) = self.handshakes.get(&id) else {
+            return;
+        };
+        let (dialer, listener) = (handshake.dialer, handshake.transcript.listener);
+        match taken {
+            Ok(()) => {
+                self.joined(dialer, listener);
+                self.handshakes.remove(&id);
+                self.tell(dialer, Input::DialAgain { node: listener });
+            }
+            Err(_) => {
+                self.join_failed(dialer, listener);
+                self.handshake_failed(id, true);
+            }
+        }
+    }
+
+    pub(crate) fn handshake_deadline(&mut self, id: Id) {
+        let Some(handshake) = self.handshakes.get_mut(&id) else {
+            return;
+        };
+        if std::mem::replace(&mut handshake.given_up, true) {
+            return;
+        }
+        let (dialer, boot) = (handshake.dialer, handshake.dialer_boot);
+        let listener = self.machines[handshake.listener].id;
+        if handshake.answer.is_none() && handshake.claim.is_none() && handshake.connection.is_none()
+        {
+            // Nothing is under way that would take it away later.
+            let waits = self.machines[handshake.listener].process.as_ref();
+            let judged = Request::Judge { handshake: id };
+            let waits =
+                waits.is_some_and(|process| process.requests.values().any(|r| *r == judged));
+            if !waits {
+                self.handshakes.remove(&id);
+            }
+        }
+        if self.machines[dialer].runs(boot) {
+            self.join_failed(dialer, listener);
+            self.tell(
+                dialer,
+                Input::DialFailed {
+                    node: listener,
+                    refused: false,
+                },
+            );
+        }
+    }
+
+    /// The dialer has died while it judged the listener's certificate.
+    pub(crate) fn break_off_handshakes(&mut self, requests: impl Iterator<Item = Request>) {
+        let judging = requests.filter_map(|request| match request {
+            Request::Admit { handshake } => Some(handshake),
+            _ => None,
+        });
+        let judging: BTreeSet<Id> = judging.collect();
+        for handshake in judging {
+            self.hang_up(handshake);
+        }
+    }
+
+    fn handshake_failed(&mut self, id: Id, refused: bool) {
+        let Some(handshake) = self.handshakes.get(&id) else {
+            return;
+        };
+        let (dialer, given_up) = (handshake.dialer, handshake.given_up);
+        let node = handshake.transcript.listener;
+        self.hang_up(id);
+        if !given_up {
+            self.tell(dialer, Input::DialFailed { node, refused });
+        }
+    }
+
+    /// The dialer is not there any more, or goes: where the listener's end is open, it hears of it or hears nothing.
+    fn hang_up(&mut self, id: Id) {
+        let Some(handshake) = self.handshakes.remove(&id) else {
+            return;
+        };
+        let Some(connection) = handshake.connection else {
+            return;
+        };
+        if self.machines[handshake.dialer].runs(handshake.dialer_boot) {
+            self.close(connection, DIALER);
+        } else {
+            self.never_opens(connection);
+        }
+    }
+}
+
+impl Purpose {
+    fn claim(&self, transcript: &Transcript) -> Claim {
+        match self {
+            Self::Enter { chain } => Claim::Member {
+                chain: CertificateChain::clone(chain),
+            },
+            Self::Renew { chain, .. } => Claim::Renew {
+                chain: CertificateChain::clone(chain),
+            },
+            Self::Redeem { ticket, name } => Claim::Redeem {
+                ticket: ticket.id,
+                proof: ticket.secret.prove(ticket.id, transcript),
+                name: name.clone(),
+            },
+        }
+    }
+}
+
+fn claim_bytes(claim: &Claim) -> usize {
+    match claim {
+        Claim::Member { chain } | Claim::Renew { chain } => HELLO_BYTES + chain_bytes(chain),
+        Claim::Redeem { .. } => HELLO_BYTES,
+    }
+}
+
+fn answer_bytes(answer: &Answer) -> usize {
+    match answer {
+        Answer::Accept { chain } => HELLO_BYTES + chain_bytes(chain),
+        Answer::Issue { own, issued } => HELLO_BYTES + chain_bytes(own) + chain_bytes(issued),
+        Answer::Refused { .. } => 2 * HELLO_BYTES,
+    }
+}
+
+/// The name of a refusal's kind.
+pub(crate) const fn refusal_name(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NoMesh => "no_mesh",
+        Refusal::OtherMesh => "other_mesh",
+        Refusal::Version => "version",
+        Refusal::Certificate { .. } => "certificate",
+        Refusal::Expired => "expired",
+        Refusal::UnknownTicket => "unknown_ticket",
+        Refusal::TicketExpired => "ticket_expired",
+        Refusal::TicketUsed => "ticket_used",
+        Refusal::NotAnIssuer => "not_an_issuer",
+        Refusal::NameTaken { .. } => "name_taken",
+        Refusal::Full { .. } => "full",
+        Refusal::Left => "left",
+        Refusal::Unspoken => "unspoken",
+        Refusal::Unavailable { .. } => "unavailable",
+    }
+}

@@ -1,0 +1,262 @@
+//! Gossip between the nodes of a world: the fabric's copies and control messages as messages over links.
+
+use std::sync::Arc;
+
+use peerage_protocol::node_state::{Input, Judgement};
+use peerage_protocol::wire::announcement::Announcement;
+
+use super::World;
+use super::connections::State;
+use super::event::{Boot, Event, Id};
+use super::fabric::{Arrival, HEARTBEAT_US, Message, MessageId, NotPublished, REMEMBERED_US};
+use super::machine::Request;
+use crate::outcome::Spread;
+
+/// What framing, encryption and transport add to a copy.
+const COPY_BYTES: usize = 60;
+/// A control message, without the ids it names.
+const CONTROL_BYTES: usize = 60;
+/// An id in a control message.
+const ID_BYTES: usize = 24;
+
+/// A copy or a control message on its way.
+pub(crate) struct Parcel {
+    from: usize,
+    to: usize,
+    over: (Id, usize),
+    content: Content,
+}
+
+enum Content {
+    Copy(MessageId),
+    /// What the sender had lately.
+    Have(Vec<MessageId>),
+    /// What the sender wants of it.
+    Want(Vec<MessageId>),
+}
+
+impl World {
+    /// A node gossips something to everybody.
+    pub(crate) fn publish(&mut self, node: usize, announcement: Arc<Announcement>) {
+        let encoded = announcement.encode();
+        let id = message_id(&encoded);
+        self.statistics.gossip_published += 1;
+        let number = self.next_id();
+        let audience = self.audience();
+        let (bytes, now_us) = (encoded.len(), self.now_us);
+        let message = Message::new(announcement, bytes, node, now_us, number, audience);
+        match self.fabric.publish(now_us, node, id, message) {
+            Ok(to) => {
+                for to in to {
+                    self.send_parcel(node, to, Content::Copy(id));
+                }
+                let at_us = now_us + REMEMBERED_US;
+                self.queue.schedule(at_us, Event::Forget { message: id });
+                self.beat_if_needed(node);
+            }
+            Err(NotPublished::NoPeers) => self.tell(node, Input::PublishFailed),
+            Err(NotPublished::Duplicate) => {}
+        }
+    }
+
+    /// The nodes that are in the mesh now.
+    fn audience(&mut self) -> Arc<Vec<bool>> {
+        if self.audience.is_none() {
+            let member = |place: usize| {
+                let process = self.machines[place].process.as_ref();
+                process.is_some_and(|process| process.roster.is_some())
+            };
+            self.audience = Some(Arc::new((0..self.machines.len()).map(member).collect()));
+        }
+        self.audience.clone().unwrap_or_default()
+    }
+
+    fn send_parcel(&mut self, from: usize, to: usize, content: Content) {
+        let Some(over) = self.link(from, to) else {
+            return;
+        };
+        let bytes = self.parcel_bytes(&content);
+        let id = self.next_id();
+        self.parcels.insert(
+            id,
+            Parcel {
+                from,
+                to,
+                over,
+                content,
+            },
+        );
+        self.send_over(over.0, over.1, bytes, Event::Parcel { parcel: id });
+    }
+
+    fn parcel_bytes(&self, content: &Content) -> usize {
+        match content {
+            Content::Copy(id) => COPY_BYTES + self.fabric.message(*id).map_or(0, |m| m.bytes),
+            Content::Have(ids) | Content::Want(ids) => CONTROL_BYTES + ID_BYTES * ids.len(),
+        }
+    }
+
+    /// To whom a parcel is on its way.
+    pub(crate) fn addressee(&self, parcel: Id) -> Option<usize> {
+        self.parcels.get(&parcel).map(|parcel| parcel.to)
+    }
+
+    /// A copy or a control message arrived.
+    pub(crate) fn parcel_arrived(&mut self, id: Id) {
+        let Some(parcel) = self.parcels.get(&id) else {
+            return;
+        };
+        let (connection, end) = parcel.over;
+        match self.connections.get_mut(&connection) {
+            Some(over) if over.ends[1 - end].state == State::Pending => {
+                over.early.push(Event::Parcel { parcel: id });
+                return;
+            }
+            Some(over) if over.ends[1 - end].state == State::Open => {}
+            _ => {
+                self.parcels.remove(&id);
+                return;
+            }
+        }
+        let Some(Parcel {
+            from, to, content, ..
+        }) = self.parcels.remove(&id)
+        else {
+            return;
+        };
+        match content {
+            Content::Copy(message) => self.copy_arrived(from, to, message),
+            Content::Have(messages) => {
+                let missing = self.fabric.missing(to, &messages);
+                if !missing.is_empty() {
+                    self.send_parcel(to, from, Content::Want(missing));
+                }
+            }
+            Content::Want(messages) => {
+                for message in messages {
+                    self.send_parcel(to, from, Content::Copy(message));
+                }
+            }
+        }
+    }
+
+    fn copy_arrived(&mut self, from: usize, to: usize, id: MessageId) {
+        match self.fabric.arrived(self.now_us, to, id) {
+            None => return,
+            Some(Arrival::Duplicate) => {
+                self.statistics.gossip_duplicates += 1;
+                return;
+            }
+            Some(Arrival::First) => {}
+        }
+        let Some(message) = self.fabric.message(id) else {
+            return;
+        };
+        let (payload, published_us) = (message.payload.clone(), message.published_us);
+        self.statistics
+            .gossip_first_us
+            .add(self.now_us - published_us);
+        let sender = self.machines[from].id;
+        let request = Request::Gossip { message: id, from };
+        self.ask(to, request, |request| Input::Gossiped {
+            request,
+            from: sender,
+            announcement: Announcement::clone(&payload),
+        });
+    }
+
+    /// A node has looked at a message.
+    pub(crate) fn judged(&mut self, node: usize, from: usize, id: MessageId, judgement: Judgement) {
+        let kind = match judgement {
+            Judgement::Accept => "accepted",
+            Judgement::Ignore => "ignored",
+            Judgement::Reject => "rejected",
+        };
+        *self
+            .statistics
+            .gossip_judged
+            .entry(kind.to_owned())
+            .or_default() += 1;
+        if judgement == Judgement::Accept {
+            for to in self.fabric.accepted(self.now_us, node, from, id) {
+                self.send_parcel(node, to, Content::Copy(id));
+            }
+            self.beat_if_needed(node);
+        }
+    }
+
+    /// A node has a link from here on.
+    pub(crate) fn fabric_connected(&mut self, node: usize, other: usize) {
+        if self.fabric.connected(node, other) {
+            self.schedule_heartbeat(node);
+        }
+    }
+
+    /// A node has a link no more.
+    pub(crate) fn fabric_disconnected(&mut self, node: usize, other: usize) {
+        if self.fabric.disconnected(node, other) {
+            self.schedule_heartbeat(node);
+        }
+    }
+
+    fn beat_if_needed(&mut self, node: usize) {
+        if self.fabric.needs_heartbeat(node) {
+            self.schedule_heartbeat(node);
+        }
+    }
+
+    fn schedule_heartbeat(&mut self, node: usize) {
+        let boot = self.machines[node].boots;
+        // Heartbeats fall where they do; the next is up to one away.
+        let at_us = self.now_us + 1 + self.randomness.below(HEARTBEAT_US);
+        self.queue.schedule(at_us, Event::Heartbeat { node, boot });
+    }
+
+    pub(crate) fn heartbeat(&mut self, node: usize, boot: Boot) {
+        if !self.machines[node].runs(boot) {
+            return;
+        }
+        let beat = self.fabric.heartbeat(node);
+        for to in beat.tell {
+            self.send_parcel(node, to, Content::Have(beat.messages.clone()));
+        }
+        if beat.again {
+            let at_us = self.now_us + HEARTBEAT_US;
+            self.queue.schedule(at_us, Event::Heartbeat { node, boot });
+        }
+    }
+
+    /// A message is remembered no longer: how it spread is what is left of it.
+    pub(crate) fn forget_message(&mut self, id: MessageId) {
+        let Some(message) = self.fabric.forget(id) else {
+            return;
+        };
+        let missed = message.missed(|node| {
+            let machine = &self.machines[node];
+            machine.process.as_ref().is_some_and(|process| {
+                process.roster.is_some() && process.booted_us <= message.published_us
+            })
+        });
+        self.statistics.gossip_missed += missed;
+        if self.options.spreads == 0 {
+            return;
+        }
+        if self.statistics.spreads.len() >= self.options.spreads {
+            self.statistics.spreads.remove(0);
+        }
+        self.statistics.spreads.push(Spread {
+            publisher: self.machines[message.publisher].plan.number,
+            published_us: message.published_us,
+            bytes: message.bytes as u64,
+            arrivals_us: message.spread_us(),
+            duplicates: message.duplicates,
+            missed,
+        });
+    }
+}
+
+fn message_id(encoded: &[u8]) -> MessageId {
+    let hash = blake3::hash(encoded);
+    let [a, b, c, d, e, f, g, h, ..] = *hash.as_bytes();
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
+}

@@ -1,0 +1,59 @@
+//! Measures a world while it runs, and at its end.
+
+use super::World;
+use super::event::Event;
+use crate::outcome::Sample;
+
+impl World {
+    /// Adds a sample to the series.
+    pub(crate) fn sample(&mut self) {
+        let sample = self.measured();
+        self.statistics.series.push(sample);
+        let at_us = self.now_us + self.options.sample_us;
+        self.queue.schedule(at_us, Event::Sample);
+    }
+
+    fn measured(&self) -> Sample {
+        let running = self
+            .machines
+            .iter()
+            .filter_map(|machine| machine.process.as_ref());
+        let (mut up, mut members, mut links) = (0, 0, 0);
+        for process in running {
+            up += 1;
+            members += u32::from(process.roster.is_some());
+            links += process.peers.len() as u64;
+        }
+        Sample {
+            at_us: self.now_us,
+            up,
+            members,
+            complete: 0,
+            links: links / 2,
+            events: self.statistics.events,
+            messages: self.statistics.messages,
+            bytes: self.statistics.bytes,
+            queued: self.queue.len() as u64,
+        }
+    }
+
+    pub(crate) fn measure_the_end(&mut self) {
+        for message in self.fabric.remembered() {
+            self.forget_message(message);
+        }
+        let statistics = &mut self.statistics;
+        statistics.nodes = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
+        statistics.virtual_us = self.now_us;
+        statistics.last_fault_us = self.plan.last_fault_us();
+        for machine in &self.machines {
+            let (messages, bytes) = machine.sent;
+            statistics.messages_per_node.add(messages);
+            statistics.bytes_per_node.add(bytes);
+            let links = machine
+                .process
+                .as_ref()
+                .map_or(0, |process| process.peers.len());
+            statistics.links_per_node.add(links as u64);
+        }
+    }
+}

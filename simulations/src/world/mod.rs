@@ -1,0 +1,250 @@
+//! The world: machines, the network between them and one queue of events in virtual time.
+//!
+//! Everything that happens follows from the plan. The nodes are [`NodeState`](peerage_protocol::node_state::NodeState)
+//! as shipped; what carries out their outputs here does what the control plane and the network of a real node do.
+
+mod actions;
+mod connections;
+mod convergence;
+mod describe;
+mod disk;
+mod dispatch;
+mod event;
+mod fabric;
+mod gate;
+mod gossip;
+mod joins;
+mod kinds;
+pub(crate) mod machine;
+mod measure;
+mod network;
+mod observing;
+mod outputs;
+mod process;
+mod questions;
+mod queue;
+mod sizes;
+mod trace;
+pub(crate) mod truth;
+mod verifier;
+
+use std::sync::Arc;
+
+use ed25519_dalek::SigningKey;
+use peerage_protocol::id::NodeId;
+use peerage_protocol::node_state::Keys;
+use peerage_protocol::signature::{Signer, Verifier};
+use rustc_hash::FxHashMap;
+
+use crate::action::Action;
+use crate::checks::{self, Check};
+use crate::outcome::{Options, Outcome, Statistics, Violation};
+use crate::plan::{NodeNumber, NodePlan, Plan};
+use crate::randomness::{Randomness, derive};
+use connections::Connection;
+use disk::Disk;
+use event::{Event, Id};
+use fabric::Fabric;
+use gate::Handshake;
+use gossip::Parcel;
+use joins::Tickets;
+use machine::{JoinProgress, Machine};
+use network::Network;
+use questions::Question;
+use queue::Queue;
+use trace::Tracer;
+use truth::Truth;
+use verifier::MemoisingVerifier;
+
+/// Runs a plan to its end, or to the first check that fails.
+pub fn run(plan: &Plan, options: &Options) -> Outcome {
+    let mut world = World::new(plan, options);
+    world.begin();
+    while world.violation.is_none() {
+        let Some((at_us, event)) = world.queue.next() else {
+            break;
+        };
+        if at_us > world.horizon_us {
+            break;
+        }
+        world.now_us = at_us;
+        world.happen(event);
+    }
+    world.finish()
+}
+
+/// One world while it runs.
+pub(crate) struct World {
+    plan: Plan,
+    options: Options,
+    now_us: u64,
+    horizon_us: u64,
+    queue: Queue<Event>,
+    machines: Vec<Machine>,
+    by_id: FxHashMap<NodeId, usize>,
+    by_number: FxHashMap<NodeNumber, usize>,
+    by_address: FxHashMap<String, usize>,
+    network: Network,
+    randomness: Randomness,
+    verifier: Arc<dyn Verifier>,
+    last_id: Id,
+    handshakes: FxHashMap<Id, Handshake>,
+    connections: FxHashMap<Id, Connection>,
+    questions: FxHashMap<Id, Question>,
+    fabric: Fabric,
+    parcels: FxHashMap<Id, Parcel>,
+    /// The nodes in the mesh, until that changes.
+    audience: Option<Arc<Vec<bool>>>,
+    tickets: Tickets,
+    truth: Truth,
+    checks: Vec<Box<dyn Check>>,
+    tracer: Tracer,
+    statistics: Statistics,
+    violation: Option<Violation>,
+}
+
+impl World {
+    fn new(plan: &Plan, options: &Options) -> Self {
+        let regions = plan.nodes.iter().map(|node| node.region).collect();
+        let mut world = Self {
+            now_us: 0,
+            horizon_us: plan.horizon_us(),
+            queue: Queue::default(),
+            machines: Vec::with_capacity(plan.nodes.len()),
+            by_id: FxHashMap::default(),
+            by_number: FxHashMap::default(),
+            by_address: FxHashMap::default(),
+            network: Network::new(plan.network.clone(), regions, plan.seed),
+            randomness: Randomness::new(plan.seed, "world"),
+            verifier: Arc::new(MemoisingVerifier::default()),
+            last_id: 0,
+            handshakes: FxHashMap::default(),
+            connections: FxHashMap::default(),
+            questions: FxHashMap::default(),
+            fabric: Fabric::new(plan.nodes.len(), plan.seed),
+            parcels: FxHashMap::default(),
+            audience: None,
+            tickets: Tickets::default(),
+            truth: Truth::default(),
+            checks: checks::all(),
+            tracer: Tracer::new(options.trace),
+            statistics: Statistics::default(),
+            violation: None,
+            plan: plan.clone(),
+            options: *options,
+        };
+        for (place, node) in plan.nodes.iter().enumerate() {
+            world.add_machine(place, node);
+        }
+        world
+    }
+
+    fn add_machine(&mut self, place: usize, node: &NodePlan) {
+        let number = node.number;
+        let key = SigningKey::from_bytes(&derive(self.plan.seed, &format!("node {}", number.0)));
+        let id = NodeId::from_public_key(key.public_key());
+        let of_node = |action: &Action| action.restarts() == Some(number);
+        let restarts = self.plan.actions.iter().any(|timed| of_node(&timed.action));
+        let backups = self.plan.actions.iter().any(|timed| {
+            of_node(&timed.action) && matches!(timed.action, Action::RestoreBackup { .. })
+        });
+        let address = address(number, 0);
+        self.truth.offers(place, &node.servers);
+        self.by_id.insert(id, place);
+        self.by_number.insert(number, place);
+        self.by_address.insert(address.clone(), place);
+        self.machines.push(Machine {
+            plan: node.clone(),
+            key: Arc::new(key),
+            id,
+            disk: Disk::new(restarts, backups),
+            skew_ms: node.clock_skew_ms,
+            address,
+            moves: 0,
+            servers: node.servers.clone(),
+            boots: 0,
+            process: None,
+            join: JoinProgress::default(),
+            sent: (0, 0),
+        });
+    }
+
+    fn begin(&mut self) {
+        for (node, machine) in self.machines.iter_mut().enumerate() {
+            self.queue.schedule(0, Event::Boot { node });
+            if let (Some(at_us), true) = (machine.plan.joins_at_us, node > 0) {
+                machine.join.again = true;
+                machine.join.wanted_since_us = Some(at_us);
+                self.queue.schedule(at_us, Event::Join { node });
+            }
+        }
+        self.queue.schedule(0, Event::Found);
+        for (action, timed) in self.plan.actions.iter().enumerate() {
+            self.queue.schedule(timed.at_us, Event::Act { action });
+        }
+        if self.options.sample_us > 0 {
+            self.queue.schedule(0, Event::Sample);
+        }
+        let over = self.plan.last_fault_us();
+        self.queue.schedule(over, Event::Look);
+    }
+
+    fn finish(mut self) -> Outcome {
+        self.check_convergence();
+        self.measure_the_end();
+        let (trace_hash, trace) = self.tracer.finish();
+        Outcome {
+            trace_hash,
+            violation: self.violation,
+            statistics: self.statistics,
+            trace,
+        }
+    }
+
+    fn next_id(&mut self) -> Id {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn keys(&self, node: usize) -> Keys {
+        let machine = &self.machines[node];
+        let root = machine.disk.root.clone();
+        Keys {
+            node: machine.key.clone(),
+            root: root.map(|root| root as Arc<dyn Signer>),
+            verifier: self.verifier.clone(),
+        }
+    }
+
+    /// The machine of `node`, if it is one of this world.
+    fn place(&self, node: NodeId) -> Option<usize> {
+        self.by_id.get(&node).copied()
+    }
+
+    /// Sends `bytes` from one node to another, where `event` then happens.
+    fn send(&mut self, from: usize, to: usize, bytes: usize, event: Event) {
+        self.statistics.messages += 1;
+        self.statistics.bytes += bytes as u64;
+        let sent = &mut self.machines[from].sent;
+        *sent = (sent.0 + 1, sent.1 + bytes as u64);
+        let at_us = self.network.arrival_us(self.now_us, from, to, bytes);
+        self.queue.schedule(at_us, event);
+    }
+}
+
+/// What a node is called in traces.
+fn called(by_id: &FxHashMap<NodeId, usize>, machines: &[Machine], node: NodeId) -> String {
+    match by_id.get(&node) {
+        Some(place) => format!("#{}", machines[*place].plan.number.0),
+        None => "a stranger".to_owned(),
+    }
+}
+
+/// Where a node listens after it has moved so many times.
+fn address(number: NodeNumber, moves: u32) -> String {
+    let [_, a, b, c] = number.0.to_be_bytes();
+    format!("/ip4/10.{a}.{b}.{c}/udp/{}/quic-v1", 4_001 + moves)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! Exchanges over links: one question, one answer, or none within the deadline.
+
+use std::sync::Arc;
+
+use peerage_protocol::catalog::manifest::EncodedManifest;
+use peerage_protocol::id::{Hash, NodeId};
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::node_state::Input;
+use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::summary::Summary;
+
+use super::World;
+use super::connections::State;
+use super::event::{Boot, Event, Id};
+use super::machine::Request;
+use super::sizes::{EXCHANGE_BYTES, announcement_bytes, chain_bytes};
+
+/// How long a node waits for an answer.
+const ANSWER_WITHIN_US: u64 = 20_000_000;
+
+/// A question under way.
+pub(crate) struct Question {
+    pub(crate) asker: usize,
+    asker_boot: Boot,
+    pub(crate) answerer: usize,
+    /// The connection it goes over, and the asker's end of it.
+    over: Option<(Id, usize)>,
+    body: Body,
+    answer: Option<Answer>,
+}
+
+/// What is asked.
+#[derive(Clone)]
+pub(crate) enum Body {
+    Goodbye(Arc<Announcement>),
+    Reconcile(Arc<Summary>),
+    Manifest(Hash),
+    Renew,
+}
+
+/// What is answered.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    Heard,
+    Manifest(Arc<EncodedManifest>),
+    Told(Arc<Announcement>),
+    Renewed(Arc<CertificateChain>),
+    Refused,
+}
+
+impl World {
+    /// Puts a question to a linked member; without a link it fails at once.
+    pub(crate) fn put_question(&mut self, asker: usize, answerer: NodeId, body: Body) {
+        let Some(answerer) = self.place(answerer) else {
+            return;
+        };
+        let Some(process) = &self.machines[asker].process else {
+            return;
+        };
+        let asker_boot = process.boot;
+        let over = self.link(asker, answerer);
+        let id = self.next_id();
+        let bytes = EXCHANGE_BYTES + body.bytes();
+        self.questions.insert(
+            id,
+            Question {
+                asker,
+                asker_boot,
+                answerer,
+                over,
+                body,
+                answer: None,
+            },
+        );
+        if let Some(process) = &mut self.machines[asker].process {
+            process.asking.insert(id);
+        }
+        let Some((connection, end)) = over else {
+            self.queue
+                .schedule(self.now_us, Event::QuestionDeadline { question: id });
+            return;
+        };
+        self.send_over(connection, end, bytes, Event::Asked { question: id });
+        let deadline_us = self.now_us + ANSWER_WITHIN_US;
+        self.queue
+            .schedule(deadline_us, Event::QuestionDeadline { question: id });
+    }
+
+    /// A question reached its answerer.
+    pub(crate) fn asked(&mut self, id: Id) {
+        let Some(question) = self.questions.get(&id) else {
+            return;
+        };
+        let (asker, answerer) = (question.asker, question.answerer);
+        let (over, body) = (question.over, question.body.clone());
+        if !self.is_open_at_the_other_end(over, Event::Asked { question: id }) {
+            return;
+        }
+        let from = self.machines[asker].id;
+        let again = self.network.duplicates(asker, answerer);
+        match body {
+            Body::Goodbye(announcement) => {
+                if let Some(process) = &self.machines[answerer].process {
+                    self.truth.goodbye_heard(asker, answerer, process.boot);
+                }
+                for _ in 0..=usize::from(again) {
+                    let announcement = Announcement::clone(&announcement);
+                    self.tell(answerer, Input::Announced { from, announcement });
+                }
+                self.reply_to(id, Answer::Heard);
+            }
+            Body::Reconcile(summary) => {
+                let request = Request::Reconcile { question: id };
+                self.ask(answerer, request, |request| Input::ReconcileAsked {
+                    request,
+                    from,
+                    summary: Summary::clone(&summary),
+                });
+            }
+            Body::Manifest(hash) => {
+                let process = self.machines[answerer].process.as_ref();
+                let manifest = process.map(|process| process.manifest.clone());
+                let manifest = manifest.filter(|manifest| manifest.hash == hash);
+                self.reply_to(id, manifest.map_or(Answer::Refused, Answer::Manifest));
+            }
+            Body::Renew => {
+                self.ask(answerer, Request::Renew { question: id }, |request| {
+                    Input::RenewalAsked { request, from }
+                });
+            }
+        }
+    }
+
+    /// Whether what was sent over a connection is heard at its other end; what comes too early waits there.
+    fn is_open_at_the_other_end(&mut self, over: Option<(Id, usize)>, event: Event) -> bool {
+        let Some((connection, end)) = over else {
+            return false;
+        };
+        let Some(connection) = self.connections.get_mut(&connection) else {
+            return false;
+        };
+        match connection.ends[1 - end].state {
+            State::Pending => connection.early.push(event),
+            State::Open => return true,
+            State::Closed => {}
+        }
+        false
+    }
+
+    /// The answerer has an answer.
+    pub(crate) fn reply_to(&mut self, id: Id, answer: Answer) {
+        let Some(question) = self.questions.get_mut(&id) else {
+            return;
+        };
+        let bytes = EXCHANGE_BYTES + answer.bytes();
+        question.answer = Some(answer);
+        if let Some((connection, end)) = question.over {
+            self.send_over(connection, 1 - end, bytes, Event::Replied { question: id });
+        }
+    }
+
+    pub(crate) fn replied(&mut self, id: Id) {
+        let answer = self
+            .questions
+            .get_mut(&id)
+            .and_then(|question| question.answer.take());
+        self.settle(id, answer);
+    }
+
+    pub(crate) fn question_deadline(&mut self, id: Id) {
+        self.settle(id, None);
+    }
+
+    /// The questions that a node put over a connection that is no more have no answer.
+    pub(crate) fn fail_questions_over(&mut self, node: usize, connection: Id) {
+        let Some(process) = &self.machines[node].process else {
+            return;
+        };
+        let over = |id: &Id| {
+            let question = self.questions.get(id);
+            question
+                .and_then(|question| question.over)
+                .is_some_and(|(over, _)| over == connection)
+        };
+        let failed: Vec<Id> = process.asking.iter().copied().filter(over).collect();
+        for id in failed {
+            self.settle(id, None);
+        }
+    }
+
+    /// The asker hears what came of its question.
+    fn settle(&mut self, id: Id, answer: Option<Answer>) {
+        let Some(question) = self.questions.remove(&id) else {
+            return;
+        };
+        let (asker, from) = (question.asker, self.machines[question.answerer].id);
+        if !self.machines[asker].runs(question.asker_boot) {
+            return;
+        }
+        if let Some(process) = &mut self.machines[asker].process {
+            process.asking.remove(&id);
+        }
+        let input = match (question.body, answer) {
+            (Body::Goodbye(_), _) => return,
+            (Body::Reconcile(_), Some(Answer::Told(announcement))) => Input::Reconciled {
+                from,
+                announcement: Announcement::clone(&announcement),
+            },
+            (Body::Reconcile(_), _) => Input::ReconcileFailed { from },
+            (Body::Manifest(_), Some(Answer::Manifest(manifest))) => Input::ManifestFetched {
+                from,
+                bytes: manifest.bytes.clone(),
+            },
+            (Body::Manifest(_), _) => Input::ManifestUnavailable { from },
+            (Body::Renew, Some(Answer::Renewed(chain))) => Input::Renewed {
+                from,
+                chain: CertificateChain::clone(&chain),
+            },
+            (Body::Renew, _) => return,
+        };
+        self.tell(asker, input);
+    }
+}
+
+impl Body {
+    fn bytes(&self) -> usize {
+        match self {
+            Body::Goodbye(announcement) => announcement_bytes(announcement),
+            Body::Reconcile(summary) => 8 * summary.len(),
+            Body::Manifest(_) => 32,
+            Body::Renew => 0,
+        }
+    }
+}
+
+impl Answer {
+    fn bytes(&self) -> usize {
+        match self {
+            Answer::Heard => 0,
+            Answer::Manifest(manifest) => manifest.bytes.len(),
+            Answer::Told(announcement) => announcement_bytes(announcement),
+            Answer::Renewed(chain) => chain_bytes(chain),
+            Answer::Refused => 64,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! How many bytes things take on the wire.
+
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::wire::announcement::Announcement;
+
+/// A hello, a claim without its certificate, and what the secure channel adds to each.
+pub(crate) const HELLO_BYTES: usize = 160;
+/// What an exchange adds to its body or its answer: frames, encryption and transport.
+pub(crate) const EXCHANGE_BYTES: usize = 120;
+/// One encoded certificate, within a few bytes.
+const CERTIFICATE_BYTES: usize = 260;
+
+/// The encoded bytes of a chain, within a few.
+pub(crate) fn chain_bytes(chain: &CertificateChain) -> usize {
+    CERTIFICATE_BYTES * (1 + chain.issuers.len())
+}
+
+/// The encoded bytes of an announcement, within a few.
+pub(crate) fn announcement_bytes(announcement: &Announcement) -> usize {
+    let members = announcement
+        .members
+        .iter()
+        .map(|member| member.encoded_bytes());
+    16 + members.sum::<usize>()
+}
