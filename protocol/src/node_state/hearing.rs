@@ -124,10 +124,7 @@ impl NodeState {
         } else {
             known
         };
-        if known.is_some_and(|known| !member.supersedes(known))
-            || !is_timely(member, now.wall)
-            || node == self.me && *member.chain() != roster.own
-        {
+        if known.is_some_and(|known| !member.supersedes(known)) || !is_timely(member, now.wall) {
             return Heard::Nothing;
         }
         let certified = known.is_some_and(|known| known.chain() == member.chain());
@@ -140,8 +137,7 @@ impl NodeState {
             return Heard::Forged;
         }
         if node == self.me {
-            let sequence = record.sequence;
-            self.heard_of_self(sequence);
+            self.hear_of_self(now, member.chain(), record);
             return Heard::Nothing;
         }
         let update = known.is_some_and(|known| known.record().is_some()) && !record.leaving;

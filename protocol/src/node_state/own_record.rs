@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::NodeState;
 use super::output::Output;
 use crate::limits::GOSSIP_BYTES_MAX;
+use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
 use crate::membership::peer_record::PeerRecord;
 use crate::time::{Monotonic, Now};
@@ -102,9 +103,26 @@ impl NodeState {
         Some(Arc::new(Member::new(chain, Some(record))))
     }
 
-    /// A record of this node with `sequence` goes around that it has forgotten signing: the next one is later.
-    pub(super) fn heard_of_self(&mut self, sequence: u64) {
-        self.own.sequence = self.own.sequence.max(sequence);
+    /// A record of this node goes around that it has forgotten signing, as after an old backup was put back: the next
+    /// one is later. Where it goes with a later certificate, that one is this node's from here on.
+    pub(super) fn hear_of_self(
+        &mut self,
+        now: Now,
+        chain: &Arc<CertificateChain>,
+        record: &PeerRecord,
+    ) {
+        let Some(roster) = &self.roster else {
+            return;
+        };
+        if *chain != roster.own {
+            let later = chain.body().expires > roster.own.body().expires;
+            let valid = chain.validity(now.wall) == Validity::Valid;
+            if record.leaving || !later || !valid {
+                return;
+            }
+            self.adopt(roster.mesh, chain.clone());
+        }
+        self.own.sequence = self.own.sequence.max(record.sequence);
         self.set_own(None);
         self.own.stale = true;
     }

@@ -171,7 +171,11 @@ impl Draw {
         }
     }
 
+    /// The founder stays where it is: it hands out tickets that name its address.
     fn change_address(&mut self, node: NodeNumber) {
+        if self.numbers.first() == Some(&node) {
+            return;
+        }
         self.push(Action::Move { node });
     }
 

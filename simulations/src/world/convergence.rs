@@ -80,12 +80,13 @@ impl World {
     /// Nodes that are no members any more, without anybody who could know: their goodbye was heard by nobody who still
     /// runs, or they forgot the mesh by an old backup.
     fn ghosts(&self) -> impl Iterator<Item = NodeId> {
-        let gone = self
-            .machines
-            .iter()
-            .enumerate()
-            .filter(|(_, machine)| roster(machine).is_none());
+        let gone = self.machines.iter().enumerate().filter(|(place, machine)| {
+            roster(machine).is_none() || self.truth.revenants.contains(place)
+        });
         let unheard = gone.filter(|(place, _)| {
+            if self.truth.revenants.contains(place) {
+                return true;
+            }
             let hearers = self.truth.goodbye(*place).unwrap_or_default();
             !hearers
                 .iter()
@@ -95,9 +96,11 @@ impl World {
     }
 
     fn members(&self) -> impl Iterator<Item = &Machine> {
-        self.machines
-            .iter()
-            .filter(|machine| roster(machine).is_some())
+        let machines = self.machines.iter().enumerate();
+        let there = machines.filter(|(place, machine)| {
+            roster(machine).is_some() && !self.truth.revenants.contains(place)
+        });
+        there.map(|(_, machine)| machine)
     }
 
     fn not_complete(

@@ -268,7 +268,8 @@ impl World {
         if self.network.passes(listener, dialer.0) {
             self.send(listener, dialer.0, bytes, Event::Answered { handshake: id });
         } else if let Some(connection) = connection {
-            self.hears_nothing(connection, LISTENER);
+            // The answer is lost, and the dialer waits for it in vain.
+            self.never_opens(connection);
         }
         if let Some(connection) = connection {
             self.open(connection, LISTENER);

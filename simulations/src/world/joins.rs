@@ -14,7 +14,7 @@ use peerage_protocol::node_state::Input;
 
 use super::World;
 use super::event::{Boot, Event};
-use super::machine::{Joining, Request};
+use super::machine::{JoinProgress, Joining, Request};
 use crate::randomness::derive;
 
 /// A person who was told that it did not work tries again after this.
@@ -53,7 +53,12 @@ impl World {
             .process
             .as_ref()
             .is_some_and(|process| process.roster.is_some());
-        if machine.join.wanted_since_us.is_none() || member {
+        if member {
+            // By an old backup, or because another ticket brought it in.
+            self.machines[node].join = JoinProgress::default();
+            return;
+        }
+        if machine.join.wanted_since_us.is_none() {
             return;
         }
         if machine.join.again {

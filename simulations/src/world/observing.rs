@@ -45,6 +45,9 @@ impl World {
             }
             (Request::Judge { handshake }, Reply::Verdict(Verdict::Issue { issued, .. })) => {
                 self.truth.issued(issued);
+                if let Some(place) = self.place(issued.body().subject) {
+                    self.truth.readmitted(place);
+                }
                 let purpose = self
                     .handshakes
                     .get(&handshake)

@@ -63,7 +63,11 @@ impl World {
         self.audience = None;
         self.fabric.restarted(node);
         self.observe(&Observation::Booted { node });
-        if member {
+        // Whoever left and is put back to an old backup may hold a certificate that has ended by that.
+        let odd = self.truth.leavers.contains(&node) && self.truth.restored.contains(&node);
+        if member && odd {
+            self.truth.revenants.insert(node);
+        } else if member {
             self.truth.entered(node);
         }
         self.tell(node, Input::Wake);

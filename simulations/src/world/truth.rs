@@ -27,6 +27,10 @@ pub(crate) struct Truth {
     pub(crate) liars: BTreeSet<usize>,
     /// The machines that were put back to an old backup.
     pub(crate) restored: BTreeSet<usize>,
+    /// The machines that left at some time.
+    pub(crate) leavers: BTreeSet<usize>,
+    /// The machines that run as members from an old backup, and have left since it was made: they cannot know.
+    pub(crate) revenants: BTreeSet<usize>,
     /// The machines that were told that they belong to the mesh, and not yet that they have left it.
     pub(crate) homes: BTreeSet<usize>,
 }
@@ -107,13 +111,23 @@ impl Truth {
     /// The node at `place` is in the mesh, for the first time or again.
     pub(crate) fn entered(&mut self, place: usize) {
         self.goodbyes.remove(&place);
+        self.revenants.remove(&place);
         self.homes.insert(place);
     }
 
     /// The owner of the node at `place` was told that it has left.
     pub(crate) fn left(&mut self, place: usize) {
         self.goodbyes.entry(place).or_default();
+        self.leavers.insert(place);
+        self.revenants.remove(&place);
         self.homes.remove(&place);
+    }
+
+    /// The node at `place` was given a certificate again: whoever heard it leave need not hold on to that.
+    pub(crate) fn readmitted(&mut self, place: usize) {
+        if let Some(hearers) = self.goodbyes.get_mut(&place) {
+            hearers.clear();
+        }
     }
 
     /// A running node heard that the node at `place` has left.

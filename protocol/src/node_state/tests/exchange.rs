@@ -215,3 +215,28 @@ fn a_manifest_other_than_the_announced_one_is_not_taken() {
     laptop.tell(Input::ManifestFetched { from, bytes });
     assert_eq!(laptop.listed(), [] as [String; 0]);
 }
+
+#[test]
+fn a_node_that_forgot_its_renewed_certificate_takes_it_from_whoever_tells_of_it() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    founder.pass(Duration::from_secs(8 * 24 * 60 * 60));
+    laptop.now = founder.now;
+    let node = laptop.me();
+    let renewed = match founder.ask(|request| Input::RenewalAsked {
+        request,
+        from: node,
+    }) {
+        Reply::Renewal(Ok(chain)) => chain,
+        other => panic!("no certificate: {other:?}"),
+    };
+    assert_ne!(laptop.own(), *renewed);
+    let key = SigningKey::from_bytes(&[2; 32]);
+    let forged = record(&SigningKey::from_bytes(&[9; 32]), &renewed, 5);
+    let forged = Member::new(renewed.clone(), Some(forged));
+    assert_eq!(judged(&mut laptop, founder.me(), forged), Judgement::Reject);
+    assert_ne!(laptop.own(), *renewed);
+    let said = Member::new(renewed.clone(), Some(record(&key, &renewed, 5)));
+    judged(&mut laptop, founder.me(), said);
+    assert_eq!(laptop.own(), *renewed);
+}
