@@ -12,9 +12,12 @@ use crate::report::{Report, ScenarioReport};
 /// The section.
 pub fn section(report: &Report) -> String {
     format!(
-        "<header><h1>Peerage simulations</h1><p>Whole meshes in virtual time, with everything going wrong that can be made to.</p></header>\n{}{}{}",
-        banner(report),
-        tiles(report),
+        "<header><h1>Peerage simulations</h1><p>Whole meshes in virtual time, with everything going wrong that can be made to.</p></header>\n{}{}",
+        if report.scenarios.is_empty() {
+            String::new()
+        } else {
+            banner(report) + &tiles(report)
+        },
         table(report)
     )
 }
