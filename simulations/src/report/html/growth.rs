@@ -37,7 +37,7 @@ fn fitted(growth: &Growth, cost: &Cost) -> String {
         Some(fit) => {
             let ends = points.first().zip(points.last());
             let drawn = ends.map(|(first, last)| curve(first.0, last.0, |nodes| fit.at(nodes)));
-            let name = format!("{}, N nodes", formula(cost, &fit.formula()));
+            let name = format!("{} for N nodes", formula(cost, &fit.formula()));
             all.push(series(&name, 1, Mark::Line, drawn.unwrap_or_default()));
             format!(
                 "Off by {} % typically.",

@@ -80,7 +80,7 @@ fn table(report: &Report) -> String {
     format!(
         "<h2>What held</h2><p>Each check looks at every step of every run. A cell of a strip is a seed, or several in a row.</p>\n\
          <div class=\"table\"><table><thead><tr><th>scenario</th><th class=\"left\">runs</th>{checks}\
-         <th>simulated</th><th>converged<br>p50 · p99</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+         <th>converged<br>p50 · p99</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 
@@ -98,12 +98,11 @@ fn row(scenario: &ScenarioReport, checks: &[String]) -> String {
         failed: &failed,
     });
     format!(
-        "<tr><th>{}<small>{}</small></th><td class=\"seeds\">{} × {}{seeds}</td>{marks}<td>{}</td><td>{}</td></tr>\n",
+        "<tr><th>{}<small>{}</small></th><td class=\"seeds\">{} × {}{seeds}</td>{marks}<td>{}</td></tr>\n",
         escape(&scenario.scenario),
         escape(&scenario.about),
         count(scenario.run as f64),
         plural(u64::from(scenario.nodes), "node"),
-        time(scenario.totals.virtual_us as f64),
         middle_and_tail(&scenario.curves.convergence)
     )
 }
