@@ -1,11 +1,16 @@
 //! The command line: its commands and flags.
 
+#[cfg(feature = "swarms")]
+mod swarm;
+
 use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
+#[cfg(feature = "swarms")]
+pub use swarm::Swarm;
 
 const EXIT_CODES: &str = "Exit codes: 0 every check held, 1 a check failed, 2 wrong use.";
 
@@ -35,6 +40,9 @@ pub enum Command {
     Growth(GrowthArguments),
     /// List the scenarios that come with the program
     List,
+    /// Run real nodes in this process over channels that take time, and measure by the wall clock
+    #[cfg(feature = "swarms")]
+    Swarm(Swarm),
 }
 
 /// Run seeds.

@@ -51,6 +51,14 @@ pub enum Failure {
     /// A seed or size for a plan that has its own.
     #[error("a saved plan has its own seed and nodes; leave out --seed and --nodes")]
     PlanHasItsOwn,
+    /// Real nodes that did not come about.
+    #[cfg(feature = "swarms")]
+    #[error(transparent)]
+    Swarm(#[from] peerage_simulations::real::SwarmError),
+    /// Nothing to run real nodes with.
+    #[cfg(feature = "swarms")]
+    #[error("real nodes cannot be run: {0}")]
+    NoRuntime(std::io::Error),
     /// No randomness for a seed.
     #[error("no random seed: {0}; say which with --seeds")]
     NoRandomness(getrandom::Error),

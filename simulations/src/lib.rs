@@ -1,7 +1,8 @@
 //! Simulated meshes: many nodes in one process, one seed, virtual time.
 //!
 //! A [`scenario::Scenario`] and a seed make a [`plan::Plan`], everything decided before a run;
-//! [`world::run`] makes of it an [`outcome::Outcome`], everything that came of it.
+//! [`world::run`] makes of it an [`outcome::Outcome`], everything that came of it. With the feature `swarms`, real
+//! nodes do the same by the wall clock, so that the world can be held against them.
 
 #![deny(missing_docs)]
 
@@ -14,6 +15,8 @@ pub mod network_profile;
 pub mod outcome;
 pub mod plan;
 pub mod randomness;
+#[cfg(feature = "swarms")]
+pub mod real;
 pub mod report;
 pub mod runner;
 #[cfg(test)]

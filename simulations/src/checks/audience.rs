@@ -5,7 +5,7 @@ use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 use super::{Check, Finding, Observation, View};
 
 /// Catalogs of up to so many tools are all looked at.
-const SMALL: usize = 200;
+const SMALL: usize = 40;
 /// Of larger ones, one in so many is.
 const LARGE_EVERY: u64 = 16;
 

@@ -9,7 +9,7 @@ use super::{Check, Finding, Observation, View};
 use crate::world::truth::hash_of;
 
 /// Catalogs of up to so many tools are all looked at.
-const SMALL: usize = 200;
+const SMALL: usize = 40;
 /// Of larger ones, one in so many is.
 const LARGE_EVERY: u64 = 16;
 

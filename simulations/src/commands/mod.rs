@@ -5,6 +5,8 @@ mod list;
 mod replay;
 mod run;
 mod source;
+#[cfg(feature = "swarms")]
+mod swarm;
 
 use crate::Verdict;
 use crate::arguments::{Arguments, Command};
@@ -17,5 +19,7 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         Command::Replay(asked) => replay::replay(asked, arguments.json),
         Command::Growth(asked) => growth::growth(asked, arguments.json),
         Command::List => list::list(arguments.json),
+        #[cfg(feature = "swarms")]
+        Command::Swarm(asked) => swarm::swarm(asked, arguments.json),
     }
 }

@@ -5,17 +5,19 @@ use crate::plan::{NodeNumber, NodePlan, ServerPlan};
 use crate::randomness::Randomness;
 
 const SECOND_US: u64 = 1_000_000;
+/// As many nodes share tools on average at most: a person's agent does not use those of thousands.
+const SHARING_MAX: u32 = 32;
 /// The first node has founded the mesh by then.
 const FIRST_JOIN_US: u64 = 200_000;
 
 /// `count` nodes: the first founds the mesh, the others join within the time that the settings give.
 pub(super) fn nodes(settings: &Settings, count: u32, seed: u64) -> Vec<NodePlan> {
     let mut randomness = Randomness::new(seed, "nodes");
-    let mut node = |number| draw(settings, number, &mut randomness);
+    let mut node = |number| draw(settings, number, count, &mut randomness);
     (0..count).map(&mut node).collect()
 }
 
-fn draw(settings: &Settings, number: u32, randomness: &mut Randomness) -> NodePlan {
+fn draw(settings: &Settings, number: u32, count: u32, randomness: &mut Randomness) -> NodePlan {
     let regions = settings.network.latency_ms.len() as u64;
     let within_us = settings.nodes.join_within_seconds.saturating_mul(SECOND_US);
     let joins_at_us = FIRST_JOIN_US + randomness.below(within_us.max(1));
@@ -26,7 +28,11 @@ fn draw(settings: &Settings, number: u32, randomness: &mut Randomness) -> NodePl
         0 => "laptop".to_owned(),
         _ => format!("node-{number}"),
     };
-    let shares = randomness.chance(settings.nodes.sharing);
+    let sharing = settings
+        .nodes
+        .sharing
+        .min(f64::from(SHARING_MAX) / f64::from(count));
+    let shares = randomness.chance(sharing);
     NodePlan {
         number: NodeNumber(number),
         name,

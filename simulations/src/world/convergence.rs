@@ -1,13 +1,13 @@
 //! Whether everybody knows what there is to know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::roster::Roster;
 
 use super::event::Event;
-use super::machine::Machine;
+use super::machine::{Machine, Process};
 use super::process::tool_name;
 use super::{World, called};
 use crate::outcome::Violation;
@@ -34,8 +34,11 @@ impl World {
                 self.tracer.note(self.now_us, "not yet", &[], || why);
             }
         }
-        let at_us = self.now_us + LOOK_EVERY_US;
-        self.queue.schedule(at_us, Event::Look);
+        let pause_us = match self.statistics.converged_at_us {
+            Some(_) => STAYS_US / 2,
+            None => LOOK_EVERY_US,
+        };
+        self.queue.schedule(self.now_us + pause_us, Event::Look);
     }
 
     /// The world has ended without a violation: that it has converged is the last check.
@@ -58,23 +61,51 @@ impl World {
         if let Some(machine) = self.machines.iter().find(|machine| is_on_its_way(machine)) {
             return Some(format!("#{} still wants to join", machine.plan.number.0));
         }
+        let expected = self.expected();
+        let found = |machine| {
+            expected
+                .missing_at(machine)
+                .or(expected.too_much_at(machine))
+        };
+        let (machine, found) = self
+            .members()
+            .find_map(|machine| Some((machine, found(machine)?)))?;
+        let number = machine.plan.number.0;
+        let named = |node| called(&self.by_id, &self.machines, node);
+        Some(match found {
+            Difference::Unknown(node) => format!("#{number} does not know {}", named(node)),
+            Difference::StillKnown(node) => format!("#{number} still knows {}", named(node)),
+            Difference::Unlisted(node, tool) => {
+                format!("#{number} does not list {tool} of {}", named(node))
+            }
+            Difference::StillListed(node, tool) => {
+                format!(
+                    "#{number} lists {tool} of {}, which does not share it",
+                    named(node)
+                )
+            }
+        })
+    }
+
+    fn expected(&self) -> Expected {
         let members: BTreeSet<NodeId> = self.members().map(|machine| machine.id).collect();
-        let mut most = members.clone();
-        most.extend(self.ghosts());
+        let tolerated = self.ghosts().collect();
+        let mut shared = BTreeMap::new();
         for machine in self.members() {
-            let Some(roster) = roster(machine) else {
-                continue;
-            };
-            if roster.len() + 1 < members.len() || roster.len() + 1 > most.len() {
-                let (has, all) = (roster.len() + 1, members.len());
-                return Some(format!(
-                    "#{} knows {has} of {all} members",
-                    machine.plan.number.0
-                ));
+            let servers = machine.servers.iter().filter(|server| server.share);
+            let tools = servers.flat_map(|server| {
+                (0..server.tools).map(|tool| format!("{}/{}", server.name, tool_name(tool)))
+            });
+            let tools: BTreeSet<String> = tools.collect();
+            if !tools.is_empty() {
+                shared.insert(machine.id, tools);
             }
         }
-        self.members()
-            .find_map(|machine| self.not_complete(machine, &members, &most))
+        Expected {
+            members,
+            tolerated,
+            shared,
+        }
     }
 
     /// Nodes that are no members any more, without anybody who could know: their goodbye was heard by nobody who still
@@ -102,65 +133,76 @@ impl World {
         });
         there.map(|(_, machine)| machine)
     }
+}
 
-    fn not_complete(
-        &self,
-        machine: &Machine,
-        members: &BTreeSet<NodeId>,
-        most: &BTreeSet<NodeId>,
-    ) -> Option<String> {
+/// What every member is to know.
+struct Expected {
+    members: BTreeSet<NodeId>,
+    /// Who may be known as well.
+    tolerated: BTreeSet<NodeId>,
+    /// The tools that each shares, with their servers.
+    shared: BTreeMap<NodeId, BTreeSet<String>>,
+}
+
+/// What one node has too little or too much of.
+enum Difference {
+    Unknown(NodeId),
+    StillKnown(NodeId),
+    Unlisted(NodeId, String),
+    StillListed(NodeId, String),
+}
+
+impl Expected {
+    fn missing_at(&self, machine: &Machine) -> Option<Difference> {
+        let roster = roster(machine)?;
+        if roster.len() + 1 < self.members.len() || !self.tolerated.is_empty() {
+            let unknown = |node: &&NodeId| **node != machine.id && roster.member(**node).is_none();
+            if let Some(node) = self.members.iter().find(unknown) {
+                return Some(Difference::Unknown(*node));
+            }
+        }
         let process = machine.process.as_ref()?;
-        let roster = process.roster.as_ref()?;
-        let number = machine.plan.number.0;
-        let known: BTreeSet<NodeId> = roster
-            .members()
-            .map(|(node, _)| node)
-            .chain([machine.id])
-            .collect();
-        if let Some(node) = known.difference(most).next() {
-            return Some(format!(
-                "#{number} still has {} in its roster",
-                self.named(*node)
-            ));
-        }
-        if let Some(node) = members.difference(&known).next() {
-            return Some(format!(
-                "#{number} does not have {} in its roster",
-                self.named(*node)
-            ));
-        }
-        let mut listed = BTreeSet::new();
-        for entry in process.catalog.reachable() {
-            if let Provider::Peer { node, server, .. } = &entry.provider
-                && members.contains(node)
-            {
-                listed.insert((*node, server.as_str().to_owned(), entry.tool.to_string()));
+        let listed: BTreeSet<(NodeId, &str, &str)> = listed(process).collect();
+        for (node, tools) in self.shared.iter().filter(|(node, _)| **node != machine.id) {
+            let unlisted = |tool: &&String| {
+                let (server, name) = tool.split_once('/').unwrap_or((tool, ""));
+                !listed.contains(&(*node, server, name))
+            };
+            if let Some(tool) = tools.iter().find(unlisted) {
+                return Some(Difference::Unlisted(*node, tool.clone()));
             }
         }
-        let mut shared = BTreeSet::new();
-        for other in self.members().filter(|other| other.id != machine.id) {
-            for server in other.servers.iter().filter(|server| server.share) {
-                for tool in 0..server.tools {
-                    shared.insert((other.id, server.name.clone(), tool_name(tool)));
-                }
-            }
-        }
-        if let Some((node, server, tool)) = shared.difference(&listed).next() {
-            let owner = self.named(*node);
-            return Some(format!(
-                "#{number} does not list {server}/{tool} of {owner}"
-            ));
-        }
-        let (node, server, tool) = listed.difference(&shared).next()?;
-        let owner = self.named(*node);
-        Some(format!(
-            "#{number} lists {server}/{tool} of {owner}, which is not shared"
-        ))
+        None
     }
 
-    fn named(&self, node: NodeId) -> String {
-        called(&self.by_id, &self.machines, node)
+    fn too_much_at(&self, machine: &Machine) -> Option<Difference> {
+        let foreign =
+            |node: &NodeId| !self.members.contains(node) && !self.tolerated.contains(node);
+        let mut known = roster(machine)?.members().map(|(node, _)| node);
+        if let Some(node) = known.find(foreign) {
+            return Some(Difference::StillKnown(node));
+        }
+        for (node, server, tool) in listed(machine.process.as_ref()?) {
+            let tool = format!("{server}/{tool}");
+            let shared = self.shared.get(&node);
+            if self.members.contains(&node) && !shared.is_some_and(|shared| shared.contains(&tool))
+            {
+                return Some(Difference::StillListed(node, tool));
+            }
+        }
+        None
     }
+}
+
+/// The tools of others that a node lists, by owner, server and name.
+fn listed(process: &Process) -> impl Iterator<Item = (NodeId, &str, &str)> {
+    process
+        .catalog
+        .reachable()
+        .filter_map(|entry| match &entry.provider {
+            Provider::Peer { node, server, .. } => Some((*node, server.as_str(), &*entry.tool)),
+            Provider::Local { .. } => None,
+        })
 }
 
 fn roster(machine: &Machine) -> Option<&Roster> {
