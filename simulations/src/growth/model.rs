@@ -32,8 +32,8 @@ const MEMBERS_PER_BUCKET: u32 = 4;
 const BUCKETS_MAX: u32 = 1_024;
 /// The pause before a lost packet is sent again, doubled each time.
 const RETRANSMISSION_US: u64 = 200_000;
-/// Announcements that are averaged over.
-const ANNOUNCEMENTS: u64 = 3;
+/// Announcements from each region that are averaged over.
+const ANNOUNCEMENTS: usize = 3;
 
 /// What the model says of one size.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,8 +112,9 @@ fn one(network: &NetworkProfile, nodes: u32, seed: u64) -> Modelled {
     let mut randomness = Randomness::new(seed, &format!("model of {nodes}"));
     let mut arrivals = Statistics::default().gossip_first_us;
     let mut copies = 0;
-    for _ in 0..ANNOUNCEMENTS {
-        let (at_us, sent) = spread(network, nodes, &mut randomness);
+    for announcement in 0..ANNOUNCEMENTS * network.regions.len().max(1) {
+        let publisher = (announcement / ANNOUNCEMENTS) as u16;
+        let (at_us, sent) = spread(network, nodes, publisher, &mut randomness);
         at_us.iter().skip(1).for_each(|at_us| arrivals.add(*at_us));
         copies += sent;
     }
@@ -127,12 +128,19 @@ fn one(network: &NetworkProfile, nodes: u32, seed: u64) -> Modelled {
     }
 }
 
-/// First arrivals of one announcement at the nodes it reaches, in order, its publisher's first; and copies sent.
-fn spread(network: &NetworkProfile, nodes: u32, randomness: &mut Randomness) -> (Vec<u64>, u64) {
+/// First arrivals of one announcement at the nodes it reaches, in order, its publisher's first; and copies sent. The publisher
+/// is in the region `publisher`.
+fn spread(
+    network: &NetworkProfile,
+    nodes: u32,
+    publisher: u16,
+    randomness: &mut Randomness,
+) -> (Vec<u64>, u64) {
     let regions = network.regions.len().max(1) as u64;
-    let region: Vec<u16> = (0..nodes)
+    let mut region: Vec<u16> = (0..nodes)
         .map(|_| randomness.below(regions) as u16)
         .collect();
+    region[0] = publisher;
     let mesh = random_graph(nodes, MESH, randomness);
     let mut known = vec![false; nodes as usize];
     let mut arriving = BinaryHeap::from([Reverse((0, 0_u32, 0_u32))]);
