@@ -4,9 +4,11 @@
 mod arguments;
 mod client;
 mod commands;
+mod demo;
 mod failure;
 mod log;
 mod render;
+mod signals;
 mod terminal;
 
 use std::ffi::OsString;

@@ -97,6 +97,14 @@ pub enum Command {
     /// Manage the tokens of local agents
     #[command(subcommand)]
     Token(Token),
+    /// Show it all on this machine: three nodes, a mesh, a call across, a crash and the return
+    Demo,
+    /// The MCP server that the demonstration shares
+    #[command(hide = true)]
+    SampleServer {
+        /// Where it keeps its notes
+        folder: PathBuf,
+    },
 }
 
 /// Run the node in the foreground.
@@ -120,6 +128,9 @@ pub struct Up {
     /// error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<LogLevel>,
+    /// Stop as soon as standard input ends, for a program that runs the node as its child
+    #[arg(long, hide = true)]
+    pub while_stdin_open: bool,
 }
 
 /// Add an upstream MCP server.
@@ -257,6 +268,8 @@ mod tests {
             "peerage token create agent",
             "peerage token list",
             "peerage token revoke agent",
+            "peerage demo --json",
+            "peerage sample-server folder",
         ];
         for line in lines {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());

@@ -1,6 +1,7 @@
 //! The commands: each asks the node, or does its part without one, and prints what came of it.
 
 mod call;
+mod demo;
 mod lists;
 mod mesh;
 mod serve;
@@ -52,6 +53,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status => lists::status(&context).await,
         Command::Call(call) => call::call(&context, call).await,
         Command::Token(token) => token::token(&context, token).await,
+        Command::Demo => demo::demo(&context).await,
+        Command::SampleServer { folder } => demo::sample_server(&folder),
     }
 }
 

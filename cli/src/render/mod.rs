@@ -1,6 +1,7 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
 mod call;
+mod demo;
 mod failure;
 mod lists;
 mod mesh;
@@ -10,6 +11,7 @@ mod table;
 mod time;
 
 pub use call::call;
+pub use demo::{demo_closing, demo_moment, demo_opening};
 pub use failure::failure;
 pub use lists::{nodes, tokens, tools};
 pub use mesh::{invite, joined, left, ready, token_made};
