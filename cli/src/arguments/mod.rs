@@ -120,6 +120,9 @@ pub struct Up {
     /// error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<LogLevel>,
+    /// Leave the terminal that started it: how a node is started in the background
+    #[arg(long, hide = true)]
+    pub detached: bool,
 }
 
 /// Add an upstream MCP server.

@@ -13,8 +13,8 @@ use peerage_node::config::environment::ProcessEnvironment;
 use peerage_node::home::Home;
 
 use crate::arguments::{Arguments, Command};
-use crate::client::Client;
 use crate::failure::Failure;
+use crate::socket::Client;
 use crate::terminal::View;
 
 /// What every command knows.

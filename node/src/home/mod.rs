@@ -134,6 +134,11 @@ impl Home {
         self.root.join("peerage.toml")
     }
 
+    /// The log of a node that runs in the background.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("peerage.log")
+    }
+
     /// The lock file, and in it who holds it.
     pub fn lock_file(&self) -> PathBuf {
         self.root.join("peerage.lock")
