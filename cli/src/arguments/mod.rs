@@ -2,6 +2,8 @@
 
 mod duration;
 mod pair;
+mod up_words;
+mod upkeep;
 mod usage;
 
 use std::ffi::OsString;
@@ -18,6 +20,7 @@ use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
 pub use pair::{ArgumentsObject, Pair, Variable};
+pub use upkeep::Logs;
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
@@ -65,8 +68,14 @@ fn twice(command: &str, name: &str) -> clap::Error {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the node in the foreground
+    /// Run the node, in the foreground or in the background
     Up(Up),
+    /// Stop the node
+    Down,
+    /// Stop the node and start it again in the background, with the flags it had
+    Restart,
+    /// Show the log of the node in the background
+    Logs(Logs),
     /// Add an upstream MCP server to this node, or replace it
     Serve(Serve),
     /// Remove an upstream MCP server from this node
@@ -107,9 +116,12 @@ pub enum Command {
     },
 }
 
-/// Run the node in the foreground.
-#[derive(Debug, Args)]
+/// Run the node.
+#[derive(Debug, Default, Args)]
 pub struct Up {
+    /// Return as soon as the node answers, and leave it running; see it with: peerage logs
+    #[arg(long)]
+    pub background: bool,
     /// The node's name: 1 to 20 of a-z, 0-9 and - [default: the machine's]
     #[arg(long)]
     pub name: Option<NodeName>,
@@ -131,6 +143,9 @@ pub struct Up {
     /// Stop as soon as standard input ends, for a program that runs the node as its child
     #[arg(long, hide = true)]
     pub while_stdin_open: bool,
+    /// Leave the terminal that started it: how a node is started in the background
+    #[arg(long, hide = true)]
+    pub detached: bool,
 }
 
 /// Add an upstream MCP server.
@@ -269,6 +284,10 @@ mod tests {
             "peerage token list",
             "peerage token revoke agent",
             "peerage demo --json",
+            "peerage up --background --name n",
+            "peerage down",
+            "peerage restart --json",
+            "peerage logs -f -n 20",
             "peerage sample-server folder",
         ];
         for line in lines {

@@ -3,9 +3,9 @@
 use peerage_node::gateway::frontend::rest::api::{NodesResponse, StatusResponse, ToolsResponse};
 
 use super::{Context, now};
-use crate::client::encode;
 use crate::failure::Failure;
 use crate::render;
+use crate::socket::encode;
 use crate::terminal::print;
 
 pub(super) async fn nodes(context: &Context) -> Result<(), Failure> {

@@ -2,7 +2,9 @@
 
 mod call;
 mod demo;
+mod lifecycle;
 mod lists;
+mod logs;
 mod mesh;
 mod serve;
 mod token;
@@ -14,8 +16,8 @@ use peerage_node::config::environment::ProcessEnvironment;
 use peerage_node::home::Home;
 
 use crate::arguments::{Arguments, Command};
-use crate::client::Client;
 use crate::failure::Failure;
+use crate::socket::Client;
 use crate::terminal::View;
 
 /// What every command knows.
@@ -42,6 +44,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         view: View::of_stdout(&environment),
     };
     match arguments.command {
+        Command::Up(flags) if flags.background => lifecycle::up(&context, &flags).await,
+        Command::Down => lifecycle::down(&context).await,
+        Command::Restart => lifecycle::restart(&context).await,
+        Command::Logs(logs) => logs::logs(&context, &logs).await,
         Command::Up(flags) => up::up(&context, flags, &environment).await,
         Command::Serve(server) => serve::serve(&context, server).await,
         Command::Unserve { name } => serve::unserve(&context, &name).await,

@@ -6,7 +6,7 @@ use peerage_node::config::environment::Environment;
 use peerage_node::config::settings::{Flags, Settings};
 use peerage_node::home::HomeError;
 use peerage_node::node::{Node, StartError};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
 use tokio::io::{AsyncReadExt, stdin};
 
 use super::Context;
@@ -24,7 +24,10 @@ pub(super) async fn up(
     up: Up,
     environment: &(dyn Environment + Sync),
 ) -> Result<(), Failure> {
-    // First of all, so that no signal falls between.
+    if up.detached {
+        leave_session()?;
+    }
+    // Before all that takes time, so that no signal falls between.
     let mut signals = Signals::listen()?;
     let while_stdin_open = up.while_stdin_open;
     let settings = Settings::load(&context.home, flags(up), environment)
@@ -55,6 +58,16 @@ pub(super) async fn up(
         None => Ok(()),
         Some(why) => Err(Failure::failed("node", why)),
     }
+}
+
+/// Begins a session of its own, without a terminal that could end it.
+fn leave_session() -> Result<(), Failure> {
+    setsid().map(drop).map_err(|error| {
+        Failure::failed(
+            "session",
+            format!("cannot leave the terminal: {error}; start it with: peerage up"),
+        )
+    })
 }
 
 /// Shells start programs with few descriptors for the sake of old ones; a node needs one per connection and child.

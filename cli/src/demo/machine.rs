@@ -13,8 +13,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-use crate::client::Client;
 use crate::failure::Failure;
+use crate::socket::Client;
 
 /// Longer than a start takes on a busy machine.
 const START: Duration = Duration::from_secs(30);

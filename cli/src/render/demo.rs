@@ -54,7 +54,7 @@ pub fn demo_closing(view: View) -> String {
          \x20 add a server        {}\n\
          \x20 let a machine in    {}, and there: {}\n\
          \x20 use it              point any MCP client at http://localhost:8080/mcp\n",
-        command("peerage up"),
+        command("peerage up --background"),
         command("peerage serve NAME --share -- CMD ARGS..."),
         command("peerage invite"),
         command("peerage join TICKET"),

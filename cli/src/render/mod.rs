@@ -3,6 +3,7 @@
 mod call;
 mod demo;
 mod failure;
+mod lifecycle;
 mod lists;
 mod mesh;
 mod servers;
@@ -13,6 +14,7 @@ mod time;
 pub use call::call;
 pub use demo::{demo_closing, demo_moment, demo_opening};
 pub use failure::failure;
+pub use lifecycle::{log_line, started, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use mesh::{invite, joined, left, ready, token_made};
 pub use servers::{served, unserved};

@@ -73,10 +73,10 @@ fn servers(servers: &[ServerStatus], view: View) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn example() -> StatusResponse {
+    pub(in crate::render) fn example() -> StatusResponse {
         StatusResponse {
             node: "12D3KooWExample".to_owned(),
             name: "desk".to_owned(),

@@ -99,6 +99,11 @@ impl Home {
         HomeLock::take(self)
     }
 
+    /// Who holds the home now; `None` when nobody does. Changes nothing.
+    pub fn holder(&self) -> Result<Option<Holder>, HomeError> {
+        HomeLock::holder(self)
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -132,6 +137,11 @@ impl Home {
     /// The settings.
     pub fn settings(&self) -> PathBuf {
         self.root.join("peerage.toml")
+    }
+
+    /// The log of a node that runs in the background.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("peerage.log")
     }
 
     /// The lock file, and in it who holds it.
