@@ -6,6 +6,7 @@ mod arguments;
 mod background;
 mod commands;
 mod demo;
+mod doctor;
 mod failure;
 mod log;
 mod process;

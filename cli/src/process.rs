@@ -14,6 +14,22 @@ pub(crate) fn command_line(pid: u32) -> Option<Vec<OsString>> {
     (!words.is_empty()).then_some(words)
 }
 
+/// The command lines of all running processes that the system tells of.
+pub(crate) fn command_lines() -> Vec<(u32, Vec<OsString>)> {
+    let Ok(mut system) = System::new() else {
+        return Vec::new();
+    };
+    let wanted = ProcessRefreshKind::nothing()
+        .with_cmd(UpdateKind::Always)
+        .without_tasks();
+    system.refresh_processes_specifics(ProcessesToUpdate::All, false, wanted);
+    let words = system
+        .processes()
+        .iter()
+        .map(|(pid, process)| (pid.as_u32(), process.cmd().to_vec()));
+    words.filter(|(_, words)| !words.is_empty()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

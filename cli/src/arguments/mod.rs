@@ -106,6 +106,8 @@ pub enum Command {
     /// Manage the tokens of local agents
     #[command(subcommand)]
     Token(Token),
+    /// Look for what is wrong, and say how to mend it; exits with 1 when something is
+    Doctor,
     /// Show it all on this machine: three nodes, a mesh, a call across, a crash and the return
     Demo,
     /// The MCP server that the demonstration shares
@@ -283,6 +285,7 @@ mod tests {
             "peerage token create agent",
             "peerage token list",
             "peerage token revoke agent",
+            "peerage doctor --json",
             "peerage demo --json",
             "peerage up --background --name n",
             "peerage down",

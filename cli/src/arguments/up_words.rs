@@ -1,7 +1,7 @@
 //! The flags of `up` as words again, so that a node can be started elsewhere or later with the same ones.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use peerage_node::config::http_addresses::HttpAddresses;
 
@@ -39,6 +39,16 @@ impl Up {
             Command::Up(up) => Some(up),
             _ => None,
         }
+    }
+}
+
+impl Arguments {
+    /// The home that the command line of a running node names; `None` when it is none of `up`, or names none.
+    pub fn home_of_up(command_line: &[OsString]) -> Option<PathBuf> {
+        let arguments = Self::read(command_line).ok()?;
+        arguments
+            .home
+            .filter(|_| matches!(arguments.command, Command::Up(_)))
     }
 }
 

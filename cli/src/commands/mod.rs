@@ -2,6 +2,7 @@
 
 mod call;
 mod demo;
+mod doctor;
 mod lifecycle;
 mod lists;
 mod logs;
@@ -59,6 +60,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status => lists::status(&context).await,
         Command::Call(call) => call::call(&context, call).await,
         Command::Token(token) => token::token(&context, token).await,
+        Command::Doctor => doctor::doctor(&context).await,
         Command::Demo => demo::demo(&context).await,
         Command::SampleServer { folder } => demo::sample_server(&folder),
     }

@@ -1,11 +1,10 @@
 //! The demonstration as people read it: a time, what one would type, and what came of it.
 
+use super::layout::{Style, styled, wrapped};
 use super::one_line;
 use crate::demo::timeline::{Happened, Moment};
 use crate::terminal::View;
 
-/// Columns that a line may have when nobody says otherwise.
-const WIDTH: usize = 100;
 /// Columns before the text: the time, and the machine's prompt.
 const INDENT: usize = 19;
 
@@ -22,11 +21,11 @@ pub fn demo_moment(moment: &Moment, view: View) -> String {
     match &moment.happened {
         Happened::Command { machine, command } => {
             let prompt = format!("{machine:>7}$ ");
-            let text = wrapped(command, view);
+            let text = wrapped(command, INDENT, view);
             format!(
                 "{at}  {}{}\n",
-                styled(&prompt, DIM, view),
-                styled(&text, BOLD, view)
+                styled(&prompt, Style::Dim, view),
+                styled(&text, Style::Bold, view)
             )
         }
         Happened::Seen { text, took_ms, .. } => {
@@ -37,8 +36,8 @@ pub fn demo_moment(moment: &Moment, view: View) -> String {
             format!(
                 "{:17}{} {}\n",
                 "",
-                styled("✓", GREEN, view),
-                wrapped(&text, view)
+                styled("✓", Style::Green, view),
+                wrapped(&text, INDENT, view)
             )
         }
         Happened::Done => format!("{at}  everything is stopped and removed again\n"),
@@ -47,7 +46,7 @@ pub fn demo_moment(moment: &Moment, view: View) -> String {
 
 /// What to try for real.
 pub fn demo_closing(view: View) -> String {
-    let command = |text: &str| styled(text, BOLD, view);
+    let command = |text: &str| styled(text, Style::Bold, view);
     format!(
         "\nNow for real:\n\
          \x20 on each machine     {}\n\
@@ -67,39 +66,6 @@ fn span(milliseconds: f64) -> String {
         short if short >= 10.0 => format!("{short:.0} ms"),
         shorter => format!("{shorter:.2} ms"),
     }
-}
-
-const BOLD: &str = "1";
-const DIM: &str = "2";
-const GREEN: &str = "32";
-
-fn styled(text: &str, style: &str, view: View) -> String {
-    match view.colour {
-        true => format!("\u{1b}[{style}m{text}\u{1b}[0m"),
-        false => text.to_owned(),
-    }
-}
-
-/// Broken between words, further lines beginning where the first does.
-fn wrapped(text: &str, view: View) -> String {
-    let width = view.width.map_or(WIDTH, usize::from);
-    let room = width.saturating_sub(INDENT).max(20);
-    let mut wrapped = String::new();
-    let mut column = 0;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > room {
-            wrapped.push('\n');
-            wrapped.push_str(&" ".repeat(INDENT));
-            column = 0;
-        } else if column > 0 {
-            wrapped.push(' ');
-            column += 1;
-        }
-        wrapped.push_str(word);
-        column += length;
-    }
-    wrapped
 }
 
 #[cfg(test)]

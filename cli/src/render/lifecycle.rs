@@ -46,7 +46,7 @@ mod tests {
 
     #[test]
     fn a_node_in_the_background_says_where_it_is_and_how_to_stop_it() {
-        let status = super::super::status::tests::example();
+        let status = crate::render::example_status();
         let log = Path::new("/home/me/peerage.log");
         let said = [Some(4_711), None].map(|pid| started(pid, &status, log));
         insta::assert_snapshot!(said.concat());

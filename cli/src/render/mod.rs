@@ -2,7 +2,9 @@
 
 mod call;
 mod demo;
+mod doctor;
 mod failure;
+mod layout;
 mod lifecycle;
 mod lists;
 mod mesh;
@@ -13,12 +15,16 @@ mod time;
 
 pub use call::call;
 pub use demo::{demo_closing, demo_moment, demo_opening};
+pub use doctor::examined;
 pub use failure::failure;
 pub use lifecycle::{log_line, started, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use mesh::{invite, joined, left, ready, token_made};
 pub use servers::{served, unserved};
 pub use status::status;
+#[cfg(test)]
+pub(crate) use status::tests::example as example_status;
+pub(crate) use time::from_now;
 
 use crate::failure::Failure;
 

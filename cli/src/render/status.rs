@@ -76,7 +76,7 @@ fn servers(servers: &[ServerStatus], view: View) -> String {
 pub(super) mod tests {
     use super::*;
 
-    pub(in crate::render) fn example() -> StatusResponse {
+    pub(crate) fn example() -> StatusResponse {
         StatusResponse {
             node: "12D3KooWExample".to_owned(),
             name: "desk".to_owned(),
