@@ -382,3 +382,37 @@ fn a_copied_home_is_found_while_both_run() {
     assert_eq!(copy.run(&["down"]).status.code(), Some(0));
     assert_eq!(patient.findings(), Vec::<Value>::new());
 }
+
+#[test]
+fn a_member_that_is_gone_is_told_path_by_path() {
+    let (desk, shed) = (Patient::new(), Patient::new());
+    desk.start();
+    shed.start();
+    let invited = desk.run(&["invite"]);
+    let ticket = String::from_utf8(invited.stdout).unwrap();
+    let joined = shed.run(&["join", ticket.trim()]);
+    assert_eq!(joined.status.code(), Some(0), "{joined:?}");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !desk.findings().is_empty() {
+        assert!(Instant::now() < deadline, "they are linked");
+    }
+    assert_eq!(shed.run(&["down"]).status.code(), Some(0));
+    let gone = loop {
+        let findings = desk.findings();
+        if let Some(gone) = findings
+            .iter()
+            .find(|found| found["name"] == "member_unreachable")
+        {
+            break gone.clone();
+        }
+        assert!(Instant::now() < deadline, "its leaving is noticed");
+    };
+    assert_eq!(gone["severity"], "notice");
+    assert!(
+        gone["what"]
+            .as_str()
+            .unwrap()
+            .contains("/ip4/127.0.0.1/tcp/"),
+        "{gone}"
+    );
+}
