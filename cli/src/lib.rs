@@ -3,11 +3,12 @@
 //! [`command_line`] reads the arguments, asks the node or runs it, and ends with a code that scripts can rely on.
 
 mod arguments;
-#[allow(dead_code)]
 mod background;
+pub mod client;
 mod commands;
 mod failure;
 mod log;
+mod proxy;
 mod render;
 mod socket;
 mod terminal;

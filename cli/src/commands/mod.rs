@@ -2,8 +2,10 @@
 
 mod call;
 mod lists;
+mod mcp;
 mod mesh;
 mod serve;
+mod signals;
 mod token;
 mod up;
 
@@ -51,6 +53,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Tools { query } => lists::tools(&context, &query.join(" ")).await,
         Command::Status => lists::status(&context).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
     }
 }

@@ -7,9 +7,9 @@ use peerage_node::config::settings::{Flags, Settings};
 use peerage_node::home::HomeError;
 use peerage_node::node::{Node, StartError};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Context;
+use super::signals::Signals;
 use crate::arguments::Up;
 use crate::failure::Failure;
 use crate::terminal::{View, print};
@@ -106,32 +106,5 @@ fn start_failed(error: StartError) -> Failure {
     match &error {
         StartError::Home(HomeError::Held { .. }) => Failure::refused("home_held", error),
         _ => Failure::failed("start", error),
-    }
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let failed = |error| {
-            Failure::failed(
-                "signals",
-                format!("cannot listen for signals: {error}; start it again"),
-            )
-        };
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-        })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }
