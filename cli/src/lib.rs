@@ -4,14 +4,15 @@
 
 mod arguments;
 mod background;
+pub mod client;
 mod commands;
 mod demo;
 mod doctor;
 mod failure;
 mod log;
 mod process;
+mod proxy;
 mod render;
-mod signals;
 mod socket;
 mod terminal;
 

@@ -103,6 +103,8 @@ pub enum Command {
     Status,
     /// Call a tool and print what it answers
     Call(Call),
+    /// Speak MCP over standard input and output, for clients that know no HTTP
+    Mcp(Mcp),
     /// Manage the tokens of local agents
     #[command(subcommand)]
     Token(Token),
@@ -231,6 +233,17 @@ pub struct Call {
     /// How long to wait
     #[arg(long, default_value = "60s", value_parser = duration::timeout)]
     pub timeout: Duration,
+}
+
+/// Speak MCP over standard input and output.
+#[derive(Debug, Args)]
+pub struct Mcp {
+    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: what the client calls itself]
+    #[arg(long = "as", value_name = "NAME")]
+    pub agent: Option<AgentName>,
+    /// Do not start the node when none runs
+    #[arg(long)]
+    pub no_start: bool,
 }
 
 /// Manage the tokens of local agents.

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use super::Context;
+use super::signals::Signals;
 use crate::demo::sample_server::serve_notes;
 use crate::demo::stage::Stage;
 use crate::demo::story::play;
 use crate::demo::timeline::Timeline;
 use crate::failure::Failure;
 use crate::render;
-use crate::signals::Signals;
 use crate::terminal::print;
 
 pub(super) async fn demo(context: &Context) -> Result<(), Failure> {

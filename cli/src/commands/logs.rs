@@ -10,10 +10,10 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::Context;
+use super::signals::Signals;
 use crate::arguments::Logs;
 use crate::failure::Failure;
 use crate::render;
-use crate::signals::Signals;
 use crate::terminal::print;
 
 /// Bytes of the log's end from which the last lines are taken.

@@ -6,8 +6,10 @@ mod doctor;
 mod lifecycle;
 mod lists;
 mod logs;
+mod mcp;
 mod mesh;
 mod serve;
+mod signals;
 mod token;
 mod up;
 
@@ -59,6 +61,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Tools { query } => lists::tools(&context, &query.join(" ")).await,
         Command::Status => lists::status(&context).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
         Command::Demo => demo::demo(&context).await,

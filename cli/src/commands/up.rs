@@ -10,9 +10,9 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
 use tokio::io::{AsyncReadExt, stdin};
 
 use super::Context;
+use super::signals::Signals;
 use crate::arguments::Up;
 use crate::failure::Failure;
-use crate::signals::Signals;
 use crate::terminal::{View, print};
 use crate::{log, render};
 

@@ -1,18 +1,17 @@
-//! The signals by which a person or the system asks a command to end.
+//! The signals by which a command is asked to stop: SIGINT and SIGTERM.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::failure::Failure;
 
-/// Ctrl-C, `kill`, and a terminal that closes.
-pub struct Signals {
+/// Hears both signals from the moment it is made; before that they end the process.
+pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    /// From now on these signals end nothing by themselves.
-    pub fn listen() -> Result<Self, Failure> {
+    pub(super) fn listen() -> Result<Self, Failure> {
         let failed = |error| {
             Failure::failed(
                 "signals",
@@ -25,8 +24,8 @@ impl Signals {
         })
     }
 
-    /// Waits for the next of them.
-    pub async fn any(&mut self) {
+    /// Waits for either.
+    pub(super) async fn any(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
