@@ -4,6 +4,7 @@
 
 mod arguments;
 mod background;
+mod backup;
 pub mod client;
 mod commands;
 mod demo;
@@ -13,6 +14,7 @@ mod log;
 mod process;
 mod proxy;
 mod render;
+mod service;
 mod socket;
 mod terminal;
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use peerage_node::config::choices::LogLevel;
 use peerage_node::config::http_addresses::HttpAddresses;
 use peerage_node::config::servers::check_url;
@@ -20,7 +21,7 @@ use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
 pub use pair::{ArgumentsObject, Pair, Variable};
-pub use upkeep::Logs;
+pub use upkeep::{Backup, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
@@ -110,6 +111,33 @@ pub enum Command {
     Token(Token),
     /// Look for what is wrong, and say how to mend it; exits with 1 when something is
     Doctor,
+    /// Give this node another name
+    Rename {
+        /// 1 to 20 of a-z, 0-9 and -
+        name: NodeName,
+    },
+    /// Write the whole node, its keys too, into one file
+    Backup(Backup),
+    /// Make this home the node of a backup
+    Restore(Restore),
+    /// Show how the system would start the node at every login, or set that up
+    Install {
+        /// Write the file that is shown
+        #[arg(long)]
+        write: bool,
+    },
+    /// Remove what `install --write` wrote
+    Uninstall,
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or that of one command
+    Man {
+        /// Which command
+        command: Option<String>,
+    },
     /// Show it all on this machine: three nodes, a mesh, a call across, a crash and the return
     Demo,
     /// The MCP server that the demonstration shares
@@ -299,6 +327,13 @@ mod tests {
             "peerage token list",
             "peerage token revoke agent",
             "peerage doctor --json",
+            "peerage rename desk",
+            "peerage backup - --home h",
+            "peerage restore file --force",
+            "peerage install --write",
+            "peerage uninstall --json",
+            "peerage completions zsh",
+            "peerage man up",
             "peerage demo --json",
             "peerage up --background --name n",
             "peerage down",

@@ -1,14 +1,18 @@
 //! The commands: each asks the node, or does its part without one, and prints what came of it.
 
+mod backup;
 mod call;
 mod demo;
 mod doctor;
+mod install;
 mod lifecycle;
 mod lists;
 mod logs;
 mod mcp;
 mod mesh;
+mod rename;
 mod serve;
+mod shell;
 mod signals;
 mod token;
 mod up;
@@ -64,6 +68,13 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
+        Command::Rename { name } => rename::rename(&context, &name),
+        Command::Backup(backup) => backup::backup(&context, &backup),
+        Command::Restore(restore) => backup::restore(&context, &restore),
+        Command::Install { write } => install::install(&context, write, &environment),
+        Command::Uninstall => install::uninstall(&context, &environment),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { command } => shell::man(command.as_deref()),
         Command::Demo => demo::demo(&context).await,
         Command::SampleServer { folder } => demo::sample_server(&folder),
     }

@@ -1,5 +1,6 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
+mod backup;
 mod call;
 mod demo;
 mod doctor;
@@ -12,7 +13,9 @@ mod servers;
 mod status;
 mod table;
 mod time;
+mod upkeep;
 
+pub use backup::{backed_up, restored};
 pub use call::call;
 pub use demo::{demo_closing, demo_moment, demo_opening};
 pub use doctor::examined;
@@ -25,6 +28,7 @@ pub use status::status;
 #[cfg(test)]
 pub(crate) use status::tests::example as example_status;
 pub(crate) use time::from_now;
+pub use upkeep::{install, renamed, uninstall};
 
 use crate::failure::Failure;
 

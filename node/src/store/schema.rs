@@ -48,7 +48,7 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
 }
 
 /// SQLite gives its side files the mode of the database: so the database is made for its owner alone.
-fn create_closed(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_closed(path: &Path) -> Result<(), StoreError> {
     let mut file = std::fs::OpenOptions::new();
     file.write(true).create(true).truncate(false).mode(0o600);
     let file = file.open(path).map_err(StoreError::File)?;
