@@ -5,6 +5,7 @@
 mod arguments;
 mod background;
 pub mod client;
+mod clients;
 mod commands;
 mod failure;
 mod log;

@@ -17,6 +17,7 @@ use peerage_node::config::servers_error::ServersProblem;
 use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
+pub use crate::clients::KnownClient;
 pub use pair::{ArgumentsObject, Pair, Variable};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
@@ -96,6 +97,12 @@ pub enum Command {
     Call(Call),
     /// Speak MCP over standard input and output, for clients that know no HTTP
     Mcp(Mcp),
+    /// Show how a client's configuration would change to use this node, and apply it with --write
+    Connect(Connect),
+    /// Take this node out of a client's configuration again
+    Disconnect(Connect),
+    /// Show which servers of other clients this node could serve, and take them over with --write
+    Import(Import),
     /// Manage the tokens of local agents
     #[command(subcommand)]
     Token(Token),
@@ -221,6 +228,37 @@ pub struct Mcp {
     pub no_start: bool,
 }
 
+/// Change a client's configuration.
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The client; without one, all that are known are listed
+    #[arg(value_enum)]
+    pub client: Option<KnownClient>,
+    /// Write the change instead of showing it; the file as it was is kept beside it
+    #[arg(long, requires = "client")]
+    pub write: bool,
+    /// In the configuration of the project in the current folder, not the user's
+    #[arg(long)]
+    pub project: bool,
+    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: the client's name]
+    #[arg(long = "as", value_name = "NAME")]
+    pub agent: Option<AgentName>,
+}
+
+/// Take over servers of other clients.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The client; all that are known, without one
+    #[arg(value_enum)]
+    pub client: Option<KnownClient>,
+    /// Add them to mcp.json instead of showing them
+    #[arg(long)]
+    pub write: bool,
+    /// From the configuration of the project in the current folder, not the user's
+    #[arg(long)]
+    pub project: bool,
+}
+
 /// Manage the tokens of local agents.
 #[derive(Debug, Subcommand)]
 pub enum Token {
@@ -270,6 +308,12 @@ mod tests {
             "peerage status --json",
             "peerage call desk__fs__read path=/etc/hosts n=3 --timeout 5s",
             "peerage call t --args {\"a\":1}",
+            "peerage mcp",
+            "peerage mcp --as claude --no-start",
+            "peerage connect",
+            "peerage connect claude-desktop --write --project --as me",
+            "peerage disconnect vscode --write",
+            "peerage import codex --write",
             "peerage token create agent",
             "peerage token list",
             "peerage token revoke agent",
@@ -297,6 +341,9 @@ mod tests {
             "peerage call t a=1 b=2 a=1",
             "peerage call t --args []",
             "peerage token",
+            "peerage connect nobody",
+            "peerage connect --write",
+            "peerage mcp --as Big_Name",
         ];
         for line in lines {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

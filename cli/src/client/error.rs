@@ -99,6 +99,15 @@ impl ClientError {
         )
     }
 
+    /// Whether nobody answers at the moment, which may pass.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::Node(failure) => failure.is_unreachable(),
+            _ => false,
+        }
+    }
+
     /// A stable name, for programs.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,6 +1,8 @@
 //! The commands: each asks the node, or does its part without one, and prints what came of it.
 
 mod call;
+mod connect;
+mod import;
 mod lists;
 mod mcp;
 mod mesh;
@@ -54,6 +56,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Status => lists::status(&context).await,
         Command::Call(call) => call::call(&context, call).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
+        Command::Connect(change) => connect::connect(&context, change, &environment).await,
+        Command::Disconnect(change) => connect::disconnect(&context, change, &environment).await,
+        Command::Import(import) => import::import(&context, &import, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
     }
 }

@@ -1,7 +1,9 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
 mod call;
+mod clients;
 mod failure;
+mod import;
 mod lists;
 mod mesh;
 mod servers;
@@ -10,7 +12,9 @@ mod table;
 mod time;
 
 pub use call::call;
+pub use clients::{ClientState, Outcome, changed, clients, unified_diff};
 pub use failure::failure;
+pub use import::{Imported, imported};
 pub use lists::{nodes, tokens, tools};
 pub use mesh::{invite, joined, left, ready, token_made};
 pub use servers::{served, unserved};
