@@ -95,6 +95,8 @@ pub enum Command {
     Status,
     /// Call a tool and print what it answers
     Call(Call),
+    /// Print the endpoint that a client on this machine should use
+    Endpoint,
     /// Speak MCP over standard input and output, for clients that know no HTTP
     Mcp(Mcp),
     /// Show how a client's configuration would change to use this node, and apply it with --write
@@ -308,6 +310,7 @@ mod tests {
             "peerage status --json",
             "peerage call desk__fs__read path=/etc/hosts n=3 --timeout 5s",
             "peerage call t --args {\"a\":1}",
+            "peerage endpoint --json",
             "peerage mcp",
             "peerage mcp --as claude --no-start",
             "peerage connect",

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use peerage_node::home::HomeError;
-use peerage_protocol::id::AgentName;
+use peerage_protocol::id::{AgentName, NameError};
 
 use crate::failure::Failure;
 
@@ -40,6 +40,12 @@ pub enum ClientError {
         /// Why.
         source: std::io::Error,
     },
+    /// The name of the agent is none.
+    #[error(transparent)]
+    AgentName(#[from] NameError),
+    /// Parameters of a request are an object.
+    #[error("the params of a request must be a JSON object")]
+    ParamsNotAnObject,
     /// No TLS on this machine.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -113,6 +119,7 @@ impl ClientError {
         match self {
             Self::Node(_) => "no_node",
             Self::NoEndpoint | Self::Url { .. } => "no_endpoint",
+            Self::AgentName(_) | Self::ParamsNotAnObject => "bad_input",
             Self::Token | Self::TokenFile { .. } => "token",
             Self::Home(_) => "home",
             Self::Tls(_) => "tls",

@@ -2,6 +2,7 @@
 
 mod call;
 mod connect;
+mod endpoint;
 mod import;
 mod lists;
 mod mcp;
@@ -55,6 +56,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Tools { query } => lists::tools(&context, &query.join(" ")).await,
         Command::Status => lists::status(&context).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Endpoint => endpoint::endpoint(&context, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,
         Command::Disconnect(change) => connect::disconnect(&context, change, &environment).await,
