@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 PEERAGE = os.environ["PEERAGE_BIN"]
-FILESYSTEM_SERVER = os.environ["FILESYSTEM_SERVER"]
+FILESYSTEM_SERVER = os.environ.get("FILESYSTEM_SERVER", "")
 PATIENCE_SECONDS = 60
 
 
