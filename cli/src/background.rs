@@ -98,7 +98,7 @@ fn home_is_held(home: &Home) -> bool {
 async fn status(home: &Home) -> Result<Option<StatusResponse>, BackgroundError> {
     match Client::new(home.clone()).get("/v1/status").await {
         Ok(status) => Ok(Some(status)),
-        Err(failure) if failure.is_no_node() => Ok(None),
+        Err(failure) if failure.is_no_node() || failure.is_lost_connection() => Ok(None),
         Err(failure) => Err(BackgroundError::Asking(failure)),
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use peerage_node::gateway::frontend::rest::refusal::{Exit, Problem, Refused};
 
+use peerage_node::home::HomeError;
+
 use crate::client::ClientError;
 
 /// The kind of the failure that no node runs.
@@ -58,9 +60,19 @@ impl Failure {
         self.refused.error.kind == NO_NODE
     }
 
+    /// Whether the agent has no token, so that none can be revoked.
+    pub(crate) fn is_unknown_token(&self) -> bool {
+        self.refused.error.kind == "unknown_token"
+    }
+
     /// Whether nobody answers, which may pass: no node runs, or one that starts or stops.
     pub(crate) fn is_unreachable(&self) -> bool {
         self.refused.exit == Exit::Unreachable || self.refused.error.kind == CONNECTION_LOST
+    }
+
+    /// Whether the node broke off in the middle, as one does that is starting in vain or stopping.
+    pub fn is_lost_connection(&self) -> bool {
+        self.refused.error.kind == CONNECTION_LOST
     }
 
     /// The node on the home took the connection, but said nothing.
@@ -82,6 +94,12 @@ impl Failure {
         Self {
             refused: Refused::new(Exit::ToolError, "tool_error", message, hint),
         }
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        Self::failed("home", error)
     }
 }
 

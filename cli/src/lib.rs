@@ -6,6 +6,7 @@ mod arguments;
 mod background;
 mod backup;
 pub mod client;
+mod clients;
 mod commands;
 mod demo;
 mod doctor;

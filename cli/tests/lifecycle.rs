@@ -124,3 +124,22 @@ fn its_log_is_shown_and_followed() {
     following.kill().unwrap();
     following.wait().unwrap();
 }
+
+#[test]
+fn a_watched_list_is_shown_again_when_it_changes_and_only_then() {
+    let home = Home::new();
+    home.json(&FLAGS);
+    let mut watching = command(&home.path)
+        .args(["nodes", "--watch", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(first[0]["name"], "desk");
+    home.json(&["down"]);
+    let next: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!(next["error"]["kind"], "no_node", "{next}");
+    watching.kill().unwrap();
+    watching.wait().unwrap();
+}

@@ -20,6 +20,7 @@ use peerage_node::config::servers_error::ServersProblem;
 use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
+pub use crate::clients::KnownClient;
 pub use pair::{ArgumentsObject, Pair, Variable};
 pub use upkeep::{Backup, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
@@ -94,18 +95,37 @@ pub enum Command {
     /// Leave the mesh
     Leave,
     /// List the members of the mesh
-    Nodes,
+    Nodes {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// List the tools that can be called, or search them
     Tools {
         /// Words to look for
         query: Vec<String>,
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
     },
     /// Show this node, its mesh and its servers
-    Status,
+    Status {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// Call a tool and print what it answers
     Call(Call),
+    /// Print the endpoint that a client on this machine should use
+    Endpoint,
     /// Speak MCP over standard input and output, for clients that know no HTTP
     Mcp(Mcp),
+    /// Show how a client's configuration would change to use this node, and apply it with --write
+    Connect(Connect),
+    /// Take this node out of a client's configuration again
+    Disconnect(Connect),
+    /// Show which servers of other clients this node could serve, and take them over with --write
+    Import(Import),
     /// Manage the tokens of local agents
     #[command(subcommand)]
     Token(Token),
@@ -274,6 +294,37 @@ pub struct Mcp {
     pub no_start: bool,
 }
 
+/// Change a client's configuration.
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The client; without one, all that are known are listed
+    #[arg(value_enum)]
+    pub client: Option<KnownClient>,
+    /// Write the change instead of showing it; the file as it was is kept beside it
+    #[arg(long, requires = "client")]
+    pub write: bool,
+    /// In the configuration of the project in the current folder, not the user's
+    #[arg(long)]
+    pub project: bool,
+    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: the client's name]
+    #[arg(long = "as", value_name = "NAME")]
+    pub agent: Option<AgentName>,
+}
+
+/// Take over servers of other clients.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The client; all that are known, without one
+    #[arg(value_enum)]
+    pub client: Option<KnownClient>,
+    /// Add them to mcp.json instead of showing them
+    #[arg(long)]
+    pub write: bool,
+    /// From the configuration of the project in the current folder, not the user's
+    #[arg(long)]
+    pub project: bool,
+}
+
 /// Manage the tokens of local agents.
 #[derive(Debug, Subcommand)]
 pub enum Token {
@@ -321,8 +372,18 @@ mod tests {
             "peerage nodes",
             "peerage tools read a file",
             "peerage status --json",
+            "peerage nodes --watch",
+            "peerage tools -w read",
+            "peerage status --watch --json",
             "peerage call desk__fs__read path=/etc/hosts n=3 --timeout 5s",
             "peerage call t --args {\"a\":1}",
+            "peerage endpoint --json",
+            "peerage mcp",
+            "peerage mcp --as claude --no-start",
+            "peerage connect",
+            "peerage connect claude-desktop --write --project --as me",
+            "peerage disconnect vscode --write",
+            "peerage import codex --write",
             "peerage token create agent",
             "peerage token list",
             "peerage token revoke agent",
@@ -364,6 +425,9 @@ mod tests {
             "peerage call t a=1 b=2 a=1",
             "peerage call t --args []",
             "peerage token",
+            "peerage connect nobody",
+            "peerage connect --write",
+            "peerage mcp --as Big_Name",
         ];
         for line in lines {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

@@ -102,7 +102,7 @@ impl Courier {
         let mut pauses = Backoff::new(PAUSE_FIRST, PAUSE_LAST);
         loop {
             let why = match self.deliver_now(parcel).await {
-                Err(error) if is_away(&error) => error.to_string(),
+                Err(error) if error.is_away() => error.to_string(),
                 delivered => return delivered,
             };
             let pause = pauses.wait();
@@ -210,15 +210,6 @@ fn room_of(body: &Bytes) -> u32 {
     let kib = u32::try_from(body.len() / 1024).unwrap_or(u32::MAX);
     kib.saturating_add(1)
         .clamp(MESSAGES_KIB_MAX / MESSAGES_MAX, MESSAGES_KIB_MAX)
-}
-
-/// Whether nobody answers at the moment, which may pass.
-fn is_away(error: &ClientError) -> bool {
-    match error {
-        ClientError::Away { .. } => true,
-        ClientError::Node(failure) => failure.is_unreachable(),
-        _ => false,
-    }
 }
 
 fn route_to(url: &str, token: Option<&str>) -> Result<Route, ClientError> {

@@ -26,6 +26,8 @@ pub struct Endpoint {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
+    /// Whoever asks named it.
+    Given,
     /// The variable [`ENDPOINT_VARIABLE`].
     Environment,
     /// The node on this home, over loopback. It said so itself over its socket, which only its owner answers.
@@ -35,6 +37,7 @@ pub enum Source {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Source::Given => "as given",
             Source::Environment => "from MCP_ENDPOINT",
             Source::Node => "this machine's node",
         })

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use peerage_node::home::HomeError;
-use peerage_protocol::id::AgentName;
+use peerage_protocol::id::{AgentName, NameError};
 
 use crate::failure::Failure;
 
@@ -40,6 +40,12 @@ pub enum ClientError {
         /// Why.
         source: std::io::Error,
     },
+    /// The name of the agent is none.
+    #[error(transparent)]
+    AgentName(#[from] NameError),
+    /// Parameters of a request are an object.
+    #[error("the params of a request must be a JSON object")]
+    ParamsNotAnObject,
     /// No TLS on this machine.
     #[error("TLS cannot be set up: {0}")]
     Tls(String),
@@ -99,11 +105,21 @@ impl ClientError {
         )
     }
 
+    /// Whether nobody answers at the moment, which may pass.
+    pub(crate) fn is_away(&self) -> bool {
+        match self {
+            Self::Away { .. } => true,
+            Self::Node(failure) => failure.is_unreachable(),
+            _ => false,
+        }
+    }
+
     /// A stable name, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Node(_) => "no_node",
             Self::NoEndpoint | Self::Url { .. } => "no_endpoint",
+            Self::AgentName(_) | Self::ParamsNotAnObject => "bad_input",
             Self::Token | Self::TokenFile { .. } => "token",
             Self::Home(_) => "home",
             Self::Tls(_) => "tls",

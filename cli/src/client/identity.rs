@@ -1,6 +1,6 @@
 //! Who a client is: the token that names it, kept in the home and minted on first use.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -45,6 +45,16 @@ pub(crate) async fn mint(home: &Home, agent: &AgentName) -> Result<String, Clien
     let path = home.agent_token(agent);
     write_atomically(&path, made.token.as_bytes()).map_err(failed(agent, &path))?;
     Ok(made.token)
+}
+
+/// Forgets the kept token; says whether there was one.
+pub(crate) fn forget(home: &Home, agent: &AgentName) -> Result<bool, ClientError> {
+    let path = home.agent_token(agent);
+    match fs::remove_file(&path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(failed(agent, &path)(error)),
+    }
 }
 
 fn kept(home: &Home, agent: &AgentName) -> Result<Option<String>, ClientError> {
@@ -144,9 +154,11 @@ mod tests {
         let agent: AgentName = "claude".parse().unwrap();
         assert_eq!(kept(&home, &agent).unwrap(), None);
         prepare_folder(&home, &agent).unwrap();
-        std::fs::write(home.agent_token(&agent), "").unwrap();
+        fs::write(home.agent_token(&agent), "").unwrap();
         assert_eq!(kept(&home, &agent).unwrap(), None);
-        std::fs::write(home.agent_token(&agent), "secret\n").unwrap();
+        fs::write(home.agent_token(&agent), "secret\n").unwrap();
         assert_eq!(kept(&home, &agent).unwrap().as_deref(), Some("secret"));
+        assert!(forget(&home, &agent).unwrap());
+        assert!(!forget(&home, &agent).unwrap());
     }
 }

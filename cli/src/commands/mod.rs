@@ -2,8 +2,11 @@
 
 mod backup;
 mod call;
+mod connect;
 mod demo;
 mod doctor;
+mod endpoint;
+mod import;
 mod install;
 mod lifecycle;
 mod lists;
@@ -16,6 +19,7 @@ mod shell;
 mod signals;
 mod token;
 mod up;
+mod watch;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -61,11 +65,18 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Join { ticket } => mesh::join(&context, ticket).await,
         Command::Leave => mesh::leave(&context).await,
-        Command::Nodes => lists::nodes(&context).await,
-        Command::Tools { query } => lists::tools(&context, &query.join(" ")).await,
-        Command::Status => lists::status(&context).await,
+        Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
+        Command::Tools { query, watch } => {
+            let query = query.join(" ");
+            watch::show(&context, watch, || lists::tools(&context, &query)).await
+        }
+        Command::Status { watch } => watch::show(&context, watch, || lists::status(&context)).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Endpoint => endpoint::endpoint(&context, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
+        Command::Connect(change) => connect::connect(&context, change, &environment).await,
+        Command::Disconnect(change) => connect::disconnect(&context, change, &environment).await,
+        Command::Import(import) => import::import(&context, &import, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
         Command::Rename { name } => rename::rename(&context, &name),

@@ -12,8 +12,6 @@ use peerage_protocol::limits::BODY_BYTES_MAX;
 use serde::Deserialize;
 use serde_json::json;
 
-pub(super) use peerage_node::gateway::backend::http::body::BodyError;
-
 use super::output::Output;
 use crate::client::error::ClientError;
 use crate::client::message::Head;
@@ -99,7 +97,7 @@ impl Waiting {
         mut events: EventStream,
         output: &Output,
     ) -> Result<(), ClientError> {
-        while let Some(message) = events.next().await.map_err(broken)? {
+        while let Some(message) = events.next().await? {
             self.note(&message);
             output.send(message).await;
         }
@@ -115,7 +113,7 @@ impl Waiting {
         body: Incoming,
         output: &Output,
     ) -> Result<(), ClientError> {
-        let message = body::whole(body, BODY_BYTES_MAX).await.map_err(broken)?;
+        let message = body::whole(body, BODY_BYTES_MAX).await?;
         self.pass_message(status, message, output).await
     }
 
@@ -143,13 +141,6 @@ impl Waiting {
             any |= self.ids.remove(id);
         }
         any
-    }
-}
-
-fn broken(error: BodyError) -> ClientError {
-    match error {
-        BodyError::TooLong { limit } => ClientError::TooLarge { limit },
-        BodyError::Lost => ClientError::Lost,
     }
 }
 

@@ -11,7 +11,7 @@ use peerage_protocol::limits::BODY_BYTES_MAX;
 use serde::Deserialize;
 use tokio::sync::{Mutex, watch};
 
-use super::answer::{Answers, BodyError};
+use super::answer::Answers;
 use crate::client::courier::{Courier, Parcel};
 use crate::client::error::ClientError;
 use crate::client::message::PROTOCOL_VERSION;
@@ -141,13 +141,9 @@ pub(super) fn post(headers: HeaderMap, body: Bytes) -> Parcel {
 }
 
 async fn first_message(response: Response<Incoming>) -> Result<Bytes, ClientError> {
-    let broken = |error: BodyError| match error {
-        BodyError::TooLong { limit } => ClientError::TooLarge { limit },
-        BodyError::Lost => ClientError::Lost,
-    };
     match Answers::of(response) {
-        Answers::Events(mut events) => Ok(events.next().await.map_err(broken)?.unwrap_or_default()),
-        Answers::Whole(body) => body::whole(body, BODY_BYTES_MAX).await.map_err(broken),
+        Answers::Events(mut events) => Ok(events.next().await?.unwrap_or_default()),
+        Answers::Whole(body) => Ok(body::whole(body, BODY_BYTES_MAX).await?),
     }
 }
 

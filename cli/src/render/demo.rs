@@ -52,11 +52,12 @@ pub fn demo_closing(view: View) -> String {
          \x20 on each machine     {}\n\
          \x20 add a server        {}\n\
          \x20 let a machine in    {}, and there: {}\n\
-         \x20 use it              point any MCP client at http://localhost:8080/mcp\n",
+         \x20 set a client up     {}, or point any at http://localhost:8080/mcp\n",
         command("peerage up --background"),
         command("peerage serve NAME --share -- CMD ARGS..."),
         command("peerage invite"),
         command("peerage join TICKET"),
+        command("peerage connect claude --write"),
     )
 }
 

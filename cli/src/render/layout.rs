@@ -54,9 +54,26 @@ pub(super) fn wrapped(text: &str, indent: usize, view: View) -> String {
     wrapped
 }
 
+/// A page in place of the one that is on the screen: each line replaces one, the rest is cleared, and no more than fits
+/// is shown.
+pub fn in_place(page: &str, rows: Option<usize>) -> String {
+    let lines = page
+        .lines()
+        .take(rows.map_or(usize::MAX, |rows| rows.saturating_sub(1)));
+    let lines: String = lines.map(|line| format!("{line}\u{1b}[K\n")).collect();
+    format!("\u{1b}[H{lines}\u{1b}[J")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_in_place_is_cut_to_the_screen() {
+        let drawn = in_place("one\ntwo\nthree\n", Some(3));
+        assert_eq!(drawn, "\u{1b}[Hone\u{1b}[K\ntwo\u{1b}[K\n\u{1b}[J");
+        assert!(in_place("one\n", None).contains("one"));
+    }
 
     #[test]
     fn lines_are_broken_between_words_and_begin_below_each_other() {

@@ -2,9 +2,11 @@
 
 mod backup;
 mod call;
+mod clients;
 mod demo;
 mod doctor;
 mod failure;
+mod import;
 mod layout;
 mod lifecycle;
 mod lists;
@@ -17,9 +19,12 @@ mod upkeep;
 
 pub use backup::{backed_up, restored};
 pub use call::call;
+pub use clients::{ClientState, Outcome, changed, clients, unified_diff};
 pub use demo::{demo_closing, demo_moment, demo_opening};
 pub use doctor::examined;
 pub use failure::failure;
+pub use import::{Imported, imported};
+pub use layout::in_place;
 pub use lifecycle::{log_line, started, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use mesh::{invite, joined, left, ready, token_made};
