@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 use peerage_node::home::write_atomically;
 
+use super::change_error::{CONFIG_BYTES_MAX, ChangeError};
 use super::entry::Entry;
 use super::{Format, json_config, toml_config};
 
-/// The largest configuration that is read, in bytes: Claude Code keeps its history in the same file.
-const CONFIG_BYTES_MAX: u64 = 32 * 1024 * 1024;
-
-/// What is appended to the name of a file that is kept as it was.
-const BACKUP_SUFFIX: &str = ".before-peerage";
+/// What is appended to the name of a file that is kept as it was before Peerage was connected.
+const BEFORE_SUFFIX: &str = ".before-peerage";
+/// The same, before it was disconnected.
+const CONNECTED_SUFFIX: &str = ".with-peerage";
 
 /// What is to become of the entry.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(crate) enum Change<'a> {
 pub(crate) struct Planned {
     /// The file.
     pub path: PathBuf,
+    /// Where it is kept as it was.
+    pub backup: PathBuf,
     /// Its text; empty where there is no file.
     pub before: String,
     /// What it is to become.
@@ -40,15 +42,22 @@ impl Change<'_> {
     /// Reads the file and plans the change. Nothing is written.
     pub(crate) fn plan(self, path: &Path, format: Format) -> Result<Planned, ChangeError> {
         let before = read(path)?;
-        let kept = read(&backup_of(path)).unwrap_or_default();
+        let kept = read(&beside(path, BEFORE_SUFFIX)).unwrap_or_default();
         let after =
             self.apply_to(&before, &kept, format)
                 .map_err(|error| ChangeError::Refused {
                     path: path.to_path_buf(),
                     error: Box::new(error),
                 })?;
+        let without = without_entry(&before, format).is_ok_and(|without| without == before);
+        let suffix = if without {
+            BEFORE_SUFFIX
+        } else {
+            CONNECTED_SUFFIX
+        };
         Ok(Planned {
             path: path.to_path_buf(),
+            backup: beside(path, suffix),
             before,
             after,
         })
@@ -91,7 +100,7 @@ impl Planned {
             });
         }
         let present = fs::metadata(&self.path).ok();
-        let backup = backup_of(&self.path);
+        let backup = self.backup.clone();
         let permissions = present.as_ref().map(fs::Metadata::permissions);
         if let Some(permissions) = &permissions {
             replace(&backup, &self.before, permissions.clone()).map_err(failed(&backup))?;
@@ -109,10 +118,10 @@ fn replace(path: &Path, text: &str, permissions: fs::Permissions) -> io::Result<
     fs::set_permissions(path, permissions)
 }
 
-/// Beside the file, so that whoever looks for it finds it.
-fn backup_of(path: &Path) -> PathBuf {
+/// A file with almost the same name, so that whoever looks for it finds it.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(BACKUP_SUFFIX);
+    name.push(suffix);
     name.into()
 }
 
@@ -150,61 +159,6 @@ fn without_entry(text: &str, format: Format) -> Result<String, ChangeError> {
 fn same_meaning(one: &str, other: &str, format: Format) -> bool {
     let one = super::meaning(one, format);
     one.is_some() && one == super::meaning(other, format)
-}
-
-/// Why a configuration is not changed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum ChangeError {
-    /// Not readable.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Over the bound.
-    #[error("{} has more than {CONFIG_BYTES_MAX} bytes; edit it by hand", path.display())]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Not writable.
-    #[error("cannot write {}: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// Somebody else wrote it after it was read.
-    #[error("{} was changed by another program just now; run the command again", path.display())]
-    ChangedMeanwhile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Its text is not understood.
-    #[error("{}: {error}; mend it first, nothing was changed", path.display())]
-    Refused {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: Box<ChangeError>,
-    },
-    /// Not in the language it should be in.
-    #[error("line {line}: {what}")]
-    Syntax {
-        /// Where, from 1.
-        line: usize,
-        /// What the parser met.
-        what: String,
-    },
-    /// Something else where an object should be.
-    #[error("{} is not an object", if key.is_empty() { "the whole" } else { key })]
-    NotAnObject {
-        /// Its key; empty for the whole text.
-        key: String,
-    },
 }
 
 #[cfg(test)]
@@ -250,6 +204,21 @@ mod tests {
             apply(Change::Disconnect, &path);
             assert_eq!(fs::read_to_string(&path).unwrap(), original);
         }
+    }
+
+    #[test]
+    fn renewing_an_entry_keeps_the_file_from_before_the_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.json");
+        fs::write(&path, "{ \"a\":1}").unwrap();
+        apply(Change::Connect(&entry()), &path);
+        let moved = Entry {
+            command: "/elsewhere/peerage".to_owned(),
+            ..entry()
+        };
+        apply(Change::Connect(&moved), &path);
+        apply(Change::Disconnect, &path);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{ \"a\":1}");
     }
 
     #[test]

@@ -8,7 +8,8 @@ use peerage_node::config::upstream::{UpstreamSettings, UpstreamTransport};
 use peerage_protocol::id::{SHORT_NAME_MAX, ServerName};
 use serde_json::Value;
 
-use super::change::{ChangeError, read};
+use super::change::read;
+use super::change_error::ChangeError;
 use super::entry::is_ourselves;
 use super::{Format, json_config, toml_config};
 

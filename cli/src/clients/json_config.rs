@@ -4,7 +4,7 @@ use jsonc_parser::ParseOptions;
 use jsonc_parser::cst::{CstInputValue, CstObject, CstRootNode};
 use serde_json::{Map, Value};
 
-use super::change::ChangeError;
+use super::change_error::ChangeError;
 use super::entry::{ENTRY_NAME, Entry};
 
 /// `text` with `entry` among the members of `key`. The same text where it stands there already; other members of the

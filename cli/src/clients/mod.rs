@@ -12,6 +12,7 @@
 //! | Gemini CLI | `~/.gemini/settings.json`; in a project `.gemini/settings.json` | <https://geminicli.com/docs/tools/mcp-server> |
 
 mod change;
+mod change_error;
 mod entry;
 mod import;
 mod json_config;
@@ -24,7 +25,8 @@ use clap::ValueEnum;
 use peerage_node::config::environment::Environment;
 use peerage_protocol::id::AgentName;
 
-pub(crate) use change::{Change, ChangeError, Planned};
+pub(crate) use change::{Change, Planned};
+pub(crate) use change_error::ChangeError;
 pub(crate) use entry::{ENTRY_NAME, Entry};
 pub(crate) use import::{Found, servers_of};
 

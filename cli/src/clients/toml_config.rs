@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use toml_edit::{Array, DocumentMut, Item, Table, TableLike, value};
 
-use super::change::ChangeError;
+use super::change_error::ChangeError;
 use super::entry::{ENTRY_NAME, Entry};
 
 /// The table that holds the servers.

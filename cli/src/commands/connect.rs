@@ -37,7 +37,14 @@ pub(super) async fn connect(
     }
     tell(
         context,
-        Outcome::new(client, "connect", &asked, &planned, backup),
+        Outcome::new(
+            client,
+            "connect",
+            named_home(context),
+            &asked,
+            &planned,
+            backup,
+        ),
     )
 }
 
@@ -58,8 +65,21 @@ pub(super) async fn disconnect(
     }
     tell(
         context,
-        Outcome::new(client, "disconnect", &asked, &planned, backup),
+        Outcome::new(
+            client,
+            "disconnect",
+            named_home(context),
+            &asked,
+            &planned,
+            backup,
+        ),
     )
+}
+
+/// The home, where it is not the one that is found without being named. A client does not see this shell's variables.
+fn named_home(context: &Context) -> Option<&Path> {
+    let usual = Home::locate(None, &std::collections::BTreeMap::new()).ok();
+    (usual.as_ref() != Some(&context.home)).then(|| context.home.root())
 }
 
 fn entry(context: &Context, client: KnownClient, agent: &AgentName) -> Result<Entry, Failure> {
@@ -68,12 +88,9 @@ fn entry(context: &Context, client: KnownClient, agent: &AgentName) -> Result<En
             format!("the path of this program is not known ({error}); start it by its path");
         Failure::failed("program", message)
     })?;
-    // A client does not see the variables of this shell.
-    let usual = Home::locate(None, &std::collections::BTreeMap::new()).ok();
-    let other = (usual.as_ref() != Some(&context.home)).then(|| context.home.root());
     Ok(Entry::of_proxy(
         &program,
-        other,
+        named_home(context),
         agent,
         client.names_transport(),
     ))
@@ -168,12 +185,14 @@ impl Outcome {
     fn new(
         client: KnownClient,
         verb: &'static str,
+        home: Option<&Path>,
         asked: &Connect,
         planned: &Planned,
         backup: Option<PathBuf>,
     ) -> Self {
         let changes = planned.changes_anything();
         let project = if asked.project { " --project" } else { "" };
+        let home = home.map(|home| format!(" --home {}", home.display()));
         let agent = asked.agent.as_ref().map(|agent| format!(" --as {agent}"));
         Self {
             client: client.to_string(),
@@ -184,7 +203,8 @@ impl Outcome {
             backup: backup.map(|path| path.display().to_string()),
             diff: render::unified_diff(&planned.before, &planned.after),
             apply_with: format!(
-                "peerage {verb} {client}{project}{} --write",
+                "peerage{} {verb} {client}{project}{} --write",
+                home.unwrap_or_default(),
                 agent.unwrap_or_default()
             ),
             next: client.after_change().to_owned(),

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use peerage_node::config::environment::Environment;
+use peerage_node::config::expand::expand;
 use peerage_node::config::servers_edit::add_server;
+use peerage_node::config::upstream::{UpstreamSettings, UpstreamTransport};
 use peerage_node::gateway::frontend::rest::api::ReloadResponse;
 use peerage_protocol::id::ServerName;
 use serde_json::{Value, json};
@@ -34,6 +36,11 @@ pub(super) async fn import(
                 Imported::left_out(client, &found.name, &format!("{name} is here already"))
             }
             Ok((name, settings)) => {
+                // One variable that is not set would make the node refuse the whole file.
+                if let Some(why) = unset_variable(settings, environment) {
+                    all.push(Imported::left_out(client, &found.name, &why));
+                    continue;
+                }
                 taken.insert(name.clone());
                 if import.write {
                     let added = add_server(&home.servers(), name, settings);
@@ -77,6 +84,25 @@ fn found(
         }
     }
     Ok(all)
+}
+
+/// Why the node could not read the server: a variable that is not set here.
+fn unset_variable(settings: &UpstreamSettings, environment: &dyn Environment) -> Option<String> {
+    let texts: Vec<&String> = match &settings.transport {
+        UpstreamTransport::Stdio {
+            command, args, env, ..
+        } => std::iter::once(command)
+            .chain(args)
+            .chain(env.values())
+            .collect(),
+        UpstreamTransport::Http { url, headers } => {
+            std::iter::once(url).chain(headers.values()).collect()
+        }
+    };
+    let unset = texts
+        .into_iter()
+        .find_map(|text| expand(text, environment).err());
+    unset.map(|unset| format!("{unset}, and import it again"))
 }
 
 /// The names that are taken. A file that is not understood is refused when it is written to.

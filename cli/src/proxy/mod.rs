@@ -36,6 +36,8 @@ use under_way::UnderWay;
 
 /// How long calls under way may take to end once the client has closed its input.
 const END_GRACE: Duration = Duration::from_secs(3);
+/// How long the endpoint may take to accept what needs no answer: the messages behind it wait.
+const TELL: Duration = Duration::from_secs(5);
 /// How long the node may take to end the session.
 const CLOSE: Duration = Duration::from_secs(1);
 
@@ -151,9 +153,11 @@ impl Proxy {
 
     /// Sends what needs no answer, in its order. While nobody answers there is nobody to tell.
     async fn tell(&self, message: Bytes, heads: &[Head]) {
-        let sent = tell(&self.courier, &self.session, heads, message).await;
-        if let Err(error) = sent {
-            tracing::debug!(%error, "a notification was not delivered");
+        let sent = timeout(TELL, tell(&self.courier, &self.session, heads, message));
+        match sent.await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a notification was not delivered"),
+            Err(_) => tracing::debug!("a notification was not taken in time"),
         }
         let ready = |head: &Head| head.method.as_deref() == Some("notifications/initialized");
         if heads.iter().any(ready) {
