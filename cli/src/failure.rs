@@ -5,8 +5,14 @@ use std::time::Duration;
 
 use peerage_node::gateway::frontend::rest::refusal::{Exit, Problem, Refused};
 
+use peerage_node::home::HomeError;
+
+use crate::client::ClientError;
+
 /// The kind of the failure that no node runs.
 const NO_NODE: &str = "no_node";
+/// The kind of the failure that the node went away while it was asked.
+pub(crate) const CONNECTION_LOST: &str = "connection_lost";
 
 /// The end of a command that failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,6 +60,21 @@ impl Failure {
         self.refused.error.kind == NO_NODE
     }
 
+    /// Whether the agent has no token, so that none can be revoked.
+    pub(crate) fn is_unknown_token(&self) -> bool {
+        self.refused.error.kind == "unknown_token"
+    }
+
+    /// Whether nobody answers, which may pass: no node runs, or one that starts or stops.
+    pub(crate) fn is_unreachable(&self) -> bool {
+        self.refused.exit == Exit::Unreachable || self.refused.error.kind == CONNECTION_LOST
+    }
+
+    /// Whether the node broke off in the middle, as one does that is starting in vain or stopping.
+    pub fn is_lost_connection(&self) -> bool {
+        self.refused.error.kind == CONNECTION_LOST
+    }
+
     /// The node on the home took the connection, but said nothing.
     pub fn silent_node(home: &Path, patience: Duration) -> Self {
         let message = format!(
@@ -72,6 +93,22 @@ impl Failure {
         let hint = "its answer says what it needs";
         Self {
             refused: Refused::new(Exit::ToolError, "tool_error", message, hint),
+        }
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        Self::failed("home", error)
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Node(failure) => failure,
+            ClientError::Away { .. } => Self::of(Exit::Unreachable, error.kind(), error),
+            error => Self::of(Exit::Failed, error.kind(), error),
         }
     }
 }

@@ -1,73 +1,7 @@
-//! The `peerage` command: reads the command line, asks the node or runs it, and exits with a code that scripts can
-//! rely on.
+//! The `peerage` binary: the command line, and nothing else.
 
-mod arguments;
-mod client;
-mod commands;
-mod failure;
-mod log;
-mod render;
-mod terminal;
-
-use std::ffi::OsString;
 use std::process::ExitCode;
-use std::time::Duration;
-
-use peerage_node::config::environment::ProcessEnvironment;
-
-use arguments::{Arguments, Command, USAGE_EXIT, Usage, asks_for_json};
-use failure::Failure;
-use terminal::{View, note};
-
-/// How long tasks that outlive the command may hold up the exit.
-const SHUTDOWN: Duration = Duration::from_millis(200);
 
 fn main() -> ExitCode {
-    let given: Vec<OsString> = std::env::args_os().collect();
-    let arguments = match Arguments::read(&given) {
-        Ok(arguments) => arguments,
-        Err(error) => return refuse(&error, asks_for_json(&given)),
-    };
-    let json = arguments.json;
-    match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            report(&failure, json);
-            ExitCode::from(u8::from(failure.refused.exit))
-        }
-    }
-}
-
-fn run(arguments: Arguments) -> Result<(), Failure> {
-    let mut builder = match arguments.command {
-        Command::Up(_) => tokio::runtime::Builder::new_multi_thread(),
-        _ => tokio::runtime::Builder::new_current_thread(),
-    };
-    let runtime = builder.enable_all().build().map_err(|error| {
-        Failure::failed(
-            "runtime",
-            format!("cannot start: {error}; are there threads and files left?"),
-        )
-    })?;
-    let outcome = runtime.block_on(commands::run(arguments));
-    runtime.shutdown_timeout(SHUTDOWN);
-    outcome
-}
-
-/// Programs read a wrong command line as JSON; people read clap's own text, and whoever asked for help gets it.
-fn refuse(error: &clap::Error, json: bool) -> ExitCode {
-    if !(json && error.use_stderr()) {
-        error.exit();
-    }
-    note(&render::json(&Usage::from(error)).unwrap_or_default());
-    ExitCode::from(USAGE_EXIT)
-}
-
-/// Programs read the same problem as JSON, on standard error as well: standard output holds answers only.
-fn report(failure: &Failure, json: bool) {
-    let text = match json {
-        true => render::json(&failure.refused).unwrap_or_default(),
-        false => render::failure(failure, View::of_stderr(&ProcessEnvironment)),
-    };
-    note(&text);
+    peerage::command_line()
 }

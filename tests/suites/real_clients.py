@@ -1,68 +1,15 @@
 """Two nodes: desk serves the npm filesystem server, the PyPI client at laptop reads a file that lies only on desk."""
 
 import asyncio
-import json
-import os
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from mcp.client import Client
 
-PEERAGE = os.environ["PEERAGE_BIN"]
-FILESYSTEM_SERVER = os.environ["FILESYSTEM_SERVER"]
+from nodes import FILESYSTEM_SERVER, Node, let_in, wait_for_tool
+
 TEXT = "the very text\n"
-PATIENCE_SECONDS = 60
-
-
-class Node:
-    """A running node, stopped when left."""
-
-    def __init__(self, home: Path, name: str):
-        self.home = home
-        command = [PEERAGE, "--home", str(home), "--json", "up", "--name", name, "--http", "auto", "--no-mdns"]
-        for address in ("/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"):
-            command += ["--listen", address]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
-
-    def __enter__(self):
-        line = self.process.stdout.readline()
-        assert line, "the node ended before it was ready"
-        self.ready = json.loads(line)
-        return self
-
-    def __exit__(self, *_):
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            self.process.wait(timeout=10)
-        finally:
-            if self.process.poll() is None:
-                os.killpg(self.process.pid, signal.SIGKILL)
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess:
-        command = [PEERAGE, "--home", str(self.home), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS)
-
-    def done(self, *arguments: str) -> str:
-        ended = self.run(*arguments)
-        assert ended.returncode == 0, ended
-        return ended.stdout
-
-    def tools(self) -> list[str]:
-        return [tool["name"] for tool in json.loads(self.done("tools", "--json"))]
-
-
-def wait_for_tool(node: Node, ending: str) -> str:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        for name in node.tools():
-            if name.endswith(ending):
-                return name
-        time.sleep(0.1)
-    raise AssertionError(f"no tool …{ending} among {node.tools()}")
 
 
 async def reads_in_mode(mode: str, url: str, tool: str, path: str) -> None:
@@ -97,8 +44,7 @@ def main() -> int:
             serve = ["--", "node", FILESYSTEM_SERVER, str(shelf)]
             desk.done("serve", "open", "--share", *serve)
             desk.done("serve", "closed", *serve)
-            ticket = json.loads(desk.done("invite", "--json"))["ticket"]
-            laptop.done("join", ticket)
+            let_in(desk, laptop)
             tool = wait_for_tool(laptop, "__open__read_text_file")
 
             assert laptop.done("call", tool, f"path={path}") == TEXT

@@ -2,6 +2,8 @@
 
 mod duration;
 mod pair;
+mod up_words;
+mod upkeep;
 mod usage;
 
 use std::ffi::OsString;
@@ -10,6 +12,7 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use peerage_node::config::choices::LogLevel;
 use peerage_node::config::http_addresses::HttpAddresses;
 use peerage_node::config::servers::check_url;
@@ -17,7 +20,9 @@ use peerage_node::config::servers_error::ServersProblem;
 use peerage_protocol::id::{AgentName, NodeName, ServerName};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
+pub use crate::clients::KnownClient;
 pub use pair::{ArgumentsObject, Pair, Variable};
+pub use upkeep::{Backup, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
@@ -65,8 +70,14 @@ fn twice(command: &str, name: &str) -> clap::Error {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the node in the foreground
+    /// Run the node, in the foreground or in the background
     Up(Up),
+    /// Stop the node
+    Down,
+    /// Stop the node and start it again in the background, with the flags it had
+    Restart,
+    /// Show the log of the node in the background
+    Logs(Logs),
     /// Add an upstream MCP server to this node, or replace it
     Serve(Serve),
     /// Remove an upstream MCP server from this node
@@ -84,24 +95,85 @@ pub enum Command {
     /// Leave the mesh
     Leave,
     /// List the members of the mesh
-    Nodes,
+    Nodes {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// List the tools that can be called, or search them
     Tools {
         /// Words to look for
         query: Vec<String>,
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
     },
     /// Show this node, its mesh and its servers
-    Status,
+    Status {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// Call a tool and print what it answers
     Call(Call),
+    /// Print the endpoint that a client on this machine should use
+    Endpoint,
+    /// Speak MCP over standard input and output, for clients that know no HTTP
+    Mcp(Mcp),
+    /// Show how a client's configuration would change to use this node, and apply it with --write
+    Connect(Connect),
+    /// Take this node out of a client's configuration again
+    Disconnect(Connect),
+    /// Show which servers of other clients this node could serve, and take them over with --write
+    Import(Import),
     /// Manage the tokens of local agents
     #[command(subcommand)]
     Token(Token),
+    /// Look for what is wrong, and say how to mend it; exits with 1 when something is
+    Doctor,
+    /// Give this node another name
+    Rename {
+        /// 1 to 20 of a-z, 0-9 and -
+        name: NodeName,
+    },
+    /// Write the whole node, its keys too, into one file
+    Backup(Backup),
+    /// Make this home the node of a backup
+    Restore(Restore),
+    /// Show how the system would start the node at every login, or set that up
+    Install {
+        /// Write the file that is shown
+        #[arg(long)]
+        write: bool,
+    },
+    /// Remove what `install --write` wrote
+    Uninstall,
+    /// Print a script that completes commands and flags in a shell
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page, or that of one command
+    Man {
+        /// Which command
+        command: Option<String>,
+    },
+    /// Show it all on this machine: three nodes, a mesh, a call across, a crash and the return
+    Demo,
+    /// The MCP server that the demonstration shares
+    #[command(hide = true)]
+    SampleServer {
+        /// Where it keeps its notes
+        folder: PathBuf,
+    },
 }
 
-/// Run the node in the foreground.
-#[derive(Debug, Args)]
+/// Run the node.
+#[derive(Debug, Default, Args)]
 pub struct Up {
+    /// Return as soon as the node answers, and leave it running; see it with: peerage logs
+    #[arg(long)]
+    pub background: bool,
     /// The node's name: 1 to 20 of a-z, 0-9 and - [default: the machine's]
     #[arg(long)]
     pub name: Option<NodeName>,
@@ -120,6 +192,12 @@ pub struct Up {
     /// error, warn, info, debug or trace [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log: Option<LogLevel>,
+    /// Stop as soon as standard input ends, for a program that runs the node as its child
+    #[arg(long, hide = true)]
+    pub while_stdin_open: bool,
+    /// Leave the terminal that started it: how a node is started in the background
+    #[arg(long, hide = true)]
+    pub detached: bool,
 }
 
 /// Add an upstream MCP server.
@@ -205,6 +283,48 @@ pub struct Call {
     pub timeout: Duration,
 }
 
+/// Speak MCP over standard input and output.
+#[derive(Debug, Args)]
+pub struct Mcp {
+    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: what the client calls itself]
+    #[arg(long = "as", value_name = "NAME")]
+    pub agent: Option<AgentName>,
+    /// Do not start the node when none runs
+    #[arg(long)]
+    pub no_start: bool,
+}
+
+/// Change a client's configuration.
+#[derive(Debug, Args)]
+pub struct Connect {
+    /// The client; without one, all that are known are listed
+    #[arg(value_enum)]
+    pub client: Option<KnownClient>,
+    /// Write the change instead of showing it; the file as it was is kept beside it
+    #[arg(long, requires = "client")]
+    pub write: bool,
+    /// In the configuration of the project in the current folder, not the user's
+    #[arg(long)]
+    pub project: bool,
+    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: the client's name]
+    #[arg(long = "as", value_name = "NAME")]
+    pub agent: Option<AgentName>,
+}
+
+/// Take over servers of other clients.
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The client; all that are known, without one
+    #[arg(value_enum)]
+    pub client: Option<KnownClient>,
+    /// Add them to mcp.json instead of showing them
+    #[arg(long)]
+    pub write: bool,
+    /// From the configuration of the project in the current folder, not the user's
+    #[arg(long)]
+    pub project: bool,
+}
+
 /// Manage the tokens of local agents.
 #[derive(Debug, Subcommand)]
 pub enum Token {
@@ -252,11 +372,35 @@ mod tests {
             "peerage nodes",
             "peerage tools read a file",
             "peerage status --json",
+            "peerage nodes --watch",
+            "peerage tools -w read",
+            "peerage status --watch --json",
             "peerage call desk__fs__read path=/etc/hosts n=3 --timeout 5s",
             "peerage call t --args {\"a\":1}",
+            "peerage endpoint --json",
+            "peerage mcp",
+            "peerage mcp --as claude --no-start",
+            "peerage connect",
+            "peerage connect claude-desktop --write --project --as me",
+            "peerage disconnect vscode --write",
+            "peerage import codex --write",
             "peerage token create agent",
             "peerage token list",
             "peerage token revoke agent",
+            "peerage doctor --json",
+            "peerage rename desk",
+            "peerage backup - --home h",
+            "peerage restore file --force",
+            "peerage install --write",
+            "peerage uninstall --json",
+            "peerage completions zsh",
+            "peerage man up",
+            "peerage demo --json",
+            "peerage up --background --name n",
+            "peerage down",
+            "peerage restart --json",
+            "peerage logs -f -n 20",
+            "peerage sample-server folder",
         ];
         for line in lines {
             assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
@@ -281,6 +425,9 @@ mod tests {
             "peerage call t a=1 b=2 a=1",
             "peerage call t --args []",
             "peerage token",
+            "peerage connect nobody",
+            "peerage connect --write",
+            "peerage mcp --as Big_Name",
         ];
         for line in lines {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");

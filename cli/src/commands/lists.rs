@@ -3,30 +3,29 @@
 use peerage_node::gateway::frontend::rest::api::{NodesResponse, StatusResponse, ToolsResponse};
 
 use super::{Context, now};
-use crate::client::encode;
 use crate::failure::Failure;
 use crate::render;
-use crate::terminal::print;
+use crate::socket::encode;
 
-pub(super) async fn nodes(context: &Context) -> Result<(), Failure> {
+pub(super) async fn nodes(context: &Context) -> Result<String, Failure> {
     let NodesResponse { nodes } = context.client().get("/v1/nodes").await?;
     match context.json {
-        true => print(&render::json(&nodes)?),
-        false => print(&render::nodes(&nodes, context.view)),
+        true => render::json(&nodes),
+        false => Ok(render::nodes(&nodes, context.view)),
     }
 }
 
-pub(super) async fn tools(context: &Context, query: &str) -> Result<(), Failure> {
+pub(super) async fn tools(context: &Context, query: &str) -> Result<String, Failure> {
     let path = match query {
         "" => "/v1/tools".to_owned(),
         query => format!("/v1/tools?query={}", encode(query)),
     };
     let ToolsResponse { tools } = context.client().get(&path).await?;
     match context.json {
-        true => print(&render::json(&tools)?),
+        true => render::json(&tools),
         false => {
             let starting = tools.is_empty() && query.is_empty() && servers_start(context).await;
-            print(&render::tools(&tools, query, starting, context.view))
+            Ok(render::tools(&tools, query, starting, context.view))
         }
     }
 }
@@ -41,10 +40,14 @@ async fn servers_start(context: &Context) -> bool {
     status.is_ok_and(starts)
 }
 
-pub(super) async fn status(context: &Context) -> Result<(), Failure> {
-    let status: StatusResponse = context.client().get("/v1/status").await?;
-    match context.json {
-        true => print(&render::json(&status)?),
-        false => print(&render::status(&status, now(), context.view)),
+pub(super) async fn status(context: &Context) -> Result<String, Failure> {
+    let client = context.client();
+    let status: StatusResponse = client.get("/v1/status").await?;
+    if context.json {
+        return render::json(&status);
     }
+    // The page is worth reading without them.
+    let members = client.get::<NodesResponse>("/v1/nodes").await;
+    let NodesResponse { nodes } = members.unwrap_or_default();
+    Ok(render::status(&status, &nodes, now(), context.view))
 }

@@ -1,11 +1,25 @@
 //! The commands: each asks the node, or does its part without one, and prints what came of it.
 
+mod backup;
 mod call;
+mod connect;
+mod demo;
+mod doctor;
+mod endpoint;
+mod import;
+mod install;
+mod lifecycle;
 mod lists;
+mod logs;
+mod mcp;
 mod mesh;
+mod rename;
 mod serve;
+mod shell;
+mod signals;
 mod token;
 mod up;
+mod watch;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,8 +27,8 @@ use peerage_node::config::environment::ProcessEnvironment;
 use peerage_node::home::Home;
 
 use crate::arguments::{Arguments, Command};
-use crate::client::Client;
 use crate::failure::Failure;
+use crate::socket::Client;
 use crate::terminal::View;
 
 /// What every command knows.
@@ -41,17 +55,39 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         view: View::of_stdout(&environment),
     };
     match arguments.command {
+        Command::Up(flags) if flags.background => lifecycle::up(&context, &flags).await,
+        Command::Down => lifecycle::down(&context).await,
+        Command::Restart => lifecycle::restart(&context).await,
+        Command::Logs(logs) => logs::logs(&context, &logs).await,
         Command::Up(flags) => up::up(&context, flags, &environment).await,
         Command::Serve(server) => serve::serve(&context, server).await,
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Join { ticket } => mesh::join(&context, ticket).await,
         Command::Leave => mesh::leave(&context).await,
-        Command::Nodes => lists::nodes(&context).await,
-        Command::Tools { query } => lists::tools(&context, &query.join(" ")).await,
-        Command::Status => lists::status(&context).await,
+        Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
+        Command::Tools { query, watch } => {
+            let query = query.join(" ");
+            watch::show(&context, watch, || lists::tools(&context, &query)).await
+        }
+        Command::Status { watch } => watch::show(&context, watch, || lists::status(&context)).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Endpoint => endpoint::endpoint(&context, &environment).await,
+        Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
+        Command::Connect(change) => connect::connect(&context, change, &environment).await,
+        Command::Disconnect(change) => connect::disconnect(&context, change, &environment).await,
+        Command::Import(import) => import::import(&context, &import, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
+        Command::Doctor => doctor::doctor(&context).await,
+        Command::Rename { name } => rename::rename(&context, &name),
+        Command::Backup(backup) => backup::backup(&context, &backup),
+        Command::Restore(restore) => backup::restore(&context, &restore),
+        Command::Install { write } => install::install(&context, write, &environment),
+        Command::Uninstall => install::uninstall(&context, &environment),
+        Command::Completions { shell } => shell::completions(shell),
+        Command::Man { command } => shell::man(command.as_deref()),
+        Command::Demo => demo::demo(&context).await,
+        Command::SampleServer { folder } => demo::sample_server(&folder),
     }
 }
 

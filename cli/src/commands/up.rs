@@ -6,10 +6,11 @@ use peerage_node::config::environment::Environment;
 use peerage_node::config::settings::{Flags, Settings};
 use peerage_node::home::HomeError;
 use peerage_node::node::{Node, StartError};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit, setsid};
+use tokio::io::{AsyncReadExt, stdin};
 
 use super::Context;
+use super::signals::Signals;
 use crate::arguments::Up;
 use crate::failure::Failure;
 use crate::terminal::{View, print};
@@ -23,8 +24,12 @@ pub(super) async fn up(
     up: Up,
     environment: &(dyn Environment + Sync),
 ) -> Result<(), Failure> {
-    // First of all, so that no signal falls between.
+    if up.detached {
+        leave_session()?;
+    }
+    // Before all that takes time, so that no signal falls between.
     let mut signals = Signals::listen()?;
+    let while_stdin_open = up.while_stdin_open;
     let settings = Settings::load(&context.home, flags(up), environment)
         .map_err(|error| Failure::failed("settings", error))?;
     log::start(settings.log, View::of_stderr(environment).colour);
@@ -40,6 +45,7 @@ pub(super) async fn up(
     }
     let failure = tokio::select! {
         () = signals.any() => None,
+        () = standard_input_ends(), if while_stdin_open => None,
         why = node.failure() => Some(why),
     };
     tracing::info!("stopping; a second signal ends it at once");
@@ -54,6 +60,16 @@ pub(super) async fn up(
     }
 }
 
+/// Begins a session of its own, without a terminal that could end it.
+fn leave_session() -> Result<(), Failure> {
+    setsid().map(drop).map_err(|error| {
+        Failure::failed(
+            "session",
+            format!("cannot leave the terminal: {error}; start it with: peerage up"),
+        )
+    })
+}
+
 /// Shells start programs with few descriptors for the sake of old ones; a node needs one per connection and child.
 fn raise_descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -64,6 +80,12 @@ fn raise_descriptor_limit() {
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::debug!(%error, "the limit of open files could not be raised");
     }
+}
+
+/// Whoever started the node has gone, however it ended.
+async fn standard_input_ends() {
+    let mut passed_over = [0; 64];
+    while matches!(stdin().read(&mut passed_over).await, Ok(1..)) {}
 }
 
 fn flags(up: Up) -> Flags {
@@ -93,32 +115,5 @@ fn start_failed(error: StartError) -> Failure {
     match &error {
         StartError::Home(HomeError::Held { .. }) => Failure::refused("home_held", error),
         _ => Failure::failed("start", error),
-    }
-}
-
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn listen() -> Result<Self, Failure> {
-        let failed = |error| {
-            Failure::failed(
-                "signals",
-                format!("cannot listen for signals: {error}; start it again"),
-            )
-        };
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt()).map_err(failed)?,
-            terminate: signal(SignalKind::terminate()).map_err(failed)?,
-        })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

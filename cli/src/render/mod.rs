@@ -1,20 +1,39 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
+mod backup;
 mod call;
+mod clients;
+mod demo;
+mod doctor;
 mod failure;
+mod import;
+mod layout;
+mod lifecycle;
 mod lists;
 mod mesh;
 mod servers;
 mod status;
 mod table;
 mod time;
+mod upkeep;
 
+pub use backup::{backed_up, restored};
 pub use call::call;
+pub use clients::{ClientState, Outcome, changed, clients, unified_diff};
+pub use demo::{demo_closing, demo_moment, demo_opening};
+pub use doctor::examined;
 pub use failure::failure;
+pub use import::{Imported, imported};
+pub use layout::in_place;
+pub use lifecycle::{log_line, started, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use mesh::{invite, joined, left, ready, token_made};
 pub use servers::{served, unserved};
 pub use status::status;
+#[cfg(test)]
+pub(crate) use status::tests::example as example_status;
+pub(crate) use time::from_now;
+pub use upkeep::{install, renamed, uninstall};
 
 use crate::failure::Failure;
 

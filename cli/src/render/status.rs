@@ -2,38 +2,54 @@
 
 use std::time::Duration;
 
-use peerage_node::gateway::frontend::rest::api::{ServerStatus, StatusResponse};
+use peerage_node::gateway::frontend::rest::api::{NodeStatus, ServerStatus, StatusResponse};
 
+use super::layout::{Style, styled, wrapped};
+use super::one_line;
 use super::table::{cell, state, table};
 use super::time::{from_now, span};
-use super::{counted, one_line};
 use crate::terminal::View;
 
-/// This node, its mesh and its servers; `now` in milliseconds since the Unix epoch.
-pub fn status(status: &StatusResponse, now: u64, view: View) -> String {
+/// This node, its mesh, its members and its servers; `now` in milliseconds since the Unix epoch.
+pub fn status(status: &StatusResponse, nodes: &[NodeStatus], now: u64, view: View) -> String {
     let uptime = span(Duration::from_secs(status.uptime_seconds));
-    let mut lines = vec![
-        format!("{} ({})", status.name, status.node),
-        format!("  peerage {}, up for {uptime}", status.version),
-        format!("  MCP     {}", status.http.join(", ")),
-        format!("  mesh    {}", mesh(status, now)),
-        format!(
-            "  tools   {} here, {} on other nodes",
-            status.local_tools, status.remote_tools
-        ),
-    ];
-    let listen = status
-        .listen
-        .iter()
-        .map(|address| format!("  listen  {address}"));
-    lines.extend(listen);
-    let warnings = status
-        .warnings
-        .iter()
-        .map(|warning| format!("  warning: {}", one_line(warning)));
-    lines.extend(warnings);
-    format!("{}\n\n{}", lines.join("\n"), servers(&status.servers, view))
+    let name = styled(&one_line(&status.name), Style::Bold, view);
+    let mut text = format!(
+        "{} {name}  up for {uptime}, peerage {}\n",
+        styled("●", Style::Green, view),
+        status.version
+    );
+    let mut line = |label: &str, said: &str| {
+        let label = styled(&format!("  {label:<9}"), Style::Dim, view);
+        text.push_str(&format!("{label}{}\n", wrapped(said, LABEL_COLUMNS, view)));
+    };
+    line("node", &status.node);
+    line("MCP", &status.http.join(", "));
+    line("mesh", &mesh(status, now));
+    if let Some(members) = members(nodes) {
+        line("members", &members);
+    }
+    let (here, elsewhere) = (status.local_tools, status.remote_tools);
+    line("tools", &format!("{here} here, {elsewhere} on other nodes"));
+    for address in &status.listen {
+        line("listen", address);
+    }
+    for warning in &status.warnings {
+        let warning = wrapped(&format!("warning: {}", one_line(warning)), 2, view);
+        text.push_str(&format!("  {}\n", styled(&warning, Style::Yellow, view)));
+    }
+    let down = status.servers.iter().any(|server| server.state == "down");
+    let more = match down || !status.warnings.is_empty() {
+        true => "\nWhat is wrong, and how to mend it: peerage doctor\n",
+        false => "",
+    };
+    format!("{text}\n{}{more}", servers(&status.servers, view))
 }
+
+/// Columns before what a line says.
+const LABEL_COLUMNS: usize = 11;
+/// Members that are named; a large mesh is for `peerage nodes`.
+const NAMED_MAX: usize = 8;
 
 fn mesh(status: &StatusResponse, now: u64) -> String {
     let Some(mesh) = &status.mesh else {
@@ -41,14 +57,36 @@ fn mesh(status: &StatusResponse, now: u64) -> String {
             .to_owned();
     };
     let role = status.role.as_deref().unwrap_or("member");
-    let members = counted(status.connected, "other member");
     let expiry = status
         .certificate_expires
         .map(|expires| format!(", certificate ends {}", from_now(now, expires)));
-    format!(
-        "{mesh} as {role}, {members} connected{}",
-        expiry.unwrap_or_default()
-    )
+    format!("{mesh} as {role}{}", expiry.unwrap_or_default())
+}
+
+/// Who is linked and who is away; `None` where nobody else is known.
+fn members(nodes: &[NodeStatus]) -> Option<String> {
+    let (linked, away): (Vec<_>, Vec<_>) = nodes
+        .iter()
+        .filter(|node| node.state != "self")
+        .partition(|node| node.state == "connected");
+    let named = |nodes: &[&NodeStatus], how: &str| {
+        let names: Vec<String> = nodes
+            .iter()
+            .take(NAMED_MAX)
+            .map(|node| one_line(&node.name))
+            .collect();
+        let more = nodes.len().saturating_sub(NAMED_MAX);
+        match (names.is_empty(), more) {
+            (true, _) => None,
+            (false, 0) => Some(format!("{} {how}", names.join(", "))),
+            (false, more) => Some(format!("{} and {more} more {how}", names.join(", "))),
+        }
+    };
+    let said: Vec<String> = [named(&linked, "linked"), named(&away, "away")]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 fn servers(servers: &[ServerStatus], view: View) -> String {
@@ -73,10 +111,10 @@ fn servers(servers: &[ServerStatus], view: View) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn example() -> StatusResponse {
+    pub(crate) fn example() -> StatusResponse {
         StatusResponse {
             node: "12D3KooWExample".to_owned(),
             name: "desk".to_owned(),
@@ -97,7 +135,7 @@ mod tests {
 
     #[test]
     fn a_fresh_node_is_told_what_to_do_next() {
-        insta::assert_snapshot!(status(&example(), 0, View::default()));
+        insta::assert_snapshot!(status(&example(), &[], 0, View::default()));
     }
 
     #[test]
@@ -128,6 +166,20 @@ mod tests {
             warnings: vec!["the certificate ends soon".to_owned()],
             ..example()
         };
-        insta::assert_snapshot!(status(&busy, 0, View::default()));
+        let node = |name: &str, state: &str| NodeStatus {
+            node: "12D3KooW".to_owned(),
+            name: name.to_owned(),
+            role: None,
+            state: state.to_owned(),
+            addresses: Vec::new(),
+            tools: 0,
+            round_trip_micros: None,
+        };
+        let nodes = [
+            node("desk", "self"),
+            node("laptop", "connected"),
+            node("shed", "unreachable"),
+        ];
+        insta::assert_snapshot!(status(&busy, &nodes, 0, View::default()));
     }
 }

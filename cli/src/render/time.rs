@@ -27,7 +27,7 @@ fn span_left(left: Duration) -> String {
 }
 
 /// How long until `then`, or since; both in milliseconds of the same clock.
-pub(super) fn from_now(now: u64, then: u64) -> String {
+pub(crate) fn from_now(now: u64, then: u64) -> String {
     match then.checked_sub(now) {
         Some(left) => format!("in {}", span_left(Duration::from_millis(left))),
         None => format!("{} ago", span(Duration::from_millis(now - then))),

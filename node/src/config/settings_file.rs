@@ -5,6 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use peerage_protocol::id::NodeName;
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use super::choices::{LogLevel, ToolList, ToolNames};
@@ -254,8 +255,19 @@ fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
 
 /// Writes `[mesh] port` into the file and leaves everything else as it stands, comments too.
 pub fn write_mesh_port(path: &Path, port: u16) -> Result<(), SettingsFileError> {
-    let text = read_text(path)?;
-    let text = with_mesh_port(&text, port).map_err(|error| SettingsFileError::Invalid {
+    edit(path, |text| with_mesh_port(text, port))
+}
+
+/// Writes the node's name into the file, in place of the one before, and leaves the rest as it was.
+pub fn write_name(path: &Path, name: &NodeName) -> Result<(), SettingsFileError> {
+    edit(path, |text| with_name(text, name))
+}
+
+fn edit(
+    path: &Path,
+    change: impl FnOnce(&str) -> Result<String, SettingsError>,
+) -> Result<(), SettingsFileError> {
+    let text = change(&read_text(path)?).map_err(|error| SettingsFileError::Invalid {
         path: path.to_path_buf(),
         error,
     })?;
@@ -267,6 +279,21 @@ pub fn write_mesh_port(path: &Path, port: u16) -> Result<(), SettingsFileError> 
 }
 
 fn with_mesh_port(text: &str, port: u16) -> Result<String, SettingsError> {
+    edited(text, |document| {
+        let mesh = document.entry("mesh").or_insert_with(toml_edit::table);
+        if let Some(mesh) = mesh.as_table_like_mut() {
+            mesh.insert("port", toml_edit::value(i64::from(port)));
+        }
+    })
+}
+
+fn with_name(text: &str, name: &NodeName) -> Result<String, SettingsError> {
+    edited(text, |document| {
+        document.insert("name", toml_edit::value(name.as_str()));
+    })
+}
+
+fn edited(text: &str, change: impl FnOnce(&mut DocumentMut)) -> Result<String, SettingsError> {
     // Also refuses what the next start would refuse.
     SettingsFile::parse(text)?;
     let mut document: DocumentMut =
@@ -276,10 +303,7 @@ fn with_mesh_port(text: &str, port: u16) -> Result<String, SettingsError> {
                 key: String::new(),
                 problem: error.message().to_owned(),
             })?;
-    let mesh = document.entry("mesh").or_insert_with(toml_edit::table);
-    if let Some(mesh) = mesh.as_table_like_mut() {
-        mesh.insert("port", toml_edit::value(i64::from(port)));
-    }
+    change(&mut document);
     Ok(document.to_string())
 }
 
@@ -404,6 +428,20 @@ mod tests {
     #[test]
     fn the_mesh_port_makes_a_file_where_there_is_none() {
         assert_eq!(with_mesh_port("", 4001).unwrap(), "[mesh]\nport = 4001\n");
+    }
+
+    #[test]
+    fn the_name_is_written_beside_everything_that_was_there() {
+        let name = "desk".parse().unwrap();
+        let rest = "# mine\n[http]\nport = 1 # so\n";
+        let written = with_name(rest, &name).unwrap();
+        assert_eq!(
+            SettingsFile::parse(&written).unwrap().name.as_deref(),
+            Some("desk")
+        );
+        assert!(written.ends_with("[http]\nport = 1 # so\n"), "{written}");
+        let again = with_name(&written, &"shed".parse().unwrap()).unwrap();
+        assert_eq!(again, written.replace("desk", "shed"));
     }
 
     proptest! {

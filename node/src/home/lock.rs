@@ -68,6 +68,20 @@ impl HomeLock {
         Ok(lock)
     }
 
+    pub(super) fn holder(home: &Home) -> Result<Option<Holder>, HomeError> {
+        let path = home.lock_file();
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(HomeError::io("open", &path, source)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Ok(Some(read_holder(file))),
+            Err(TryLockError::Error(source)) => Err(HomeError::io("lock", &path, source)),
+        }
+    }
+
     /// Tells a second `up` where this node's gateway listens.
     pub fn announce(&mut self, http: &str) -> Result<(), HomeError> {
         self.write_holder(Some(http.to_owned()))
@@ -122,6 +136,17 @@ mod tests {
             "{refused}"
         );
         assert!(refused.contains("http://127.0.0.1:8080/mcp"), "{refused}");
+    }
+
+    #[test]
+    fn who_holds_the_home_is_known_without_taking_it() {
+        let (_folder, home) = home();
+        assert_eq!(home.holder().unwrap(), None);
+        let lock = home.lock().unwrap();
+        let holder = home.holder().unwrap().unwrap();
+        assert_eq!(holder.pid, Some(std::process::id()));
+        drop(lock);
+        assert_eq!(home.holder().unwrap(), None);
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub use error::HomeError;
 pub use lock::{Holder, HomeLock};
 pub use secret::{read_secret, write_secret};
 
-use peerage_protocol::id::MeshId;
+use peerage_protocol::id::{AgentName, MeshId};
 
 use crate::config::environment::Environment;
 
@@ -99,6 +99,11 @@ impl Home {
         HomeLock::take(self)
     }
 
+    /// Who holds the home now; `None` when nobody does. Changes nothing.
+    pub fn holder(&self) -> Result<Option<Holder>, HomeError> {
+        HomeLock::holder(self)
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
@@ -132,6 +137,21 @@ impl Home {
     /// The settings.
     pub fn settings(&self) -> PathBuf {
         self.root.join("peerage.toml")
+    }
+
+    /// The log of a node that runs in the background.
+    pub fn log(&self) -> PathBuf {
+        self.root.join("peerage.log")
+    }
+
+    /// The folder of the tokens that programs of the owner present for agents.
+    pub fn agents(&self) -> PathBuf {
+        self.root.join("agents")
+    }
+
+    /// The token of one agent.
+    pub fn agent_token(&self, agent: &AgentName) -> PathBuf {
+        self.agents().join(format!("{agent}.token"))
     }
 
     /// The lock file, and in it who holds it.

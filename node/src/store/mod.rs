@@ -1,5 +1,7 @@
 //! What a node keeps: one SQLite database, written by one thread, synced before a promise is made.
 
+mod copy;
+mod inspection;
 mod records;
 mod schema;
 mod tokens;
@@ -11,6 +13,8 @@ use peerage_protocol::node_state::{Record, Write};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+pub use copy::copy;
+pub use inspection::{Inspection, inspect};
 pub use tokens::StoredToken;
 
 /// Writes waiting for the disk; a writer beyond it waits in turn.

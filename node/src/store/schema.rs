@@ -24,14 +24,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    let found = found as usize;
-    if found > MIGRATIONS.len() {
-        return Err(StoreError::FromTheFuture {
-            found,
-            known: MIGRATIONS.len(),
-        });
-    }
+    let found = version(&connection)?;
     if found > 0 && found < MIGRATIONS.len() {
         back_up(&connection, path, found)?;
     }
@@ -44,8 +37,18 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The version of a database's schema; one that this program does not know yet is refused.
+pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let (found, known) = (found as usize, MIGRATIONS.len());
+    match found > known {
+        true => Err(StoreError::FromTheFuture { found, known }),
+        false => Ok(found),
+    }
+}
+
 /// SQLite gives its side files the mode of the database: so the database is made for its owner alone.
-fn create_closed(path: &Path) -> Result<(), StoreError> {
+pub(super) fn create_closed(path: &Path) -> Result<(), StoreError> {
     let mut file = std::fs::OpenOptions::new();
     file.write(true).create(true).truncate(false).mode(0o600);
     let file = file.open(path).map_err(StoreError::File)?;

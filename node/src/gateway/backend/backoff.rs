@@ -5,14 +5,15 @@ use std::time::Duration;
 /// Doubles from `first` to `last`; every wait is spread by a fifth either way, so that many upstreams that fell
 /// together do not rise together.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     last: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(first: Duration, last: Duration) -> Self {
+    /// Waits `first`, then twice as long each time, up to `last`.
+    pub fn new(first: Duration, last: Duration) -> Self {
         Self {
             first,
             last,
@@ -21,12 +22,12 @@ impl Backoff {
     }
 
     /// Starts again from the first wait.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = self.first;
     }
 
     /// The wait before the next attempt.
-    pub(crate) fn wait(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let dice = getrandom::u32().unwrap_or(u32::MAX / 2);
         self.wait_spread(f64::from(dice) / f64::from(u32::MAX))
     }

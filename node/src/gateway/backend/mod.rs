@@ -1,11 +1,11 @@
 //! Where a request goes: a builtin, a child process, an HTTP server or a peer.
 
-mod backoff;
+pub mod backoff;
 pub mod builtin;
 mod desk;
 mod greeting;
 mod handshake;
-pub(crate) mod http;
+pub mod http;
 mod incoming;
 mod outgoing;
 pub mod peer;

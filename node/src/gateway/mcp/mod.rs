@@ -3,6 +3,8 @@
 pub mod answer;
 pub mod envelope;
 pub mod era;
+pub mod events;
+pub mod header_text;
 pub mod session;
 pub mod splice;
 pub mod sse;

@@ -7,11 +7,11 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use peerage_protocol::limits::BODY_BYTES_MAX;
 
-use super::sse::Events;
+use crate::gateway::mcp::events::Events;
 
 /// What a response says its body is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ContentKind {
+pub enum ContentKind {
     /// One JSON message.
     Json,
     /// A stream of events, one JSON message each.
@@ -22,7 +22,7 @@ pub(crate) enum ContentKind {
 
 impl ContentKind {
     /// Reads the header.
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
+    pub fn of(headers: &HeaderMap) -> Self {
         let value = headers
             .get(CONTENT_TYPE)
             .map_or(&b""[..], |value| value.as_bytes());
@@ -39,7 +39,7 @@ impl ContentKind {
 const TRUSTED_LENGTH_MAX: u64 = 1024 * 1024;
 
 /// The whole body, of at most `limit` bytes.
-pub(crate) async fn whole(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
+pub async fn whole(body: Incoming, limit: usize) -> Result<Bytes, BodyError> {
     let promised = body.size_hint().lower().min(TRUSTED_LENGTH_MAX);
     let mut body = body;
     let Some(first) = next_piece(&mut body).await? else {
@@ -71,14 +71,14 @@ async fn next_piece(body: &mut Incoming) -> Result<Option<Bytes>, BodyError> {
 
 /// The messages of an event stream.
 #[derive(Debug)]
-pub(crate) struct EventStream {
+pub struct EventStream {
     body: Incoming,
     events: Events,
 }
 
 impl EventStream {
     /// Reads the body of `response`.
-    pub(crate) fn new(response: Response<Incoming>) -> Self {
+    pub fn new(response: Response<Incoming>) -> Self {
         Self {
             body: response.into_body(),
             events: Events::new(BODY_BYTES_MAX),
@@ -86,7 +86,7 @@ impl EventStream {
     }
 
     /// The data of the next event; `None` once the server has closed the stream.
-    pub(crate) async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, BodyError> {
         loop {
             let event = self.events.next_event();
             match event.map_err(|error| BodyError::TooLong { limit: error.limit })? {
@@ -102,7 +102,7 @@ impl EventStream {
 
 /// Why a body is not read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum BodyError {
+pub enum BodyError {
     /// Over the bound.
     #[error("it answered with more than {limit} bytes")]
     TooLong {

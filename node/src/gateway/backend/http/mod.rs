@@ -1,7 +1,7 @@
 //! Upstreams that are HTTP servers: MCP's streamable HTTP in both eras, over pooled connections.
 
 mod answer;
-mod body;
+pub mod body;
 mod endpoint;
 mod forward;
 mod greet;
@@ -9,7 +9,6 @@ mod link;
 mod name_header;
 mod param_headers;
 mod session;
-mod sse;
 #[cfg(test)]
 mod tests;
 

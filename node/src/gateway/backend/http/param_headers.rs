@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
-use super::name_header::value;
 use crate::gateway::backend::upstream::ToolDefinition;
+use crate::gateway::mcp::header_text::encode;
 
 /// What marks a property of an input schema.
 const MARK: &str = "x-mcp-header";
@@ -54,7 +54,7 @@ impl ParamHeaders {
                 .path
                 .iter()
                 .try_fold(&arguments, |value, key| value.get(key));
-            if let Some(argument) = argument.and_then(as_text).and_then(|text| value(&text)) {
+            if let Some(argument) = argument.and_then(as_text).and_then(|text| encode(&text)) {
                 headers.insert(mark.header.clone(), argument);
             }
         }

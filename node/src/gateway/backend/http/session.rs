@@ -21,6 +21,7 @@ use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::outgoing::Outgoing;
 use crate::gateway::backend::upstream::ToolDefinition;
 use crate::gateway::call::{Call, CallError, Era, ReplyBody};
+use crate::gateway::mcp::header_text;
 
 /// The header that names a legacy session.
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -191,7 +192,7 @@ impl Session {
     fn headers_for(&self, rpc: &str) -> HeaderMap {
         let mut headers = self.headers.clone();
         if self.era == Era::Modern {
-            headers.extend(name_header::value(rpc).map(|rpc| (METHOD, rpc)));
+            headers.extend(header_text::encode(rpc).map(|rpc| (METHOD, rpc)));
         }
         headers
     }

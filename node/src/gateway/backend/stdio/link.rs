@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peerage_protocol::id::ServerName;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::child::Child;
@@ -40,6 +41,7 @@ struct Running {
     child: Child,
     connection: Arc<Connection>,
     last_words: LastWords,
+    following: JoinHandle<()>,
 }
 
 impl StdioLink {
@@ -64,7 +66,7 @@ impl StdioLink {
         let (child, streams) = Child::spawn(&self.transport, &self.home)
             .map_err(|error| Outage::new(error.to_string()))?;
         let last_words = LastWords::default();
-        tokio::spawn(
+        let following = tokio::spawn(
             last_words
                 .clone()
                 .follow(self.server.clone(), streams.stderr),
@@ -74,6 +76,7 @@ impl StdioLink {
             child,
             connection,
             last_words,
+            following,
         }))
     }
 
@@ -102,7 +105,7 @@ impl StdioLink {
             }
             // Its process may be about to end, and then says better why; or it lives on, but gave no answer of use.
             Ok(Err(HandshakeError::Unanswered(error))) => {
-                match timeout(2 * AFTERMATH, running.ended()).await {
+                match timeout(3 * AFTERMATH, running.ended()).await {
                     Ok(outage) => Err(Failure::Died(outage)),
                     Err(_) => Err(Failure::Outage(outage(cause(&error)))),
                 }
@@ -183,6 +186,10 @@ impl Running {
             First::Process(status) => self.read_out(status).await,
             First::Output(broken) => self.wait_out(broken).await,
         };
+        // What it said last may still be in the pipe.
+        if !self.following.is_finished() {
+            let _ = timeout(AFTERMATH, &mut self.following).await;
+        }
         Outage {
             why,
             stderr: self.last_words.lines(),

@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use crate::failure::Failure;
+use crate::failure::{CONNECTION_LOST, Failure};
 
 /// Bytes of an answer: a message of MCP, and around it the members of the control API.
 const ANSWER_BYTES_MAX: usize = BODY_BYTES_MAX + 64 * 1024;
@@ -170,7 +170,7 @@ fn lost(error: hyper::Error) -> Failure {
     let message = format!(
         "the node closed the connection ({error}); see whether it still runs with: peerage status"
     );
-    Failure::failed("connection_lost", message)
+    Failure::failed(CONNECTION_LOST, message)
 }
 
 fn read_answer<A: DeserializeOwned>(status: StatusCode, answer: &[u8]) -> Result<A, Failure> {

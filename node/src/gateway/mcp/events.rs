@@ -5,7 +5,7 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// Splits a stream into the data of its events.
 #[derive(Debug)]
-pub(crate) struct Events {
+pub struct Events {
     buffer: BytesMut,
     /// Bytes of the buffer that hold no line break.
     searched: usize,
@@ -62,7 +62,7 @@ impl Data {
 
 impl Events {
     /// Reads events of at most `limit` bytes.
-    pub(crate) fn new(limit: usize) -> Self {
+    pub fn new(limit: usize) -> Self {
         Self {
             buffer: BytesMut::new(),
             searched: 0,
@@ -74,12 +74,12 @@ impl Events {
     }
 
     /// Adds the next piece of the stream.
-    pub(crate) fn push(&mut self, piece: &[u8]) {
+    pub fn push(&mut self, piece: &[u8]) {
         self.buffer.extend_from_slice(piece);
     }
 
     /// The data of the next event that is complete; events without data are skipped.
-    pub(crate) fn next_event(&mut self) -> Result<Option<Bytes>, EventTooLong> {
+    pub fn next_event(&mut self) -> Result<Option<Bytes>, EventTooLong> {
         while let Some(line) = self.next_line()? {
             if line.is_empty() {
                 match self.data.take() {
@@ -137,9 +137,9 @@ fn data_of(mut line: Bytes) -> Option<Bytes> {
 /// An event over its bound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an event of more than {limit} bytes")]
-pub(crate) struct EventTooLong {
+pub struct EventTooLong {
     /// The bound.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 #[cfg(test)]
