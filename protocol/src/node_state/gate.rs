@@ -204,20 +204,24 @@ impl NodeState {
         Ok(issued)
     }
 
+    /// Whether the holder of `chain` said that it leaves, and has been given no later certificate.
+    pub(super) fn has_given_up(&self, chain: &CertificateChain) -> bool {
+        let known = self.roster.as_ref();
+        let known = known.and_then(|roster| roster.known(chain.body().subject));
+        known.is_some_and(|known| {
+            !Mutation::BringBackLeavers.is_on()
+                && known.has_left()
+                && known.chain().body().expires >= chain.body().expires
+        })
+    }
+
     /// Takes a verified certificate of a member that this node meets.
     pub(super) fn take_member(
         &mut self,
         now: Now,
         chain: Arc<CertificateChain>,
     ) -> Result<(), Refusal> {
-        let known = self.roster.as_ref();
-        let known = known.and_then(|roster| roster.known(chain.body().subject));
-        let over = |known: &Arc<Member>| {
-            !Mutation::BringBackLeavers.is_on()
-                && known.has_left()
-                && known.chain().body().expires >= chain.body().expires
-        };
-        if known.is_some_and(over) {
+        if self.has_given_up(&chain) {
             return Err(Refusal::Left);
         }
         self.take(now, Arc::new(Member::new(chain, None)))?;

@@ -113,6 +113,9 @@ impl NodeState {
         roster: &Arc<Roster>,
         held: &CertificateChain,
     ) -> Result<Arc<CertificateChain>, Refusal> {
+        if self.has_given_up(held) {
+            return Err(Refusal::Left);
+        }
         let subject = held.body().subject;
         if let Some(known) = roster.member(subject)
             && now.wall < known.half_life()

@@ -182,8 +182,16 @@ fn whoever_has_left_is_not_brought_back_by_anybody() {
         judged(&mut founder, from, Member::clone(&before)),
         Judgement::Ignore
     );
-    let refused = founder.judge(gone, Claim::Member { chain: certificate });
-    assert_eq!(refused, Verdict::silent(Refusal::Left));
+    let chain = certificate;
+    for claim in [
+        Claim::Member {
+            chain: chain.clone(),
+        },
+        Claim::Renew { chain },
+    ] {
+        let refused = founder.judge(gone, claim);
+        assert_eq!(refused, Verdict::silent(Refusal::Left));
+    }
     laptop.join(&mut founder, "laptop");
     assert!(founder.state.roster().unwrap().member(gone).is_some());
 }
