@@ -1,6 +1,7 @@
 //! What `peerage mcp` carries: against an endpoint played by the test, named by `MCP_ENDPOINT`.
 #![allow(clippy::unwrap_used)]
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use futures::{StreamExt, stream};
 use http::{HeaderMap, Method, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -257,12 +259,11 @@ async fn a_session_that_the_server_forgot_is_opened_again_unseen_and_the_request
     assert_eq!(played.0.lock().unwrap().sessions, 2);
 }
 
-#[tokio::test]
-async fn the_end_of_the_input_ends_the_session_and_the_proxy() {
+async fn ends_its_session_after(end: impl FnOnce(&mut Proxy)) {
     let played = Played::default();
     let mut proxy = Proxy::start(&played.listen().await);
     proxy.open().await;
-    proxy.to = None;
+    end(&mut proxy);
     let ended = timeout(PATIENCE, proxy.child.wait())
         .await
         .unwrap()
@@ -274,4 +275,40 @@ async fn the_end_of_the_input_ends_the_session_and_the_proxy() {
         (method, &headers["mcp-session-id"]),
         (&Method::DELETE, &"s1".parse().unwrap())
     );
+}
+
+#[tokio::test]
+async fn the_end_of_the_input_ends_the_session_and_the_proxy() {
+    ends_its_session_after(|proxy| proxy.to = None).await;
+}
+
+#[tokio::test]
+async fn a_signal_ends_the_session_and_the_proxy() {
+    ends_its_session_after(|proxy| {
+        let pid = i32::try_from(proxy.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_cannot_start_is_told_with_the_last_lines_of_its_log() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    std::fs::write(home.path().join("peerage.toml"), "name = \"NOT A NAME\"\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_peerage"))
+        .arg("--home")
+        .arg(home.path())
+        .arg("mcp")
+        .env_remove("MCP_ENDPOINT")
+        .stdin(Stdio::null())
+        .output();
+    let output = timeout(PATIENCE, output).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("peerage.log") && said.contains("peerage.toml"),
+        "{said}"
+    );
+    assert!(output.stdout.is_empty(), "standard output is for MCP alone");
 }
