@@ -93,8 +93,8 @@ impl Cost {
     }
 }
 
-/// Runs one plan after the other, the smallest first, until one has failed or the next would outlast `within`; each
-/// step of three in size is taken to cost ten times as much. Gives each run to `done`.
+/// Runs one plan after the other, the smallest first, until one has failed or the next would outlast `within`, wall
+/// time being taken to grow with the square of the size. Gives each run to `done`.
 pub fn measure(
     engine: Engine<'_>,
     plans: impl Iterator<Item = Plan>,
