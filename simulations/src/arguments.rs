@@ -99,7 +99,7 @@ pub struct Replay {
 #[derive(Debug, Args)]
 pub struct GrowthArguments {
     /// The scenario that is run
-    #[arg(default_value = "steady")]
+    #[arg(default_value = "growth")]
     pub scenario: String,
     /// The most nodes
     #[arg(long, value_name = "N", default_value_t = 3_000)]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::resident::resident;
+use crate::distribution::Distribution;
 use crate::outcome::{Options, Outcome, Violation};
 use crate::plan::Plan;
 use crate::report::plot::axis::Unit;
@@ -92,8 +93,8 @@ impl Cost {
     }
 }
 
-/// Runs one plan after the other, the smallest first, until one has failed or the next would outlast `within`; each
-/// step of three in size is taken to cost ten times as much. Gives each run to `done`.
+/// Runs one plan after the other, the smallest first, until one has failed or the next would outlast `within`, wall
+/// time being taken to grow with the square of the size. Gives each run to `done`.
 pub fn measure(
     engine: Engine<'_>,
     plans: impl Iterator<Item = Plan>,
@@ -130,7 +131,17 @@ fn measure_one(engine: Engine<'_>, plan: &Plan) -> Measured {
 
 fn read(plan: &Plan, outcome: Outcome, wall_us: u64, resident: Option<u64>) -> Measured {
     let statistics = outcome.statistics;
-    let arrivals = statistics.gossip_first_us.count;
+    // Those published last, when nearly everyone had joined.
+    let arrivals = statistics
+        .spreads
+        .iter()
+        .flat_map(|spread| &spread.arrivals_us);
+    let arrivals: Distribution = arrivals.copied().collect();
+    let duplicates: u64 = statistics
+        .spreads
+        .iter()
+        .map(|spread| spread.duplicates)
+        .sum();
     Measured {
         nodes: plan.nodes.len() as u32,
         virtual_us: statistics.virtual_us,
@@ -140,9 +151,9 @@ fn read(plan: &Plan, outcome: Outcome, wall_us: u64, resident: Option<u64>) -> M
         bytes: statistics.bytes,
         links: statistics.links_per_node.mean().unwrap_or(0.0),
         resident,
-        spread_half_us: statistics.gossip_first_us.quantile(0.5),
-        spread_most_us: statistics.gossip_first_us.quantile(0.99),
-        duplicates: (arrivals > 0).then(|| statistics.gossip_duplicates as f64 / arrivals as f64),
+        spread_half_us: arrivals.quantile(0.5),
+        spread_most_us: arrivals.quantile(0.99),
+        duplicates: (arrivals.count > 0).then(|| duplicates as f64 / arrivals.count as f64),
         violation: outcome.violation,
     }
 }

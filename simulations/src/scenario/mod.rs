@@ -8,8 +8,9 @@ use crate::plan::Plan;
 use settings::Settings;
 
 /// Those that come with the program: name and text.
-const BUILTIN: [(&str, &str); 10] = [
+const BUILTIN: [(&str, &str); 11] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
+    ("growth", include_str!("../../scenarios/growth.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
     ("crashes", include_str!("../../scenarios/crashes.toml")),
     (
@@ -164,6 +165,6 @@ mod tests {
         let error = Scenario::parse("test", &lossy).unwrap_err().to_string();
         assert_eq!(error, "network.loss is 3; it must be from 0 to 0.9");
         let error = Scenario::builtin("calm").unwrap_err().to_string();
-        assert!(error.contains("steady, churn"), "{error}");
+        assert!(error.contains("steady, growth, churn"), "{error}");
     }
 }

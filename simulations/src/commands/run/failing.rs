@@ -140,7 +140,7 @@ fn summary(shrunk: &ShrunkFailure) -> String {
 /// The one command that runs a plan of a scenario again.
 fn replay_command(plan: &Plan) -> String {
     format!(
-        "cargo run --release -p peerage-simulations -- replay {} --nodes {} --seed {}",
+        "cargo run --release -p peerage-simulations --no-default-features -- replay {} --nodes {} --seed {}",
         plan.scenario,
         plan.nodes.len(),
         plan.seed
