@@ -24,7 +24,7 @@ const CERTIFIED_WITHIN: Duration = Duration::from_secs(30);
 /// How long all rosters may take to be complete, for each node.
 const COMPLETE_WITHIN_PER_NODE: Duration = Duration::from_secs(2);
 /// How long the swarm is left alone before it is measured.
-const QUIET: Duration = Duration::from_secs(10);
+pub(super) const QUIET: Duration = Duration::from_secs(10);
 /// How long the processor is watched while nothing happens.
 const IDLE: Duration = Duration::from_secs(5);
 /// How long the tickets live.
