@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::micros;
 use super::outcome::SwarmOutcome;
-use super::swarm::QUIET;
 use crate::action::{Action, TimedAction};
 use crate::distribution::Distribution;
 use crate::network_profile::{Latency, NetworkProfile};
@@ -164,7 +163,7 @@ fn first_complete<'a>(real: &SwarmOutcome, world: &'a Outcome) -> Option<&'a Sam
 
 /// Links of each node on average, as long after that as the real ones were counted.
 fn links_when_quiet(real: &SwarmOutcome, world: &Outcome) -> Option<f64> {
-    let at_us = first_complete(real, world)?.at_us + micros(QUIET);
+    let at_us = first_complete(real, world)?.at_us + micros(real.plan.quiet());
     let mut series = world.statistics.series.iter();
     let sample = series.find(|sample| sample.at_us >= at_us)?;
     Some(2.0 * sample.links as f64 / f64::from(sample.members.max(1)))
