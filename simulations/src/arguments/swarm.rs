@@ -20,6 +20,9 @@ pub struct Swarm {
     /// Nodes that join at the same time
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub joining_at_once: u32,
+    /// How long they are left alone after that, in milliseconds, before what they take when idle is measured
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    pub quiet_ms: u32,
     /// Nodes that join one by one once all is quiet
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub newcomers: u32,
@@ -42,6 +45,7 @@ impl Swarm {
             latency: self.latency.0,
             seed: self.seed,
             joining_at_once: self.joining_at_once,
+            quiet_ms: self.quiet_ms,
             newcomers: self.newcomers,
             news: self.news,
             tools: self.tools,

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::measure::micros;
 use super::outcome::SwarmOutcome;
 use crate::action::{Action, TimedAction};
 use crate::distribution::Distribution;
 use crate::network_profile::{Latency, NetworkProfile};
-use crate::outcome::{Options, Outcome, Trace};
+use crate::outcome::{Options, Outcome, Sample, Trace};
 use crate::plan::{DiskProfile, NodeNumber, NodePlan, Plan, ServerPlan};
 use crate::world;
 
@@ -127,8 +128,8 @@ fn rows(real: &SwarmOutcome, world: &Outcome) -> Vec<Row> {
         real.duplicates_per_message,
         duplicates,
     ));
-    let links = median(&real.links).zip(median(&statistics.links_per_node));
-    rows.extend(links.and_then(|(real, world)| row("links, a node", real, world)));
+    let links = real.links.mean().zip(links_when_quiet(real, world));
+    rows.extend(links.and_then(|(real, world)| row("links, a node (mean)", real, world)));
     rows
 }
 
@@ -145,13 +146,27 @@ fn row(what: &str, real: f64, world: f64) -> Option<Row> {
     (real > 0.0).then_some(Row { what, real, world })
 }
 
-/// From the first join to the first sample at which every node that began then had a complete roster.
+/// From the first join to every roster complete.
 fn complete_us(real: &SwarmOutcome, world: &Outcome) -> Option<u64> {
+    let complete = first_complete(real, world)?;
+    Some(complete.at_us.saturating_sub(FIRST_JOIN_US))
+}
+
+/// The first sample at which everybody who does not come later has a complete roster.
+fn first_complete<'a>(real: &SwarmOutcome, world: &'a Outcome) -> Option<&'a Sample> {
     let nodes = real.plan.nodes;
-    let complete =
-        |sample: &&crate::outcome::Sample| sample.complete == nodes && sample.members == nodes;
-    let sample = world.statistics.series.iter().find(complete)?;
-    Some(sample.at_us.saturating_sub(FIRST_JOIN_US))
+    let series = &world.statistics.series;
+    series
+        .iter()
+        .find(|sample| sample.complete == nodes && sample.members == nodes)
+}
+
+/// Links of each node on average, as long after that as the real ones were counted.
+fn links_when_quiet(real: &SwarmOutcome, world: &Outcome) -> Option<f64> {
+    let at_us = first_complete(real, world)?.at_us + micros(real.plan.quiet());
+    let mut series = world.statistics.series.iter();
+    let sample = series.find(|sample| sample.at_us >= at_us)?;
+    Some(2.0 * sample.links as f64 / f64::from(sample.members.max(1)))
 }
 
 /// When the first node joins: the world is a moment old.
@@ -222,7 +237,7 @@ fn network(real: &SwarmOutcome, count: u32) -> NetworkProfile {
     let latency = |one: u32, other: u32| {
         let latency = plan.latency.between(plan.seed, one, other);
         Latency {
-            min_us: super::measure::micros(latency),
+            min_us: micros(latency),
             tail_mean_us: 0,
         }
     };

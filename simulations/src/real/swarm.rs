@@ -23,10 +23,6 @@ use crate::distribution::Distribution;
 const CERTIFIED_WITHIN: Duration = Duration::from_secs(30);
 /// How long all rosters may take to be complete, for each node.
 const COMPLETE_WITHIN_PER_NODE: Duration = Duration::from_secs(2);
-/// How long the swarm is left alone before it is measured.
-const QUIET: Duration = Duration::from_secs(10);
-/// How long the processor is watched while nothing happens.
-const IDLE: Duration = Duration::from_secs(5);
 /// How long the tickets live.
 const TICKET_FOR: Duration = Duration::from_secs(60 * 60);
 /// The most nodes: one ticket lets so many in.
@@ -43,12 +39,21 @@ pub struct SwarmPlan {
     pub seed: u64,
     /// Nodes that join at the same time.
     pub joining_at_once: u32,
+    /// How long the swarm is left alone after that, in milliseconds; what it takes when idle is measured in the
+    /// second half.
+    pub quiet_ms: u32,
     /// Nodes that join one by one once all is quiet.
     pub newcomers: u32,
     /// Times that a node tells something new of itself.
     pub news: u32,
     /// Times that a node shares another tool.
     pub tools: u32,
+}
+
+impl SwarmPlan {
+    pub(super) fn quiet(&self) -> Duration {
+        Duration::from_millis(self.quiet_ms.into())
+    }
 }
 
 /// Starts, joins, measures and stops a swarm; `progress` is told what begins.
@@ -67,7 +72,7 @@ pub async fn run(plan: SwarmPlan, progress: &dyn Fn(&str)) -> Result<SwarmOutcom
     progress("joining");
     let (joins, rosters) = swarm.join_all().await?;
     progress("waiting until all is quiet");
-    tokio::time::sleep(QUIET).await;
+    tokio::time::sleep(plan.quiet() / 2).await;
     let idle = swarm.idle_processor_share().await?;
     let usage = Usage::now()?;
     let links = swarm.links();
@@ -163,11 +168,11 @@ impl Swarm {
 
     /// Share of one processor that each node takes while nothing happens.
     async fn idle_processor_share(&self) -> Result<f64, SwarmError> {
-        let before = Usage::now()?;
-        tokio::time::sleep(IDLE).await;
-        let after = Usage::now()?;
-        let took = Duration::from_millis(after.processor_ms - before.processor_ms);
-        Ok(took.as_secs_f64() / IDLE.as_secs_f64() / self.nodes.len() as f64)
+        let (before, began) = (Usage::now()?, Instant::now());
+        tokio::time::sleep(self.plan.quiet() / 2).await;
+        let processor_ms = Usage::now()?.processor_ms - before.processor_ms;
+        let passed_ms = began.elapsed().as_millis().max(1);
+        Ok(processor_ms as f64 / passed_ms as f64 / self.nodes.len() as f64)
     }
 
     fn links(&self) -> Distribution {
@@ -219,4 +224,52 @@ pub enum SwarmError {
     /// The process cannot be looked at.
     #[error("the process cannot be measured: {0}")]
     Process(#[from] std::io::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn real_nodes_all_know_of_joins_news_and_tools() {
+        let plan = SwarmPlan {
+            nodes: 5,
+            latency: LatencyRange {
+                min_ms: 1,
+                max_ms: 5,
+            },
+            seed: 1,
+            joining_at_once: 2,
+            quiet_ms: 0,
+            newcomers: 1,
+            news: 1,
+            tools: 1,
+        };
+        let outcome = run(plan, &|_| {}).await.unwrap();
+        assert_eq!(outcome.missed(), 0, "{outcome:?}");
+        assert_eq!(outcome.join_us.count, 4);
+        assert_eq!(outcome.news_known.known_us.count, 5);
+        assert_eq!(outcome.tools_known.known_us.count, 5);
+    }
+
+    #[tokio::test]
+    async fn a_swarm_of_one_is_refused_by_name() {
+        let plan = SwarmPlan {
+            nodes: 1,
+            latency: LatencyRange {
+                min_ms: 0,
+                max_ms: 0,
+            },
+            seed: 1,
+            joining_at_once: 1,
+            quiet_ms: 0,
+            newcomers: 0,
+            news: 0,
+            tools: 0,
+        };
+        let refused = run(plan, &|_| {}).await;
+        assert!(matches!(refused, Err(SwarmError::Nodes { nodes: 1 })));
+    }
 }
