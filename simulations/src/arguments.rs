@@ -36,6 +36,8 @@ pub enum Command {
     Run(Run),
     /// Run one seed or a saved plan again and print its trace
     Replay(Replay),
+    /// Run ever larger worlds, and say by which law costs grow
+    Growth(GrowthArguments),
     /// List the scenarios that come with the program
     List,
     /// Run real nodes in this process over channels that take time, and measure by the wall clock
@@ -91,6 +93,26 @@ pub struct Replay {
     /// Save the plan
     #[arg(long, value_name = "FILE.json")]
     pub save: Option<PathBuf>,
+}
+
+/// Run ever larger worlds.
+#[derive(Debug, Args)]
+pub struct GrowthArguments {
+    /// The scenario that is run
+    #[arg(default_value = "steady")]
+    pub scenario: String,
+    /// The most nodes
+    #[arg(long, value_name = "N", default_value_t = 3_000)]
+    pub most: u32,
+    /// Minutes after which no larger world is begun
+    #[arg(long, default_value_t = 10)]
+    pub minutes: u64,
+    /// The seed
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Write a report with plots, one HTML file without anything beside it
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
 }
 
 /// Seeds in a row.

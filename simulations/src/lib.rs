@@ -10,6 +10,7 @@ pub mod action;
 pub mod amounts;
 mod checks;
 pub mod distribution;
+pub mod growth;
 pub mod network_profile;
 pub mod outcome;
 pub mod plan;

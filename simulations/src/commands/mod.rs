@@ -1,5 +1,6 @@
 //! The commands.
 
+mod growth;
 mod list;
 mod replay;
 mod run;
@@ -16,6 +17,7 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
     match &arguments.command {
         Command::Run(asked) => run::run(asked, arguments.json),
         Command::Replay(asked) => replay::replay(asked, arguments.json),
+        Command::Growth(asked) => growth::growth(asked, arguments.json),
         Command::List => list::list(arguments.json),
         #[cfg(feature = "swarms")]
         Command::Swarm(asked) => swarm::swarm(asked, arguments.json),

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::growth::Growth;
 use crate::outcome::{Sample, Violation};
 pub use check_names::check_names;
 use curve::Curve;
@@ -29,6 +30,8 @@ pub struct Report {
     pub checks: Vec<String>,
     /// Each scenario that was run.
     pub scenarios: Vec<ScenarioReport>,
+    /// How costs grow, where that was measured.
+    pub growth: Option<Growth>,
 }
 
 /// What the seeds of one scenario showed.
@@ -175,6 +178,7 @@ impl Report {
             made_by: concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned(),
             checks,
             scenarios,
+            growth: None,
         }
     }
 

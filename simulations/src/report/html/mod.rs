@@ -2,6 +2,7 @@
 
 mod details;
 mod figures;
+mod growth;
 mod overview;
 
 use super::Report;
@@ -12,6 +13,7 @@ pub fn page(report: &Report) -> String {
     let sections = [
         overview::section(report),
         figures::section(report),
+        growth::section(report),
         details::failures(report),
         details::scenarios(report),
     ];

@@ -12,9 +12,12 @@ use crate::report::{Report, ScenarioReport};
 /// The section.
 pub fn section(report: &Report) -> String {
     format!(
-        "<header><h1>Peerage simulations</h1><p>Whole meshes in virtual time, with everything going wrong that can be made to.</p></header>\n{}{}{}",
-        banner(report),
-        tiles(report),
+        "<header><h1>Peerage simulations</h1><p>Whole meshes in virtual time, with everything going wrong that can be made to.</p></header>\n{}{}",
+        if report.scenarios.is_empty() {
+            String::new()
+        } else {
+            banner(report) + &tiles(report)
+        },
         table(report)
     )
 }
@@ -77,7 +80,7 @@ fn table(report: &Report) -> String {
     format!(
         "<h2>What held</h2><p>Each check looks at every step of every run. A cell of a strip is a seed, or several in a row.</p>\n\
          <div class=\"table\"><table><thead><tr><th>scenario</th><th class=\"left\">runs</th>{checks}\
-         <th>simulated</th><th>converged<br>p50 · p99</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
+         <th>converged<br>p50 · p99</th></tr></thead>\n<tbody>\n{rows}</tbody></table></div>\n"
     )
 }
 
@@ -95,12 +98,11 @@ fn row(scenario: &ScenarioReport, checks: &[String]) -> String {
         failed: &failed,
     });
     format!(
-        "<tr><th>{}<small>{}</small></th><td class=\"seeds\">{} × {}{seeds}</td>{marks}<td>{}</td><td>{}</td></tr>\n",
+        "<tr><th>{}<small>{}</small></th><td class=\"seeds\">{} × {}{seeds}</td>{marks}<td>{}</td></tr>\n",
         escape(&scenario.scenario),
         escape(&scenario.about),
         count(scenario.run as f64),
         plural(u64::from(scenario.nodes), "node"),
-        time(scenario.totals.virtual_us as f64),
         middle_and_tail(&scenario.curves.convergence)
     )
 }
