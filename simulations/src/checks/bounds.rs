@@ -13,8 +13,9 @@ const OUTPUTS_BASE: usize = 64 + 256;
 const OUTPUTS_PER_MEMBER: usize = 3;
 /// Questions that a node may have under way for each link.
 const QUESTIONS_PER_LINK: usize = 8;
-/// Questions that a node may have under way without any link.
-const QUESTIONS_BASE: usize = 64;
+/// Questions that a node may have under way beyond that: a goodbye goes to everybody at once, whose links may just have
+/// been lost.
+const QUESTIONS_BASE: usize = 512;
 
 pub(super) struct Bounds;
 
