@@ -40,6 +40,8 @@ struct Entry {
     keep_until: Monotonic,
     /// This node made the link, so it is this node that ends it.
     dialed: bool,
+    /// It was named as idle: when it ends, it is not made again.
+    idle: bool,
 }
 
 /// The links of one node, wanted and standing.
@@ -65,6 +67,7 @@ impl Links {
     pub fn keep(&mut self, now: Monotonic, node: NodeId, time: Duration) {
         let entry = self.entry(now, node);
         entry.keep_until = entry.keep_until.max(now + time);
+        entry.idle = false;
     }
 
     fn entry(&mut self, now: Monotonic, node: NodeId) -> &mut Entry {
@@ -111,14 +114,16 @@ impl Links {
         entry.link = Link::Up;
         entry.failures = 0;
         entry.dialed = dialed;
+        entry.idle = false;
         entry.keep_until = entry.keep_until.max(now + LINGER);
     }
 
     /// The last connection to a node ended: it is dialed at once if it is still wanted.
     pub fn down(&mut self, now: Monotonic, node: NodeId) {
         if let Some(entry) = self.members.get_mut(&node) {
-            // A link that came from the other end and was not wanted here is not this node's to make again.
-            if !entry.wanted && !entry.dialed {
+            // A link that came from the other end and was not wanted here is not this node's to make again, and one that
+            // was idle is wanted by nobody.
+            if !entry.wanted && (!entry.dialed || entry.idle) {
                 entry.keep_until = now;
             }
             entry.link = Link::Waiting { until: now };
@@ -148,6 +153,7 @@ impl Links {
         for (node, entry) in &mut self.members {
             if entry.is_spare() && entry.keep_until <= now {
                 entry.keep_until = now + LINGER;
+                entry.idle = true;
                 idle.push(*node);
             }
         }
@@ -238,6 +244,7 @@ impl Entry {
             wanted: false,
             keep_until: Monotonic(0),
             dialed: false,
+            idle: false,
         }
     }
 
@@ -352,9 +359,21 @@ mod tests {
         assert_eq!(links.idle(lingered - Duration::from_millis(1)), []);
         assert_eq!(links.idle(lingered), [node(1)]);
         assert_eq!(links.idle(lingered), [], "once in a while");
-        links.down(lingered + LINGER, node(1));
+        links.down(lingered, node(1));
         links.down(lingered, node(2));
         assert!(!links.is_known(node(1)) && !links.is_known(node(2)));
+    }
+
+    #[test]
+    fn an_idle_link_that_is_wanted_meanwhile_is_made_again_when_it_is_lost() {
+        let mut links = Links::default();
+        links.keep(Monotonic(0), node(1), Duration::from_secs(5));
+        links.up(Monotonic(0), node(1), true);
+        let lingered = Monotonic(0) + LINGER;
+        assert_eq!(links.idle(lingered), [node(1)]);
+        links.keep(lingered, node(1), Duration::from_secs(5));
+        links.down(lingered, node(1));
+        assert_eq!(links.due(lingered), [node(1)]);
     }
 
     #[test]

@@ -178,8 +178,10 @@ pub enum Attempt {
     Expired,
     /// A ticket id with a made-up proof.
     GuessedTicket,
-    /// A claim of a ticket that was recorded in another handshake.
+    /// A claim that was recorded in another handshake.
     ReplayedClaim,
+    /// Many nodes of nobody's mesh are sighted where this one is.
+    Crowd,
 }
 
 /// How a member misbehaves.

@@ -1,5 +1,7 @@
 //! Nobody is past a gate whom the truth does not admit, and a ticket admits no more nodes than it says.
 
+use peerage_protocol::membership::admission::Verdict;
+
 use super::{Check, Finding, Observation, View};
 
 pub(super) struct Admission;
@@ -45,6 +47,23 @@ impl Check for Admission {
                     ),
                 };
                 Err(Finding { node: *node, what })
+            }
+            Observation::StrangerAnswered {
+                node,
+                attempt,
+                verdict,
+            } => {
+                let here = view.called(*node);
+                let what = match verdict {
+                    Verdict::Refuse { tell: false, .. } => return Ok(()),
+                    Verdict::Refuse { reason, .. } => format!("told a stranger why not: {reason}"),
+                    Verdict::Admit { .. } => "let a stranger in".to_owned(),
+                    Verdict::Issue { .. } => "gave a stranger a certificate".to_owned(),
+                };
+                Err(Finding {
+                    node: *node,
+                    what: format!("{here} {what}; it had tried {attempt:?}"),
+                })
             }
             _ => Ok(()),
         }

@@ -6,14 +6,16 @@ use super::{Check, Finding, Observation, View};
 
 /// Inputs that may wait while a node writes: what its members and its own network tell it within a write.
 const INBOX_MAX: usize = 4_096;
-/// Outputs that one input may bring, whatever the size of the mesh.
-const OUTPUTS_BASE: usize = 64;
+/// Outputs that one input may bring, whatever the size of the mesh: among them a dial of every stranger that is
+/// remembered, of which there are 256 at most.
+const OUTPUTS_BASE: usize = 64 + 256;
 /// Outputs that one input may bring for each member.
 const OUTPUTS_PER_MEMBER: usize = 3;
 /// Questions that a node may have under way for each link.
 const QUESTIONS_PER_LINK: usize = 8;
-/// Questions that a node may have under way without any link.
-const QUESTIONS_BASE: usize = 64;
+/// Questions that a node may have under way beyond that: a goodbye goes to everybody at once, whose links may just have
+/// been lost.
+const QUESTIONS_BASE: usize = 512;
 
 pub(super) struct Bounds;
 
@@ -32,6 +34,9 @@ impl Check for Bounds {
         };
         let members = process.roster.as_ref().map_or(0, |roster| roster.len());
         let links = process.peers.len();
+        // Whoever floods others with questions has asked too many itself.
+        let liar = view.truth.liars.contains(node);
+        let questions = if liar { 0 } else { process.asking.len() };
         let questions_max = QUESTIONS_BASE + QUESTIONS_PER_LINK * links;
         let bounded = [
             ("members in its roster", members, ROSTER_MAX),
@@ -41,7 +46,7 @@ impl Check for Bounds {
                 OUTPUTS_BASE + OUTPUTS_PER_MEMBER * members,
             ),
             ("inputs waiting", process.inbox.len(), INBOX_MAX),
-            ("questions under way", process.asking.len(), questions_max),
+            ("questions under way", questions, questions_max),
             (
                 "records on its disk",
                 machine.disk.len(),

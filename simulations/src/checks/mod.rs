@@ -6,15 +6,17 @@
 mod admission;
 mod audience;
 mod bounds;
-mod names;
+pub(crate) mod names;
 mod promises;
 
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::admission::Verdict;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::issuer::TicketRecord;
 use peerage_protocol::membership::ticket::TicketId;
 
+use crate::action::Attempt;
 use crate::world::machine::Machine;
 use crate::world::truth::Truth;
 
@@ -56,6 +58,15 @@ pub(crate) enum Observation<'a> {
         ticket: TicketId,
         /// The certificate.
         issued: &'a CertificateChain,
+    },
+    /// A node has answered a stranger's claim.
+    StrangerAnswered {
+        /// Which.
+        node: usize,
+        /// What the stranger tried.
+        attempt: Attempt,
+        /// What it was answered.
+        verdict: &'a Verdict,
     },
     /// A node says that it belongs to the mesh.
     Entered {

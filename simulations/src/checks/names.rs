@@ -15,7 +15,7 @@ const LARGE_EVERY: u64 = 16;
 
 /// What names have meant.
 #[derive(Default)]
-pub(super) struct StableNames {
+pub(crate) struct StableNames {
     /// By node and name: the place of the tool's owner, and what the name means.
     meanings: FxHashMap<(usize, u64), (usize, u64)>,
     large: u64,

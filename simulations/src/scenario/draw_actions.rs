@@ -228,6 +228,7 @@ impl Draw {
             Attempt::Expired,
             Attempt::GuessedTicket,
             Attempt::ReplayedClaim,
+            Attempt::Crowd,
         ];
         let attempt = self
             .randomness

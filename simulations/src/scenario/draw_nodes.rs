@@ -5,6 +5,8 @@ use crate::plan::{NodeNumber, NodePlan, ServerPlan};
 use crate::randomness::Randomness;
 
 const SECOND_US: u64 = 1_000_000;
+/// No more nodes join in a second on average: somebody has to carry the tickets.
+const JOINS_PER_SECOND: u64 = 10;
 /// As many nodes share tools on average at most: a person's agent does not use those of thousands.
 const SHARING_MAX: u32 = 32;
 /// The first node has founded the mesh by then.
@@ -20,6 +22,7 @@ pub(super) fn nodes(settings: &Settings, count: u32, seed: u64) -> Vec<NodePlan>
 fn draw(settings: &Settings, number: u32, count: u32, randomness: &mut Randomness) -> NodePlan {
     let regions = settings.network.latency_ms.len() as u64;
     let within_us = settings.nodes.join_within_seconds.saturating_mul(SECOND_US);
+    let within_us = within_us.max(u64::from(count) * SECOND_US / JOINS_PER_SECOND);
     let joins_at_us = FIRST_JOIN_US + randomness.below(within_us.max(1));
     let skew_ms = settings.nodes.clock_skew_seconds.saturating_mul(1_000);
     let skew = randomness.below(2 * skew_ms + 1) as i64 - skew_ms as i64;

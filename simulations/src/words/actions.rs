@@ -176,6 +176,7 @@ const fn shown(attempt: Attempt) -> &'static str {
         Attempt::Expired => "a certificate that ended long ago",
         Attempt::GuessedTicket => "a guessed ticket",
         Attempt::ReplayedClaim => "a recorded claim of a ticket",
+        Attempt::Crowd => "a crowd of nodes of nobody's mesh",
     }
 }
 

@@ -58,11 +58,11 @@ impl World {
                 self.queue
                     .schedule(self.now_us + lasts_us, Event::Over { action: place });
             }
-            other => self.act_on_one(other),
+            other => self.act_on_one(place, other),
         }
     }
 
-    fn act_on_one(&mut self, action: Action) {
+    fn act_on_one(&mut self, place: usize, action: Action) {
         let Some(node) = action
             .node()
             .and_then(|number| self.by_number.get(&number).copied())
@@ -107,14 +107,13 @@ impl World {
                 ..
             } => self.invite(node, ticket.0, uses, Duration::from_micros(lifetime_us)),
             Action::Redeem { ticket, .. } => {
-                let ticket = self.tickets.0.get(&ticket.0).cloned();
+                let ticket = self.tickets.numbered.get(&ticket.0).cloned();
                 self.machines[node].join.ticket = ticket;
                 self.redeem(node);
             }
-            Action::Stranger { .. }
-            | Action::Misbehave { .. }
-            | Action::Partition { .. }
-            | Action::Degrade { .. } => {}
+            Action::Stranger { attempt, .. } => self.stranger(place, attempt, node),
+            Action::Misbehave { how, for_us, .. } => self.misbehave(node, how, for_us),
+            Action::Partition { .. } | Action::Degrade { .. } => {}
         }
     }
 

@@ -57,6 +57,7 @@ impl World {
             Event::Parcel { parcel } => self.parcel_arrived(parcel),
             Event::Heartbeat { node, boot } => self.heartbeat(node, boot),
             Event::Forget { message } => self.forget_message(message),
+            Event::Misdeed { node, boot, number } => self.misdeed(node, boot, number),
             Event::Sample => self.sample(),
             Event::Look => self.look(),
         }
@@ -71,6 +72,7 @@ impl World {
             | Event::Written { node, .. }
             | Event::Depart { node, .. }
             | Event::Heartbeat { node, .. }
+            | Event::Misdeed { node, .. }
             | Event::Unreached { node, .. } => Some(*node),
             Event::Parcel { parcel } => self.addressee(*parcel),
             Event::Greeted { handshake }

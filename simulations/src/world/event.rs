@@ -67,6 +67,12 @@ pub(crate) enum Event {
     Heartbeat { node: usize, boot: Boot },
     /// A gossip message is remembered no longer.
     Forget { message: u64 },
+    /// A misbehaving member does the next of its misdeeds.
+    Misdeed {
+        node: usize,
+        boot: Boot,
+        number: u32,
+    },
     /// The world is measured.
     Sample,
     /// The world is looked at for convergence.
@@ -102,6 +108,7 @@ impl Event {
             Event::Parcel { .. } => "parcel",
             Event::Heartbeat { .. } => "heartbeat",
             Event::Forget { .. } => "forget",
+            Event::Misdeed { .. } => "misdeed",
             Event::Sample => "sample",
             Event::Look => "look",
         }
@@ -126,6 +133,11 @@ impl Event {
                 node: at,
                 boot,
                 stall: which,
+            }
+            | Event::Misdeed {
+                node: at,
+                boot,
+                number: which,
             }
             | Event::Wake {
                 node: at,

@@ -38,6 +38,18 @@ enum Content {
 impl World {
     /// A node gossips something to everybody.
     pub(crate) fn publish(&mut self, node: usize, announcement: Arc<Announcement>) {
+        self.old_news.add(&announcement);
+        if self.publish_by(node, announcement) == Err(NotPublished::NoPeers) {
+            self.tell(node, Input::PublishFailed);
+        }
+    }
+
+    /// Gossips in a node's name, whether or not the node knows of it.
+    pub(crate) fn publish_by(
+        &mut self,
+        node: usize,
+        announcement: Arc<Announcement>,
+    ) -> Result<(), NotPublished> {
         let encoded = announcement.encode();
         let id = message_id(&encoded);
         self.statistics.gossip_published += 1;
@@ -45,18 +57,14 @@ impl World {
         let audience = self.audience();
         let (bytes, now_us) = (encoded.len(), self.now_us);
         let message = Message::new(announcement, bytes, node, now_us, number, audience);
-        match self.fabric.publish(now_us, node, id, message) {
-            Ok(to) => {
-                for to in to {
-                    self.send_parcel(node, to, Content::Copy(id));
-                }
-                let at_us = now_us + REMEMBERED_US;
-                self.queue.schedule(at_us, Event::Forget { message: id });
-                self.beat_if_needed(node);
-            }
-            Err(NotPublished::NoPeers) => self.tell(node, Input::PublishFailed),
-            Err(NotPublished::Duplicate) => {}
+        let to = self.fabric.publish(now_us, node, id, message)?;
+        for to in to {
+            self.send_parcel(node, to, Content::Copy(id));
         }
+        let at_us = now_us + REMEMBERED_US;
+        self.queue.schedule(at_us, Event::Forget { message: id });
+        self.beat_if_needed(node);
+        Ok(())
     }
 
     /// The nodes that are in the mesh now.

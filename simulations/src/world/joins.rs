@@ -24,9 +24,19 @@ const JOIN_WITHIN_US: u64 = 20_000_000;
 /// A person takes this long to carry a ticket from one machine to the other.
 const HAND_OVER_US: u64 = 10_000;
 
-/// Tickets that actions refer to, by their numbers.
+/// Worlds of more nodes have tickets for many: an issuer keeps only so many.
+const FEW_NODES: usize = 100;
+/// How many such a ticket is for.
+const USES_FOR_MANY: u32 = 100;
+
+/// Tickets that are out.
 #[derive(Default)]
-pub(crate) struct Tickets(pub(crate) BTreeMap<u32, Arc<Ticket>>);
+pub(crate) struct Tickets {
+    /// Those that actions refer to, by their numbers.
+    pub(crate) numbered: BTreeMap<u32, Arc<Ticket>>,
+    /// One for many, and how many more nodes it is for.
+    spare: Option<(Arc<Ticket>, u32)>,
+}
 
 impl World {
     /// The first node of the plan founds the mesh.
@@ -84,7 +94,12 @@ impl World {
         } else {
             Role::Member
         };
-        let invitation = self.invitation(1, TICKET_LIFETIME, role);
+        if role == Role::Member && self.hand_spare_ticket(node) {
+            return;
+        }
+        let many = role == Role::Member && self.machines.len() > FEW_NODES;
+        let uses = if many { USES_FOR_MANY } else { 1 };
+        let invitation = self.invitation(uses, TICKET_LIFETIME, role);
         self.ask(inviter, Request::InviteFor { joiner: node }, |request| {
             Input::Invite {
                 request,
@@ -116,7 +131,7 @@ impl World {
     pub(crate) fn invited(&mut self, issuer: usize, number: u32, record: Option<TicketRecord>) {
         let ticket = record.and_then(|record| self.ticket(issuer, record));
         if let Some(ticket) = ticket {
-            self.tickets.0.insert(number, Arc::new(ticket));
+            self.tickets.numbered.insert(number, Arc::new(ticket));
         }
     }
 
@@ -126,11 +141,33 @@ impl World {
         joiner: usize,
         record: Option<TicketRecord>,
     ) {
+        let uses = record.as_ref().map_or(0, |record| record.uses);
         let ticket = record.and_then(|record| self.ticket(issuer, record));
-        let Some(ticket) = ticket else {
+        let Some(ticket) = ticket.map(Arc::new) else {
             return;
         };
-        self.machines[joiner].join.ticket = Some(Arc::new(ticket));
+        if uses > 1 {
+            self.tickets.spare = Some((ticket.clone(), uses - 1));
+        }
+        self.hand_over(joiner, ticket);
+    }
+
+    /// Whether there was a ticket for many that this node could have.
+    fn hand_spare_ticket(&mut self, joiner: usize) -> bool {
+        let wall = self.machines[joiner].wall(self.now_us);
+        match &mut self.tickets.spare {
+            Some((ticket, left)) if *left > 0 && ticket.expires > wall => {
+                *left -= 1;
+                let ticket = ticket.clone();
+                self.hand_over(joiner, ticket);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn hand_over(&mut self, joiner: usize, ticket: Arc<Ticket>) {
+        self.machines[joiner].join.ticket = Some(ticket);
         let boot = self.machines[joiner].boots;
         let at_us = self.now_us + HAND_OVER_US;
         self.queue
@@ -233,7 +270,8 @@ impl World {
     }
 }
 
-fn halves(bytes: [u8; 32]) -> [[u8; 16]; 2] {
+/// Both halves of random bytes.
+pub(crate) fn halves(bytes: [u8; 32]) -> [[u8; 16]; 2] {
     let mut halves = [[0; 16]; 2];
     halves[0].copy_from_slice(&bytes[..16]);
     halves[1].copy_from_slice(&bytes[16..]);

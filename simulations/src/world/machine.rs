@@ -16,7 +16,7 @@ use rustc_hash::FxHashMap;
 
 use super::disk::Disk;
 use super::event::{Boot, Event, Id};
-use crate::action::WriteUnderWay;
+use crate::action::{Attempt, WriteUnderWay};
 use crate::plan::{NodePlan, ServerPlan};
 
 /// Wall-clock time at the world's beginning, in milliseconds since the Unix epoch.
@@ -112,6 +112,8 @@ pub(crate) enum Request {
     Invite { ticket: u32 },
     /// A verdict on a claim.
     Judge { handshake: Id },
+    /// A verdict on a stranger's claim.
+    JudgeStranger { attempt: Attempt },
     /// Whether the listener's certificate is good.
     Admit { handshake: Id },
     /// Whether an issued certificate is good.

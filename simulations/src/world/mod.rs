@@ -8,6 +8,7 @@ mod awaited;
 mod connections;
 mod convergence;
 mod describe;
+mod dials;
 mod disk;
 mod dispatch;
 mod event;
@@ -18,6 +19,7 @@ mod joins;
 mod kinds;
 pub(crate) mod machine;
 mod measure;
+mod misbehaviour;
 mod network;
 mod observing;
 mod outputs;
@@ -25,6 +27,7 @@ mod process;
 mod questions;
 mod queue;
 mod sizes;
+mod strangers;
 mod trace;
 pub(crate) mod truth;
 mod verifier;
@@ -51,9 +54,11 @@ use gate::Handshake;
 use gossip::Parcel;
 use joins::Tickets;
 use machine::{JoinProgress, Machine};
+use misbehaviour::{Episode, OldNews};
 use network::Network;
 use questions::Question;
 use queue::Queue;
+use strangers::Recorded;
 use trace::Tracer;
 use truth::Truth;
 use verifier::MemoisingVerifier;
@@ -98,6 +103,10 @@ pub(crate) struct World {
     /// The nodes in the mesh, until that changes.
     audience: Option<Arc<Vec<bool>>>,
     tickets: Tickets,
+    recorded: Recorded,
+    old_news: OldNews,
+    /// How members misbehave, by place; also those that have stopped.
+    episodes: FxHashMap<usize, Episode>,
     truth: Truth,
     checks: Vec<Box<dyn Check>>,
     tracer: Tracer,
@@ -128,6 +137,9 @@ impl World {
             parcels: FxHashMap::default(),
             audience: None,
             tickets: Tickets::default(),
+            recorded: Recorded::default(),
+            old_news: OldNews::default(),
+            episodes: FxHashMap::default(),
             truth: Truth::default(),
             checks: checks::all(),
             tracer: Tracer::new(options.trace),
@@ -250,5 +262,7 @@ fn address(number: NodeNumber, moves: u32) -> String {
     format!("/ip4/10.{a}.{b}.{c}/udp/{}/quic-v1", 4_001 + moves)
 }
 
+#[cfg(test)]
+mod check_tests;
 #[cfg(test)]
 mod tests;

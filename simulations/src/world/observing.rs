@@ -4,7 +4,7 @@ use peerage_protocol::membership::admission::Verdict;
 use peerage_protocol::node_state::Reply;
 
 use super::World;
-use super::gate::Purpose;
+use super::dials::Purpose;
 use super::machine::Request;
 use crate::checks::{Observation, View};
 use crate::outcome::Violation;

@@ -139,6 +139,9 @@ impl World {
             (Request::Judge { handshake }, Reply::Verdict(verdict)) => {
                 self.answer(node, handshake, verdict);
             }
+            (Request::JudgeStranger { attempt }, Reply::Verdict(verdict)) => {
+                self.stranger_answered(node, attempt, &verdict);
+            }
             (Request::Admit { handshake }, Reply::Taken(taken)) => self.admitted(handshake, taken),
             (Request::Certify { handshake }, Reply::Taken(taken)) => {
                 self.certified(handshake, taken)

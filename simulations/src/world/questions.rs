@@ -121,6 +121,7 @@ impl World {
                 let process = self.machines[answerer].process.as_ref();
                 let manifest = process.map(|process| process.manifest.clone());
                 let manifest = manifest.filter(|manifest| manifest.hash == hash);
+                let manifest = self.false_manifest(answerer).or(manifest);
                 self.reply_to(id, manifest.map_or(Answer::Refused, Answer::Manifest));
             }
             Body::Renew => {

@@ -1,7 +1,9 @@
 //! How many bytes things take on the wire.
 
+use peerage_protocol::membership::admission::Claim;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::hello::Answer;
 
 /// A hello, a claim without its certificate, and what the secure channel adds to each.
 pub(crate) const HELLO_BYTES: usize = 160;
@@ -22,4 +24,21 @@ pub(crate) fn announcement_bytes(announcement: &Announcement) -> usize {
         .iter()
         .map(|member| member.encoded_bytes());
     16 + members.sum::<usize>()
+}
+
+/// The bytes of a claim, within a few.
+pub(crate) fn claim_bytes(claim: &Claim) -> usize {
+    match claim {
+        Claim::Member { chain } | Claim::Renew { chain } => HELLO_BYTES + chain_bytes(chain),
+        Claim::Redeem { .. } => HELLO_BYTES,
+    }
+}
+
+/// The bytes of an answer to a claim, within a few.
+pub(crate) fn answer_bytes(answer: &Answer) -> usize {
+    match answer {
+        Answer::Accept { chain } => HELLO_BYTES + chain_bytes(chain),
+        Answer::Issue { own, issued } => HELLO_BYTES + chain_bytes(own) + chain_bytes(issued),
+        Answer::Refused { .. } => 2 * HELLO_BYTES,
+    }
 }

@@ -9,7 +9,7 @@ use crate::world::run;
 const SECOND_US: u64 = 1_000_000;
 
 /// Some nodes that join one after the other, each with a shared and a private server.
-fn plan(nodes: u32, seed: u64) -> Plan {
+pub(super) fn plan(nodes: u32, seed: u64) -> Plan {
     let server = |name: &str, share| ServerPlan {
         name: name.to_owned(),
         share,

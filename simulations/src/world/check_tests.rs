@@ -1,0 +1,208 @@
+//! Each check fires when it is shown something wrong, and is silent when it is not.
+
+#![allow(clippy::unwrap_used)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
+use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::admission::{Refusal, Verdict};
+use peerage_protocol::membership::certificate::Role;
+use peerage_protocol::membership::issuer::TicketRecord;
+use peerage_protocol::membership::ticket::{TicketId, TicketSecret};
+
+use super::process::definition;
+use super::tests::plan;
+use super::*;
+use crate::action::Attempt;
+use crate::checks::names::StableNames;
+use crate::checks::{Observation, View};
+
+/// Two nodes that have met, and nothing wrong.
+fn world() -> World {
+    let plan = plan(2, 1);
+    let mut world = World::new(&plan, &Options::default());
+    world.begin();
+    while let Some((at_us, event)) = world.queue.next() {
+        if at_us > 5_000_000 {
+            break;
+        }
+        world.now_us = at_us;
+        world.happen(event);
+    }
+    assert_eq!(world.violation, None);
+    world
+}
+
+fn violated(world: &World) -> Option<&str> {
+    world
+        .violation
+        .as_ref()
+        .map(|violation| violation.check.as_str())
+}
+
+/// A catalog in which the second node is said to offer `tool` of `server`.
+fn catalog(world: &World, name: &str, server: &str, tool: &str) -> Catalog {
+    let entry = ToolEntry {
+        name: tool.into(),
+        definition: definition(0, 0),
+    };
+    let server = ServerManifest {
+        name: server.parse().unwrap(),
+        tools: vec![entry],
+    };
+    let offer = MemberOffer {
+        node: world.machines[1].id,
+        node_name: name.parse().unwrap(),
+        manifest: Arc::new(Manifest::new(vec![server])),
+        reachable: true,
+    };
+    Catalog::build(Vec::new(), vec![offer])
+}
+
+fn publish(world: &mut World, catalog: &Catalog) {
+    world.observe(&Observation::CatalogPublished { node: 0, catalog });
+}
+
+#[test]
+fn a_link_to_somebody_who_was_never_admitted_is_seen() {
+    let mut world = world();
+    let known = world.machines[1].id;
+    world.observe(&Observation::LinkOpened {
+        node: 0,
+        other: known,
+    });
+    assert_eq!(violated(&world), None);
+    let other = NodeId::from_public_key([9; 32]);
+    world.observe(&Observation::LinkOpened { node: 0, other });
+    assert_eq!(violated(&world), Some("admission"));
+}
+
+#[test]
+fn a_link_over_an_expired_certificate_is_seen() {
+    let mut world = world();
+    world.machines[0].skew_ms = 15 * 24 * 60 * 60 * 1_000;
+    let other = world.machines[1].id;
+    world.observe(&Observation::LinkOpened { node: 0, other });
+    assert_eq!(violated(&world), Some("admission"));
+}
+
+#[test]
+fn a_stranger_that_hears_why_it_is_refused_is_seen() {
+    let mut world = world();
+    let attempt = Attempt::Forged;
+    let silent = Verdict::silent(Refusal::Expired);
+    world.stranger_answered(0, attempt, &silent);
+    assert_eq!(violated(&world), None);
+    world.stranger_answered(0, attempt, &Verdict::spoken(Refusal::Expired));
+    assert_eq!(violated(&world), Some("admission"));
+}
+
+#[test]
+fn a_ticket_redeemed_too_often_and_one_that_is_not_on_disk_are_seen() {
+    let world = world();
+    let issued = world.machines[1]
+        .process
+        .as_ref()
+        .unwrap()
+        .roster
+        .as_ref()
+        .unwrap()
+        .own
+        .clone();
+    let record = TicketRecord {
+        id: TicketId([1; 16]),
+        secret: TicketSecret([2; 32]),
+        expires: issued.body().expires,
+        uses: 1,
+        role: Role::Member,
+        redeemed: BTreeMap::new(),
+    };
+    let mut unwritten = world;
+    unwritten.observe(&Observation::Invited {
+        node: 0,
+        record: &record,
+    });
+    assert_eq!(violated(&unwritten), Some("promises"));
+    let mut twice = self::world();
+    twice.truth.invited(record.id, 0, 1);
+    for key in [3, 4] {
+        twice
+            .truth
+            .redeemed(record.id, NodeId::from_public_key([key; 32]));
+    }
+    twice.observe(&Observation::Redeemed {
+        node: 0,
+        ticket: record.id,
+        issued: &issued,
+    });
+    assert_eq!(violated(&twice), Some("admission"));
+}
+
+#[test]
+fn a_member_that_forgets_its_mesh_over_a_restart_is_seen() {
+    let mut world = world();
+    world.observe(&Observation::Booted { node: 1 });
+    assert_eq!(violated(&world), None);
+    world.machines[1].process.as_mut().unwrap().roster = None;
+    world.observe(&Observation::Booted { node: 1 });
+    assert_eq!(violated(&world), Some("promises"));
+}
+
+#[test]
+fn a_private_tool_in_a_catalog_is_seen() {
+    let mut world = world();
+    let fine = catalog(&world, "node-1", "shared", "tool_0");
+    publish(&mut world, &fine);
+    assert_eq!(violated(&world), None);
+    let private = catalog(&world, "node-1", "private", "tool_0");
+    publish(&mut world, &private);
+    assert_eq!(violated(&world), Some("audience"));
+}
+
+#[test]
+fn a_name_that_comes_to_mean_another_tool_is_seen() {
+    let world = world();
+    let seen = catalog(&world, "node-1", "shared", "tool_0");
+    let seen = Observation::CatalogPublished {
+        node: 0,
+        catalog: &seen,
+    };
+    let view = |owner: &'static dyn Fn(NodeId) -> Option<usize>| View {
+        now_us: world.now_us,
+        machines: &world.machines,
+        truth: &world.truth,
+        place: owner,
+    };
+    let mut check = StableNames::default();
+    assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
+    assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
+    assert!(check.observe(&seen, &view(&|_| Some(0))).is_err());
+}
+
+#[test]
+fn too_many_outputs_from_one_input_are_seen() {
+    let mut world = world();
+    world.observe(&Observation::Stepped {
+        node: 0,
+        outputs: 60,
+    });
+    assert_eq!(violated(&world), None);
+    world.observe(&Observation::Stepped {
+        node: 0,
+        outputs: 10_000,
+    });
+    assert_eq!(violated(&world), Some("bounds"));
+}
+
+#[test]
+fn a_world_that_does_not_converge_is_seen() {
+    let mut world = world();
+    world.check_convergence();
+    assert_eq!(violated(&world), None);
+    world.machines[1].servers.clear();
+    world.check_convergence();
+    assert_eq!(violated(&world), Some("convergence"));
+}
