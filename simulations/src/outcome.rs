@@ -103,7 +103,7 @@ pub struct Sample {
     pub up: u32,
     /// Nodes running that belong to the mesh.
     pub members: u32,
-    /// Members whose roster is exactly the mesh's.
+    /// Members whose roster holds as many others as there are.
     pub complete: u32,
     /// Links standing, each counted once.
     pub links: u64,

@@ -78,12 +78,18 @@ fn rows(real: &SwarmOutcome, world: &Outcome) -> Vec<Row> {
         .filter_map(|s| s.arrivals_us.last().copied())
         .collect();
     let complete = complete_us(real, world);
+    let alone = u64::from(real.plan.newcomers);
+    let newcomers = last(&statistics.join_us, alone);
+    let listed = last(
+        &statistics.join_known_us,
+        alone * u64::from(real.plan.nodes),
+    );
     let times = [
-        ("join, ms", &real.newcomer_join_us, &statistics.join_us),
+        ("join alone, ms", &real.newcomer_join_us, &newcomers),
         (
             "join listed elsewhere, ms",
             &real.newcomer_known.known_us,
-            &statistics.join_known_us,
+            &listed,
         ),
         (
             "news known at a node, ms",
@@ -124,6 +130,14 @@ fn rows(real: &SwarmOutcome, world: &Outcome) -> Vec<Row> {
     let links = median(&real.links).zip(median(&statistics.links_per_node));
     rows.extend(links.and_then(|(real, world)| row("links, a node", real, world)));
     rows
+}
+
+/// Those that were measured last: newcomers come when all others have joined.
+fn last(times: &Distribution, count: u64) -> Distribution {
+    let kept = &times.kept;
+    let count = usize::try_from(count / times.stride).unwrap_or(usize::MAX);
+    let skipped = kept.len().saturating_sub(count);
+    kept.iter().skip(skipped).copied().collect()
 }
 
 fn row(what: &str, real: f64, world: f64) -> Option<Row> {

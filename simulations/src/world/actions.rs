@@ -97,6 +97,7 @@ impl World {
                 let listed = local_servers(&servers);
                 self.truth.offers(node, &servers);
                 self.machines[node].servers = servers;
+                self.await_change(node, &listed);
                 self.tell(node, Input::LocalServers { servers: listed });
             }
             Action::Invite {

@@ -228,6 +228,7 @@ impl World {
         machine.join.again = false;
         if let Some(since_us) = machine.join.wanted_since_us.take() {
             self.statistics.join_us.add(now_us - since_us);
+            self.await_join(node);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Measures a world while it runs, and at its end.
 
+use rustc_hash::FxHashMap;
+
 use super::World;
 use super::event::Event;
 use crate::outcome::Sample;
@@ -19,16 +21,23 @@ impl World {
             .iter()
             .filter_map(|machine| machine.process.as_ref());
         let (mut up, mut members, mut links) = (0, 0, 0);
+        // How many know so many others.
+        let mut by_others: FxHashMap<Option<usize>, u32> = FxHashMap::default();
         for process in running {
             up += 1;
             members += u32::from(process.roster.is_some());
+            let others = process.roster.as_ref().map(|roster| roster.len());
+            *by_others.entry(others).or_default() += 1;
             links += process.peers.len() as u64;
         }
+        let all_others = usize::try_from(members)
+            .ok()
+            .and_then(|all| all.checked_sub(1));
         Sample {
             at_us: self.now_us,
             up,
             members,
-            complete: 0,
+            complete: all_others.map_or(0, |all| by_others.get(&Some(all)).copied().unwrap_or(0)),
             links: links / 2,
             events: self.statistics.events,
             messages: self.statistics.messages,

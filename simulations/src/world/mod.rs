@@ -4,6 +4,7 @@
 //! as shipped; what carries out their outputs here does what the control plane and the network of a real node do.
 
 mod actions;
+mod awaited;
 mod connections;
 mod convergence;
 mod describe;
@@ -41,6 +42,7 @@ use crate::checks::{self, Check};
 use crate::outcome::{Options, Outcome, Statistics, Violation};
 use crate::plan::{NodeNumber, NodePlan, Plan};
 use crate::randomness::{Randomness, derive};
+use awaited::Awaited;
 use connections::Connection;
 use disk::Disk;
 use event::{Event, Id};
@@ -100,6 +102,7 @@ pub(crate) struct World {
     checks: Vec<Box<dyn Check>>,
     tracer: Tracer,
     statistics: Statistics,
+    awaited: Awaited,
     violation: Option<Violation>,
 }
 
@@ -129,6 +132,7 @@ impl World {
             checks: checks::all(),
             tracer: Tracer::new(options.trace),
             statistics: Statistics::default(),
+            awaited: Awaited::default(),
             violation: None,
             plan: plan.clone(),
             options: *options,

@@ -38,6 +38,9 @@ impl World {
                     // The founder renews by itself.
                     self.truth.issued(&roster.own);
                 }
+                if let Some(roster) = &roster {
+                    self.roster_seen(node, roster);
+                }
                 if let Some(process) = &mut self.machines[node].process {
                     if process.roster.is_some() != roster.is_some() {
                         self.audience = None;
@@ -50,6 +53,7 @@ impl World {
                     node,
                     catalog: &catalog,
                 });
+                self.catalog_seen(node, &catalog);
                 if let Some(process) = &mut self.machines[node].process {
                     process.catalog = catalog;
                 }

@@ -77,6 +77,10 @@ fn three_nodes_meet_and_list_what_each_shares() {
     let outcome = assert_converges(&plan(3, 1));
     let statistics = &outcome.statistics;
     assert_eq!(statistics.join_us.count, 2);
+    // Of the first the founder hears, of the second both.
+    assert_eq!(statistics.join_known_us.count, 3);
+    let last = statistics.series.last();
+    assert!(last.is_some_and(|sample| sample.complete == 3), "{last:?}");
     assert!(
         statistics.converged_at_us < Some(10 * SECOND_US),
         "{statistics:#?}"

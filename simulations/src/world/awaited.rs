@@ -1,0 +1,126 @@
+//! News that some nodes do not know yet: who joined, and who shares something else, each until everybody knows.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use peerage_protocol::catalog::naming::remote_name;
+use peerage_protocol::catalog::snapshot::{Catalog, LocalServer, Lookup};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::roster::Roster;
+
+use super::World;
+
+/// News of one kind that is waited for; of more, the oldest is given up.
+const AWAITED_MAX: usize = 64;
+
+/// What is waited for.
+#[derive(Default)]
+pub(crate) struct Awaited {
+    joins: VecDeque<News<NodeId>>,
+    changes: VecDeque<News<Tool>>,
+}
+
+/// A tool as everybody is to see it.
+struct Tool {
+    name: String,
+    definition: Arc<str>,
+}
+
+/// One piece of news.
+struct News<T> {
+    what: T,
+    /// Of which node.
+    node: usize,
+    since_us: u64,
+    /// The machines that do not know it yet.
+    unknown: Vec<bool>,
+}
+
+impl<T> News<T> {
+    /// Whether `node` knows only now.
+    fn is_news(&mut self, node: usize, knows: impl Fn(&T) -> bool) -> bool {
+        match self.unknown.get_mut(node) {
+            Some(unknown) if *unknown && knows(&self.what) => {
+                *unknown = false;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn is_known_everywhere(&self) -> bool {
+        !self.unknown.contains(&true)
+    }
+}
+
+/// Adds news; what was waited for of the same node before is out of date.
+fn add<T>(awaited: &mut VecDeque<News<T>>, news: News<T>) {
+    awaited.retain(|other| other.node != news.node && !other.is_known_everywhere());
+    if awaited.len() == AWAITED_MAX {
+        awaited.pop_front();
+    }
+    awaited.push_back(news);
+}
+
+impl World {
+    /// A node has its certificate: from now on others can know of it.
+    pub(crate) fn await_join(&mut self, node: usize) {
+        let news = self.news(node, self.machines[node].id);
+        add(&mut self.awaited.joins, news);
+    }
+
+    /// A node shares something else, if anything.
+    pub(crate) fn await_change(&mut self, node: usize, servers: &[LocalServer]) {
+        let process = self.machines[node].process.as_ref();
+        let own = process.and_then(|process| process.roster.as_ref());
+        let shared = servers.iter().filter(|server| server.share);
+        let first = shared.filter_map(|server| Some((server, server.tools.first()?)));
+        let (Some(own), Some((server, tool))) = (own, first.into_iter().next()) else {
+            return;
+        };
+        let what = Tool {
+            name: remote_name(&own.own.body().name, &server.name, &tool.name),
+            definition: tool.definition.clone(),
+        };
+        let news = self.news(node, what);
+        add(&mut self.awaited.changes, news);
+    }
+
+    /// Every node that runs in the mesh is to know.
+    fn news<T>(&self, node: usize, what: T) -> News<T> {
+        let is_member = |machine: &super::machine::Machine| {
+            let process = machine.process.as_ref();
+            process.is_some_and(|process| process.roster.is_some())
+        };
+        let mut unknown: Vec<bool> = self.machines.iter().map(is_member).collect();
+        unknown[node] = false;
+        News {
+            what,
+            node,
+            since_us: self.now_us,
+            unknown,
+        }
+    }
+
+    pub(crate) fn roster_seen(&mut self, node: usize, roster: &Roster) {
+        for news in &mut self.awaited.joins {
+            if news.is_news(node, |joiner| roster.member(*joiner).is_some()) {
+                let took_us = self.now_us - news.since_us;
+                self.statistics.join_known_us.add(took_us);
+            }
+        }
+    }
+
+    pub(crate) fn catalog_seen(&mut self, node: usize, catalog: &Catalog) {
+        let shows = |tool: &Tool| match catalog.lookup(&tool.name) {
+            Lookup::Found(entry) => entry.definition == tool.definition,
+            Lookup::Ambiguous(_) | Lookup::Unknown => false,
+        };
+        for news in &mut self.awaited.changes {
+            if news.is_news(node, shows) {
+                let took_us = self.now_us - news.since_us;
+                self.statistics.change_known_us.add(took_us);
+            }
+        }
+    }
+}
