@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::resident::resident;
 use crate::distribution::Distribution;
-use crate::outcome::{Options, Outcome, Violation};
+use crate::outcome::{Options, Outcome, Spread, Violation};
 use crate::plan::Plan;
 use crate::report::plot::axis::Unit;
 use crate::runner::Engine;
@@ -14,6 +14,9 @@ use crate::runner::attempt::attempt;
 
 /// Sizes that are run, as far as the time allows.
 pub const SIZES: [u32; 8] = [10, 20, 50, 100, 300, 1_000, 2_000, 3_000];
+
+/// How long after the last join everyone is taken to be in the mesh.
+const SETTLED_US: u64 = 5_000_000;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,11 +134,16 @@ fn measure_one(engine: Engine<'_>, plan: &Plan) -> Measured {
 
 fn read(plan: &Plan, outcome: Outcome, wall_us: u64, resident: Option<u64>) -> Measured {
     let statistics = outcome.statistics;
-    // Those published last, when nearly everyone had joined.
-    let arrivals = statistics
-        .spreads
+    let joined_us = plan
+        .nodes
         .iter()
-        .flat_map(|spread| &spread.arrivals_us);
+        .filter_map(|node| node.joins_at_us)
+        .max()
+        .unwrap_or(0);
+    // Whoever joins hears old announcements late, which says nothing about how fast one spreads.
+    let settled = |spread: &&Spread| spread.published_us > joined_us + SETTLED_US;
+    let spreads: Vec<&Spread> = statistics.spreads.iter().filter(settled).collect();
+    let arrivals = spreads.iter().flat_map(|spread| &spread.arrivals_us);
     let arrivals: Distribution = arrivals.copied().collect();
     let duplicates: u64 = statistics
         .spreads
