@@ -41,7 +41,7 @@ pub(super) fn database(home: &Home) -> Kept {
         Err(error) => return without(DatabaseFacts::Unreadable(error.to_string())),
     };
     let mut membership = None;
-    let mut addresses = BTreeMap::new();
+    let mut addresses: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for record in found.records {
         match record {
             Record::Home { mesh, chain } => membership = Some((mesh, chain.body().clone())),
@@ -49,11 +49,20 @@ pub(super) fn database(home: &Home) -> Kept {
                 node,
                 addresses: known,
             } => {
-                let known = known.into_iter().map(|known| known.address).collect();
-                addresses.insert(node.to_string(), known);
+                let known = known.into_iter().map(|known| known.address);
+                addresses.entry(node.to_string()).or_default().extend(known);
             }
-            _ => {}
+            Record::Peer(member) => {
+                let said = member.record().map_or(&[][..], |record| &record.addresses);
+                let known = addresses.entry(member.node().to_string()).or_default();
+                known.extend(said.iter().cloned());
+            }
+            Record::Ticket(_) | Record::Member(_) => {}
         }
+    }
+    for known in addresses.values_mut() {
+        known.sort();
+        known.dedup();
     }
     Kept {
         facts: DatabaseFacts::Read {
