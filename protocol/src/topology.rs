@@ -44,7 +44,13 @@ impl Topology {
     pub(crate) fn left(&mut self, node: NodeId) -> bool {
         self.members = self.members.saturating_sub(1);
         self.candidates.remove(&self.distance(node));
-        self.candidates.len() < self.members.min(CANDIDATES_MAX / 2)
+        // Once everybody is to be a neighbour, those that were too far before are candidates as well.
+        let enough = if self.is_full() {
+            self.members
+        } else {
+            self.members.min(CANDIDATES_MAX / 2)
+        };
+        self.candidates.len() < enough
     }
 
     pub(crate) fn consider(&mut self, node: NodeId) {
@@ -110,6 +116,19 @@ mod tests {
 
     fn chosen(topology: &Topology) -> BTreeSet<NodeId> {
         topology.neighbours(|_| true, |_| false)
+    }
+
+    #[test]
+    fn in_a_mesh_that_has_become_small_everybody_is_a_neighbour_again() {
+        let mut topology = topology(0, 60);
+        let mut members: BTreeSet<NodeId> = (1..60).map(node).collect();
+        for number in 1..40 {
+            members.remove(&node(number));
+            if topology.left(node(number)) {
+                members.iter().for_each(|member| topology.consider(*member));
+            }
+        }
+        assert_eq!(chosen(&topology), members);
     }
 
     #[test]
