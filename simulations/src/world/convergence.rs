@@ -119,9 +119,11 @@ impl World {
                 return true;
             }
             let hearers = self.truth.goodbye(*place).unwrap_or_default();
-            !hearers
-                .iter()
-                .any(|(hearer, boot)| self.machines[*hearer].runs(*boot))
+            let still_there = |hearer: &(usize, u32)| {
+                let machine = &self.machines[hearer.0];
+                machine.runs(hearer.1) && roster(machine).is_some()
+            };
+            !hearers.iter().any(still_there)
         });
         unheard.map(|(_, machine)| machine.id)
     }

@@ -100,7 +100,8 @@ impl World {
         let again = self.network.duplicates(asker, answerer);
         match body {
             Body::Goodbye(announcement) => {
-                if let Some(process) = &self.machines[answerer].process {
+                let process = self.machines[answerer].process.as_ref();
+                if let Some(process) = process.filter(|process| process.roster.is_some()) {
                     self.truth.goodbye_heard(asker, answerer, process.boot);
                 }
                 for _ in 0..=usize::from(again) {
