@@ -264,6 +264,24 @@ impl World {
                 self.hears_nothing(*id, 1 - end);
             }
         }
+        for id in self.unopened_by(node) {
+            self.never_opens(id);
+        }
+    }
+
+    /// Connections of which the listener may have opened its end, and `node`, which dialed, has not.
+    fn unopened_by(&self, node: usize) -> Vec<Id> {
+        let unopened = |connection: &Connection| {
+            let dialer = &connection.ends[DIALER];
+            dialer.node == node && dialer.state == State::Pending
+        };
+        let connections = self.connections.iter();
+        let mut unopened: Vec<Id> = connections
+            .filter(|(_, connection)| unopened(connection))
+            .map(|(id, _)| *id)
+            .collect();
+        unopened.sort_unstable();
+        unopened
     }
 
     /// A stalled node gives no signs of life.
