@@ -38,6 +38,9 @@ pub enum Command {
     Replay(Replay),
     /// Run ever larger worlds, and say by which law costs grow
     Growth(GrowthArguments),
+    /// Break the rules of the protocol one by one, and show which check notices
+    #[cfg(feature = "mutations")]
+    Mutations(Mutations),
     /// List the scenarios that come with the program
     List,
     /// Run real nodes in this process over channels that take time, and measure by the wall clock
@@ -113,6 +116,15 @@ pub struct GrowthArguments {
     /// Write a report with plots, one HTML file without anything beside it
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+}
+
+/// Break the rules.
+#[cfg(feature = "mutations")]
+#[derive(Debug, Args)]
+pub struct Mutations {
+    /// Seconds that each broken rule may go unnoticed
+    #[arg(long, value_name = "S", default_value_t = 60)]
+    pub seconds: u64,
 }
 
 /// Seeds in a row.

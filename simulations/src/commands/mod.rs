@@ -2,6 +2,8 @@
 
 mod growth;
 mod list;
+#[cfg(feature = "mutations")]
+mod mutations;
 mod replay;
 mod run;
 mod source;
@@ -18,6 +20,8 @@ pub fn run(arguments: &Arguments) -> Result<Verdict, Failure> {
         Command::Run(asked) => run::run(asked, arguments.json),
         Command::Replay(asked) => replay::replay(asked, arguments.json),
         Command::Growth(asked) => growth::growth(asked, arguments.json),
+        #[cfg(feature = "mutations")]
+        Command::Mutations(asked) => mutations::mutations(asked, arguments.json),
         Command::List => list::list(arguments.json),
         #[cfg(feature = "swarms")]
         Command::Swarm(asked) => swarm::swarm(asked, arguments.json),
