@@ -2,16 +2,12 @@
 
 use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 
+use super::sampling::Sampling;
 use super::{Check, Finding, Observation, View};
-
-/// Catalogs of up to so many tools are all looked at.
-const SMALL: usize = 40;
-/// Of larger ones, one in so many is.
-const LARGE_EVERY: u64 = 16;
 
 #[derive(Default)]
 pub(super) struct Audience {
-    large: u64,
+    sampling: Sampling,
 }
 
 impl Check for Audience {
@@ -23,11 +19,8 @@ impl Check for Audience {
         let Observation::CatalogPublished { node, catalog } = seen else {
             return Ok(());
         };
-        if catalog.entries().nth(SMALL).is_some() {
-            self.large += 1;
-            if !self.large.is_multiple_of(LARGE_EVERY) {
-                return Ok(());
-            }
+        if !self.sampling.includes(catalog) {
+            return Ok(());
         }
         check(*node, catalog, view)
     }

@@ -8,6 +8,7 @@ mod audience;
 mod bounds;
 pub(crate) mod names;
 mod promises;
+mod sampling;
 
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::NodeId;

@@ -5,20 +5,16 @@ use std::collections::BTreeSet;
 use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 use rustc_hash::FxHashMap;
 
+use super::sampling::Sampling;
 use super::{Check, Finding, Observation, View};
 use crate::world::truth::hash_of;
-
-/// Catalogs of up to so many tools are all looked at.
-const SMALL: usize = 40;
-/// Of larger ones, one in so many is.
-const LARGE_EVERY: u64 = 16;
 
 /// What names have meant.
 #[derive(Default)]
 pub(crate) struct StableNames {
     /// By node and name: the place of the tool's owner, and what the name means.
     meanings: FxHashMap<(usize, u64), (usize, u64)>,
-    large: u64,
+    sampling: Sampling,
 }
 
 impl Check for StableNames {
@@ -30,11 +26,8 @@ impl Check for StableNames {
         let Observation::CatalogPublished { node, catalog } = seen else {
             return Ok(());
         };
-        if catalog.entries().nth(SMALL).is_some() {
-            self.large += 1;
-            if !self.large.is_multiple_of(LARGE_EVERY) {
-                return Ok(());
-            }
+        if !self.sampling.includes(catalog) {
+            return Ok(());
         }
         self.check(*node, catalog, view)
     }
