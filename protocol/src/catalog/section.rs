@@ -62,6 +62,10 @@ impl Section {
         self.entries.iter()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(super) fn entry(&self, place: usize) -> Option<&Entry> {
         self.entries.get(place)
     }

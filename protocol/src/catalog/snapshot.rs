@@ -210,6 +210,16 @@ impl Catalog {
         self.sections().flat_map(Section::entries)
     }
 
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.sections().map(Section::len).sum()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     fn sections(&self) -> impl Iterator<Item = &Section> {
         let members = self.members.iter().map(|member| &member.tools);
         std::iter::once(&*self.local).chain(members)
