@@ -12,6 +12,7 @@ use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
+use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
 /// Something to do, in order.
@@ -74,6 +75,13 @@ pub enum Output {
         /// Which.
         hash: Hash,
     },
+    /// Ask a linked member for manifests of others.
+    AskManifests {
+        /// Whom.
+        from: NodeId,
+        /// Which.
+        asked: Arc<ManifestsAsked>,
+    },
     /// Ask a linked admin for a fresh certificate.
     RequestRenewal {
         /// Whom.
@@ -98,6 +106,8 @@ pub enum Reply {
     Left(Option<Arc<Roster>>),
     /// Whether a gossip message is to be passed on.
     Gossiped(Judgement),
+    /// Those of the manifests asked for that this node has.
+    Manifests(Result<ManifestsTold, Refusal>),
     /// What this node knows and the asker may not.
     Reconciled(Result<Arc<Announcement>, Refusal>),
 }

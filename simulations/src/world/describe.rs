@@ -25,6 +25,12 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::ReconcileFailed { from }
         | Input::ManifestFetched { from, .. }
         | Input::ManifestUnavailable { from } => called(*from),
+        Input::ManifestsAsked { from, asked, .. } => {
+            format!("{} by {}", asked.hashes.len(), called(*from))
+        }
+        Input::ManifestsTold { asked, told } => {
+            format!("{} of {}", told.manifests.len(), asked.hashes.len())
+        }
         Input::Sighted { node, .. }
         | Input::LinkUp { node, .. }
         | Input::LinkDown { node }
@@ -80,6 +86,9 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             .collect::<Vec<_>>()
             .join(" "),
         Output::FetchManifest { from, hash } => format!("{hash:?} from {}", called(*from)),
+        Output::AskManifests { from, asked } => {
+            format!("{} from {}", asked.hashes.len(), called(*from))
+        }
         Output::RequestRenewal { from } => called(*from),
     };
     format!("{} {about}", output_kind(output))
@@ -99,6 +108,8 @@ fn replied(reply: &Reply) -> String {
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),
+        Reply::Manifests(Ok(told)) => format!("told of {}", told.manifests.len()),
+        Reply::Manifests(Err(refusal)) => format!("not told: {refusal}"),
         Reply::Reconciled(Ok(announcement)) => format!("told of {}", announcement.members.len()),
         Reply::Reconciled(Err(refusal)) => format!("not told: {refusal}"),
     }
