@@ -130,6 +130,7 @@ pub(super) mod tests {
             remote_tools: 0,
             servers: Vec::new(),
             warnings: Vec::new(),
+            copy: None,
         }
     }
 
@@ -174,6 +175,7 @@ pub(super) mod tests {
             addresses: Vec::new(),
             tools: 0,
             round_trip_micros: None,
+            clock_ahead_ms: None,
         };
         let nodes = [
             node("desk", "self"),

@@ -9,10 +9,12 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::sounding::Sounding;
 use peerage_protocol::wire::summary::Summary;
 
 use super::handle::ControlHandle;
 use super::snapshots::Snapshots;
+use super::soundings::{SOUND, Soundings};
 use crate::gateway::call::CallError;
 use crate::gateway::frontend::peer::ExchangeService;
 
@@ -30,12 +32,21 @@ pub(super) const RENEW: &str = "renew";
 pub struct MemberExchanges {
     control: ControlHandle,
     snapshots: Arc<Snapshots>,
+    soundings: Arc<Soundings>,
 }
 
 impl MemberExchanges {
     /// Answers from snapshots where it can, and from control where it must.
-    pub fn new(control: ControlHandle, snapshots: Arc<Snapshots>) -> Self {
-        Self { control, snapshots }
+    pub fn new(
+        control: ControlHandle,
+        snapshots: Arc<Snapshots>,
+        soundings: Arc<Soundings>,
+    ) -> Self {
+        Self {
+            control,
+            snapshots,
+            soundings,
+        }
     }
 
     /// The answer to one question; the error is fit for a member's eyes.
@@ -50,6 +61,7 @@ impl MemberExchanges {
             RECONCILE => self.reconcile(from, body).await,
             MANIFEST => self.manifest(body),
             RENEW => self.renew(from).await,
+            SOUND => self.sound(from, body),
             _ => Err(ExchangeError::UnknownKind),
         }
     }
@@ -88,6 +100,13 @@ impl MemberExchanges {
             return Err(ExchangeError::OtherHash);
         }
         Ok(Bytes::copy_from_slice(&manifest.bytes))
+    }
+
+    fn sound(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let sounding = Sounding::decode(body).map_err(|error| ExchangeError::NotGood {
+            why: error.to_string(),
+        })?;
+        Ok(self.soundings.answer(from, &sounding).encode().into())
     }
 
     async fn renew(&self, from: NodeId) -> Result<Bytes, ExchangeError> {

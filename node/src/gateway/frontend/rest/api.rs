@@ -52,6 +52,18 @@ pub struct StatusResponse {
     pub servers: Vec<ServerStatus>,
     /// What the owner should know.
     pub warnings: Vec<String>,
+    /// Another live node with this node's key: a copied home.
+    #[serde(default)]
+    pub copy: Option<CopyStatus>,
+}
+
+/// Another live node with this node's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyStatus {
+    /// The machine and the process, as it says itself.
+    pub place: String,
+    /// The name of the member that hears both.
+    pub told_by: String,
 }
 
 /// One upstream of this node.
@@ -91,8 +103,11 @@ pub struct NodeStatus {
     pub addresses: Vec<String>,
     /// How many of its tools this node may call.
     pub tools: usize,
-    /// The last round trip, in microseconds.
+    /// The last round trip, in microseconds; while it is connected.
     pub round_trip_micros: Option<u64>,
+    /// How far its clock was ahead of this node's, in milliseconds; negative when behind.
+    #[serde(default)]
+    pub clock_ahead_ms: Option<i64>,
 }
 
 /// Tools that this node's agents can call.

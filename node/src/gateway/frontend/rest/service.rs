@@ -20,7 +20,9 @@ use super::api::{
 };
 use super::refusal::{Exit, Refused};
 use super::views;
-use crate::control::{Clock, JoinError, Membership, MembershipError, Servers, Snapshots, wall};
+use crate::control::{
+    Clock, JoinError, Membership, MembershipError, Servers, Snapshots, Soundings, wall,
+};
 use crate::gateway::backend::builtin;
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::call::{Call, Caller, Era, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
@@ -46,6 +48,8 @@ pub struct OwnerService {
     pub warnings: Vec<String>,
     /// What control publishes.
     pub snapshots: Arc<Snapshots>,
+    /// How far the members are, and how their clocks stand.
+    pub soundings: Arc<Soundings>,
     /// Founding, inviting, joining, leaving.
     pub membership: Membership,
     /// Its upstreams as configured.
