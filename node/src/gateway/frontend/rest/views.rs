@@ -87,7 +87,15 @@ fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
             name: name.to_string(),
         }
     };
-    service.upstreams.states().into_iter().map(status).collect()
+    let refused = service.servers.refused();
+    let refused = refused.iter().map(|(name, error)| {
+        let why = format!("mcp.json, {error}");
+        (name.clone(), UpstreamState::Down { why })
+    });
+    let all = service.upstreams.states().into_iter().chain(refused);
+    let mut all: Vec<ServerStatus> = all.map(status).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
 }
 
 pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
