@@ -200,3 +200,29 @@ fn shells_complete_and_man_has_a_page_for_every_command() {
     assert!(node.done(&["man", "up"]).contains("background"));
     assert_eq!(node.run(&["man", "nothing"]).status.code(), Some(1));
 }
+
+#[test]
+fn a_ticket_is_listed_without_its_secret_and_admits_nobody_once_taken_back() {
+    let (node, guest) = (Node::new(), Node::new());
+    node.start();
+    guest.start();
+    let ticket = node.done(&["invite", "--uses", "2"]);
+    let listed = node.json(&["tickets"]);
+    assert_eq!(
+        (listed[0]["uses"].as_u64(), &listed[0]["role"]),
+        (Some(2), &"member".into())
+    );
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(
+        !ticket.contains(id) && listed[0].get("secret").is_none(),
+        "{listed}"
+    );
+    node.done(&["tickets", "revoke", &id[..8]]);
+    assert_eq!(node.json(&["tickets"]), Value::Array(Vec::new()));
+    let refused = guest.run(&["join", ticket.trim()]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert_eq!(
+        node.run(&["tickets", "revoke", "ff"]).status.code(),
+        Some(1)
+    );
+}

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
 use super::duration;
@@ -23,6 +23,16 @@ pub struct Invite {
     /// Do not start the node when none runs
     #[arg(long)]
     pub no_start: bool,
+}
+
+/// What to do with the tickets of this node.
+#[derive(Debug, Subcommand)]
+pub enum Tickets {
+    /// Take a ticket back: nobody joins with it any more
+    Revoke {
+        /// Its id, or as much of it as no other begins with
+        id: String,
+    },
 }
 
 /// Join the mesh of a ticket.

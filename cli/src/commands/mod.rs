@@ -17,6 +17,7 @@ mod rename;
 mod serve;
 mod shell;
 mod signals;
+mod tickets;
 mod token;
 mod up;
 mod watch;
@@ -63,6 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(server) => serve::serve(&context, server).await,
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
+        Command::Tickets { deed } => tickets::tickets(&context, deed).await,
         Command::Join(join) => mesh::join(&context, join, &environment).await,
         Command::Leave => mesh::leave(&context).await,
         Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use peerage_protocol::id::NodeName;
 use peerage_protocol::membership::certificate::Role;
-use peerage_protocol::membership::issuer::{Invitation, InviteError};
+use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
 use peerage_protocol::node_state::{Input, Reply};
@@ -96,6 +96,29 @@ impl Membership {
             expires: record.expires,
             addresses,
         })
+    }
+
+    /// The tickets that may admit somebody yet.
+    pub async fn tickets(&self) -> Result<Vec<TicketRecord>, MembershipError> {
+        match self
+            .control
+            .ask(|request| Input::Tickets { request })
+            .await?
+        {
+            Reply::Tickets(tickets) => Ok(tickets),
+            _ => Err(ControlClosed.into()),
+        }
+    }
+
+    /// Takes a ticket back, on disk when this returns; whether there was one.
+    pub async fn withdraw_ticket(&self, id: TicketId) -> Result<bool, MembershipError> {
+        let asked = self
+            .control
+            .ask(move |request| Input::WithdrawTicket { request, id });
+        match asked.await? {
+            Reply::Withdrawn(was_there) => Ok(was_there),
+            _ => Err(ControlClosed.into()),
+        }
     }
 
     /// Redeems a ticket; returns once the certificate is on disk and the issuer linked, or a few seconds later.

@@ -8,7 +8,7 @@ use crate::id::{MeshId, NodeId, NodeName};
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
-use crate::membership::ticket::Transcript;
+use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
 use crate::wire::announcement::Announcement;
 use crate::wire::summary::Summary;
@@ -34,6 +34,18 @@ pub enum Input {
         request: RequestId,
         /// Its terms and its random parts.
         invitation: Invitation,
+    },
+    /// The owner asks which tickets may admit somebody yet.
+    Tickets {
+        /// Answered by [`Reply::Tickets`](super::Reply::Tickets).
+        request: RequestId,
+    },
+    /// The owner takes a ticket back.
+    WithdrawTicket {
+        /// Answered by [`Reply::Withdrawn`](super::Reply::Withdrawn).
+        request: RequestId,
+        /// Which.
+        id: TicketId,
     },
     /// A dialer makes a claim at this node's gate.
     Judge {

@@ -157,6 +157,8 @@ impl NodeState {
                 request,
                 invitation,
             } => self.invite(now, request, invitation),
+            Input::Tickets { request } => self.tickets(now, request),
+            Input::WithdrawTicket { request, id } => self.withdraw_ticket(now, request, id),
             Input::Judge {
                 request,
                 transcript,

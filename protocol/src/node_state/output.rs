@@ -88,6 +88,10 @@ pub enum Reply {
     Founded(Result<Arc<Roster>, AlreadyInMesh>),
     /// The ticket, to be completed with addresses.
     Invited(Result<TicketRecord, InviteError>),
+    /// The tickets that may admit somebody yet.
+    Tickets(Vec<TicketRecord>),
+    /// Whether there was such a ticket; it admits nobody from now on.
+    Withdrawn(bool),
     /// The answer to a claim.
     Verdict(Verdict),
     /// Whether a certificate was taken.

@@ -48,6 +48,8 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::Listening { addresses } => addresses.join(" "),
         Input::Found { .. }
         | Input::Invite { .. }
+        | Input::Tickets { .. }
+        | Input::WithdrawTicket { .. }
         | Input::Leave { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
@@ -89,6 +91,8 @@ fn replied(reply: &Reply) -> String {
     match reply {
         Reply::Founded(founded) => format!("founded: {}", founded.is_ok()),
         Reply::Invited(invited) => format!("invited: {}", invited.is_ok()),
+        Reply::Tickets(tickets) => format!("{} tickets", tickets.len()),
+        Reply::Withdrawn(was_there) => format!("withdrawn: {was_there}"),
         Reply::Verdict(Verdict::Admit { .. }) => "admitted".to_owned(),
         Reply::Verdict(Verdict::Issue { issued, .. }) => {
             format!("issued to {}", issued.body().name)

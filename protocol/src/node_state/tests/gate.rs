@@ -56,6 +56,38 @@ fn an_expired_ticket_is_refused_by_name_and_a_wrong_proof_learns_nothing() {
 }
 
 #[test]
+fn a_ticket_that_is_taken_back_admits_nobody_not_even_after_a_restart() {
+    let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
+    let (kept, withdrawn) = (founder.invite(1), founder.invite(1));
+    let id = withdrawn.id;
+    let done = founder.ask(|request| Input::WithdrawTicket { request, id });
+    assert!(matches!(done, Reply::Withdrawn(true)), "{done:?}");
+    founder.restart();
+    let open = founder.ask(|request| Input::Tickets { request });
+    assert!(
+        matches!(&open, Reply::Tickets(open) if *open == [kept]),
+        "{open:?}"
+    );
+    let refused = founder.redeem(&withdrawn, &joiner, "laptop");
+    assert_eq!(refused, Verdict::spoken(Refusal::TicketExpired));
+    let id = TicketId([77; 16]);
+    let unknown = founder.ask(|request| Input::WithdrawTicket { request, id });
+    assert!(matches!(unknown, Reply::Withdrawn(false)), "{unknown:?}");
+}
+
+#[test]
+fn a_ticket_that_is_used_up_is_not_open() {
+    let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
+    let ticket = founder.invite(1);
+    issued(founder.redeem(&ticket, &joiner, "laptop"));
+    let open = founder.ask(|request| Input::Tickets { request });
+    assert!(
+        matches!(&open, Reply::Tickets(open) if open.is_empty()),
+        "{open:?}"
+    );
+}
+
+#[test]
 fn a_name_that_is_taken_gets_a_number() {
     let mut founder = Machine::founder(1);
     let ticket = founder.invite(3);

@@ -11,6 +11,8 @@
 //! | `GET /v1/tools?query=` | [`ToolsResponse`]; `query` percent-encoded, absent for all |
 //! | `POST /v1/call` [`CallRequest`] | [`CallResponse`] |
 //! | `POST /v1/invite` [`InviteRequest`] | [`InviteResponse`] |
+//! | `GET /v1/tickets` | [`TicketsResponse`] |
+//! | `DELETE /v1/tickets/ID` | [`TicketWithdrawn`] |
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
@@ -170,6 +172,35 @@ pub struct InviteResponse {
     pub expires: u64,
     /// What may keep it from working, such as addresses that only this machine can reach.
     pub warnings: Vec<String>,
+}
+
+/// The tickets of this node that may admit somebody yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketsResponse {
+    /// The one that ends first, first.
+    pub tickets: Vec<TicketStatus>,
+}
+
+/// One ticket, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketStatus {
+    /// Its name at this node: 32 hexadecimal digits.
+    pub id: String,
+    /// When it ends.
+    pub expires: u64,
+    /// How many nodes may use it.
+    pub uses: u32,
+    /// The names under which nodes did.
+    pub used_by: Vec<String>,
+    /// What they become: `member` or `admin`.
+    pub role: String,
+}
+
+/// The ticket that admits nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketWithdrawn {
+    /// Its name at this node.
+    pub id: String,
 }
 
 /// A ticket to redeem. A secret: no `Debug`.

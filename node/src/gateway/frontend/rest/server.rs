@@ -87,6 +87,8 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/tools", get(tools))
         .route("/v1/call", post(call))
         .route("/v1/invite", post(invite))
+        .route("/v1/tickets", get(tickets))
+        .route("/v1/tickets/{id}", delete(withdraw_ticket))
         .route("/v1/join", post(join))
         .route("/v1/leave", post(leave))
         .route("/v1/reload", post(reload))
@@ -132,6 +134,14 @@ async fn invite(
         Ok(Json(request)) => respond(service.invite(&request).await),
         Err(rejection) => respond_bad_body(&rejection),
     }
+}
+
+async fn tickets(State(service): Service) -> Response {
+    respond(service.tickets().await)
+}
+
+async fn withdraw_ticket(State(service): Service, UrlPath(id): UrlPath<String>) -> Response {
+    respond(service.withdraw_ticket(&id).await)
 }
 
 async fn join(State(service): Service, body: Result<Json<JoinRequest>, JsonRejection>) -> Response {

@@ -294,7 +294,7 @@ fn token_refused(error: &TokenError) -> Refused {
     failed("token", error)
 }
 
-fn membership_refused(error: MembershipError) -> Refused {
+pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
         MembershipError::NoMesh | MembershipError::Invite(_) => {
