@@ -88,6 +88,7 @@ fn wrong_usage_exits_with_2() {
         "peerage connect nobody",
         "peerage connect --write",
         "peerage join peerage1abc --connect nobody",
+        "peerage tickets revoke ../status",
         "peerage mcp --as Big_Name",
     ];
     for line in lines {

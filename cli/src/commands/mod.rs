@@ -81,7 +81,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(import) => import::import(&context, &import, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
-        Command::Rename { name } => rename::rename(&context, &name),
+        Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
         Command::Restore(restore) => backup::restore(&context, &restore),
         Command::Install { write } => install::install(&context, write, &environment),

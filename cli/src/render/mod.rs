@@ -55,7 +55,7 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// `1 tool`, `2 tools`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use peerage_protocol::id::NodeId;
+use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::sounding::Sounding;
 use peerage_protocol::wire::summary::Summary;
 
-use super::handle::ControlHandle;
+use super::handle::{ControlClosed, ControlHandle};
 use super::snapshots::Snapshots;
 use super::soundings::{SOUND, Soundings};
 use crate::gateway::call::CallError;
@@ -24,6 +24,8 @@ pub(super) const ANNOUNCE: &str = "announce";
 pub(super) const RECONCILE: &str = "reconcile";
 /// Carries a hash; answered with the manifest that has it.
 pub(super) const MANIFEST: &str = "manifest";
+/// Carries a name; answered with a certificate of the asker that says it.
+pub(super) const RENAME: &str = "rename";
 /// Carries nothing; answered with the asker's fresh certificate.
 pub(super) const RENEW: &str = "renew";
 
@@ -61,6 +63,7 @@ impl MemberExchanges {
             RECONCILE => self.reconcile(from, body).await,
             MANIFEST => self.manifest(body),
             RENEW => self.renew(from).await,
+            RENAME => self.rename(from, body).await,
             SOUND => self.sound(from, body),
             _ => Err(ExchangeError::UnknownKind),
         }
@@ -109,17 +112,36 @@ impl MemberExchanges {
         Ok(self.soundings.answer(from, &sounding).encode().into())
     }
 
+    async fn rename(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let name = String::from_utf8_lossy(body);
+        let name = name
+            .parse::<NodeName>()
+            .map_err(|error| ExchangeError::NotGood {
+                why: error.to_string(),
+            })?;
+        let asked = self.control.ask(move |request| Input::RenameAsked {
+            request,
+            from,
+            name,
+        });
+        certificate(asked.await)
+    }
+
     async fn renew(&self, from: NodeId) -> Result<Bytes, ExchangeError> {
         let asked = self
             .control
             .ask(move |request| Input::RenewalAsked { request, from });
-        match asked.await {
-            Ok(Reply::Renewal(Ok(chain))) => Ok(encode_chain(&chain)),
-            Ok(Reply::Renewal(Err(refusal))) => Err(ExchangeError::NotGood {
-                why: refusal.to_string(),
-            }),
-            _ => Err(ExchangeError::Busy),
-        }
+        certificate(asked.await)
+    }
+}
+
+fn certificate(replied: Result<Reply, ControlClosed>) -> Result<Bytes, ExchangeError> {
+    match replied {
+        Ok(Reply::Renewal(Ok(chain))) => Ok(encode_chain(&chain)),
+        Ok(Reply::Renewal(Err(refusal))) => Err(ExchangeError::NotGood {
+            why: refusal.to_string(),
+        }),
+        _ => Err(ExchangeError::Busy),
     }
 }
 

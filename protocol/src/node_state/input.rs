@@ -80,6 +80,22 @@ pub enum Input {
         /// Where the listener was reached.
         addresses: Vec<String>,
     },
+    /// The owner wants this node to have another name in its mesh.
+    Rename {
+        /// Answered by [`Reply::Renamed`](super::Reply::Renamed).
+        request: RequestId,
+        /// Which.
+        name: NodeName,
+    },
+    /// A linked member asks for a certificate with another name.
+    RenameAsked {
+        /// Answered by [`Reply::Renewal`](super::Reply::Renewal).
+        request: RequestId,
+        /// Who asks.
+        from: NodeId,
+        /// Which name.
+        name: NodeName,
+    },
     /// A linked member asks for a fresh certificate.
     RenewalAsked {
         /// Answered by [`Reply::Renewal`](super::Reply::Renewal).

@@ -20,6 +20,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::Judge { transcript, .. } => called(transcript.dialer),
         Input::Admitted { listener, .. } | Input::Certified { listener, .. } => called(*listener),
         Input::RenewalAsked { from, .. }
+        | Input::RenameAsked { from, .. }
         | Input::Renewed { from, .. }
         | Input::ReconcileAsked { from, .. }
         | Input::ReconcileFailed { from }
@@ -50,6 +51,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Invite { .. }
         | Input::Tickets { .. }
         | Input::WithdrawTicket { .. }
+        | Input::Rename { .. }
         | Input::Leave { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
@@ -100,6 +102,7 @@ fn replied(reply: &Reply) -> String {
         Reply::Verdict(Verdict::Refuse { reason, .. }) => format!("refused: {reason}"),
         Reply::Taken(Ok(())) => "taken".to_owned(),
         Reply::Taken(Err(refusal)) => format!("not taken: {refusal}"),
+        Reply::Renamed(renamed) => format!("renamed: {}", renamed.is_ok()),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),

@@ -12,6 +12,8 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::Judge { .. } => "Judge",
         Input::Admitted { .. } => "Admitted",
         Input::Certified { .. } => "Certified",
+        Input::Rename { .. } => "Rename",
+        Input::RenameAsked { .. } => "RenameAsked",
         Input::RenewalAsked { .. } => "RenewalAsked",
         Input::Renewed { .. } => "Renewed",
         Input::Leave { .. } => "Leave",

@@ -8,13 +8,13 @@ use std::path::Path;
 
 use peerage_node::config::environment::Environment;
 use peerage_node::config::servers::{load_servers, parse_servers};
-
 use peerage_node::config::settings_file::SettingsFile;
 use peerage_node::config::upstream::{UpstreamSettings, UpstreamTransport};
 use peerage_node::discovery::bootstrap::Bootstrap;
 use peerage_node::home::Home;
 
 use crate::doctor::evidence::{FileReading, Whose};
+use crate::render::counted;
 
 /// `peerage.toml`, as far as it can be read.
 pub(super) struct Settings {
@@ -59,7 +59,8 @@ pub(super) fn servers(home: &Home, environment: &dyn Environment) -> Servers {
     let reading = match load_servers(&path, environment) {
         Err(error) => FileReading::Broken(error.to_string()),
         _ if path.exists() => {
-            FileReading::Fine(format!("{} servers in {}", servers.len(), path.display()))
+            let servers = counted(servers.len(), "server");
+            FileReading::Fine(format!("{servers} in {}", path.display()))
         }
         _ => FileReading::Absent,
     };

@@ -88,6 +88,55 @@ fn a_ticket_that_is_used_up_is_not_open() {
 }
 
 #[test]
+fn the_founder_renames_itself_and_a_member_is_renamed_by_it() {
+    let (mut founder, mut member) = (Machine::founder(1), Machine::new(2));
+    founder.pass(MINUTE);
+    let name = |name: &str| name.parse::<NodeName>().unwrap();
+    let done = founder.ask(|request| Input::Rename {
+        request,
+        name: name("desk"),
+    });
+    assert!(matches!(done, Reply::Renamed(Ok(Rename::Done))), "{done:?}");
+    assert_eq!(
+        founder.state.roster().unwrap().own.body().name,
+        name("desk")
+    );
+
+    let from = member.me();
+    let ticket = founder.invite(1);
+    issued(founder.redeem(&ticket, &member, "laptop"));
+    let mut ask = |wanted: &str| {
+        founder.pass(MINUTE);
+        founder.ask(|request| Input::RenameAsked {
+            request,
+            from,
+            name: name(wanted),
+        })
+    };
+    let taken = ask("desk");
+    assert!(
+        matches!(taken, Reply::Renewal(Err(Refusal::NameTaken { .. }))),
+        "{taken:?}"
+    );
+    let Reply::Renewal(Ok(chain)) = ask("shed") else {
+        panic!("no certificate");
+    };
+    assert_eq!(
+        (chain.body().subject, &chain.body().name),
+        (from, &name("shed"))
+    );
+    // Without a mesh there is no name in one.
+    let alone = member.ask(|request| Input::Rename {
+        request,
+        name: name("shed"),
+    });
+    assert!(
+        matches!(alone, Reply::Renamed(Err(Refusal::NoMesh))),
+        "{alone:?}"
+    );
+}
+
+#[test]
 fn a_name_that_is_taken_gets_a_number() {
     let mut founder = Machine::founder(1);
     let ticket = founder.invite(3);

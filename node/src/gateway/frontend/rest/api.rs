@@ -14,6 +14,7 @@
 //! | `GET /v1/tickets` | [`TicketsResponse`] |
 //! | `DELETE /v1/tickets/ID` | [`TicketWithdrawn`] |
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
+//! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
@@ -221,6 +222,20 @@ pub struct JoinResponse {
     pub role: String,
     /// The name of the node that let it in.
     pub admitted_by: String,
+}
+
+/// Another name for this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameRequest {
+    /// Which.
+    pub name: String,
+}
+
+/// What the node is called now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameResponse {
+    /// In its mesh; absent without one.
+    pub in_mesh: Option<String>,
 }
 
 /// The mesh that was left.
