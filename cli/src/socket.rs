@@ -104,6 +104,13 @@ impl Client {
             Err(error) if matches!(error.kind(), NotFound | ConnectionRefused) => {
                 Err(Failure::no_node(self.home.root()))
             }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => Err(Failure::failed(
+                "home",
+                format!(
+                    "{} is not a folder; name the home's folder with --home",
+                    self.home.root().display()
+                ),
+            )),
             Err(error) => Err(Failure::failed(
                 "socket",
                 format!(

@@ -112,9 +112,12 @@ fn a_refusal_exits_as_the_node_says_and_prints_its_hint() {
 fn the_ticket_alone_goes_to_standard_output() {
     let body =
         r#"{"ticket":"peerage1abc","expires":0,"warnings":["nobody outside can reach you"]}"#;
-    let json = peerage(&play("200 OK", body).home, &["invite", "--json"]);
+    let json = peerage(
+        &play("200 OK", body).home,
+        &["invite", "--no-start", "--json"],
+    );
     assert_eq!(text(&json.stdout), "{\"ticket\":\"peerage1abc\"}\n");
-    let plain = peerage(&play("200 OK", body).home, &["invite"]);
+    let plain = peerage(&play("200 OK", body).home, &["invite", "--no-start"]);
     assert_eq!(text(&plain.stdout), "peerage1abc\n");
     assert!(
         text(&plain.stderr).contains("nobody outside can reach you"),

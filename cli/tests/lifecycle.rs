@@ -161,3 +161,34 @@ fn whoever_needs_a_node_starts_it_unless_told_not_to() {
     assert!(String::from_utf8_lossy(said).contains("Started the node desk"));
     assert_eq!(home.json(&["status"])["name"], "desk");
 }
+
+#[test]
+fn a_variable_that_is_not_set_keeps_its_server_alone_from_running() {
+    let home = Home::new();
+    home.json(&FLAGS);
+    let sample = env!("CARGO_BIN_EXE_peerage");
+    let needy = "KEY=${PEERAGE_TEST_UNSET}";
+    home.json(&[
+        "serve",
+        "needy",
+        "--env",
+        needy,
+        "--",
+        sample,
+        "sample-server",
+        ".",
+    ]);
+    home.json(&["serve", "notes", "--", sample, "sample-server", "."]);
+    let status = home.json(&["status"]);
+    let servers = status["servers"].as_array().unwrap();
+    let of = |name: &str| {
+        servers
+            .iter()
+            .find(|server| server["name"] == name)
+            .unwrap()
+    };
+    assert_eq!(of("needy")["state"], "down");
+    let why = of("needy")["why"].as_str().unwrap();
+    assert!(why.contains("PEERAGE_TEST_UNSET is not set"), "{why}");
+    assert_ne!(of("notes")["state"], "down", "{status}");
+}

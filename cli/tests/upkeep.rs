@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 struct Node {
@@ -156,7 +158,7 @@ fn noise_is_no_backup_and_changes_nothing() {
 }
 
 #[test]
-fn a_name_counts_from_the_next_start_until_a_certificate_says_another() {
+fn a_name_counts_from_the_next_start_and_in_a_mesh_at_once() {
     let node = Node::new();
     assert_eq!(node.json(&["rename", "desk"])["effective"], true);
     assert_eq!(node.start()["name"], "desk");
@@ -164,9 +166,45 @@ fn a_name_counts_from_the_next_start_until_a_certificate_says_another() {
     let renamed = node.json(&["rename", "shed"]);
     assert_eq!(
         (&renamed["effective"], &renamed["in_mesh"]),
-        (&false.into(), &"desk".into())
+        (&true.into(), &"shed".into())
     );
-    assert_eq!(node.json(&["restart"])["name"], "desk");
+    assert_eq!(node.json(&["restart"])["name"], "shed");
+    node.done(&["down"]);
+    let noted = node.json(&["rename", "desk"]);
+    assert_eq!(
+        (&noted["effective"], &noted["in_mesh"]),
+        (&false.into(), &"shed".into())
+    );
+}
+
+#[test]
+fn a_member_is_renamed_among_the_others_and_never_to_a_name_that_one_of_them_has() {
+    let (desk, laptop) = (Node::new(), Node::new());
+    desk.json(&["rename", "desk"]);
+    laptop.json(&["rename", "laptop"]);
+    desk.start();
+    laptop.start();
+    let ticket = desk.done(&["invite"]);
+    laptop.done(&["join", ticket.trim()]);
+    laptop.refused(&["rename", "desk"], "the name desk is");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // A certificate is some seconds old before another one is made.
+    while laptop.run(&["rename", "shed"]).status.code() != Some(0) {
+        assert!(
+            Instant::now() < deadline,
+            "{:?}",
+            laptop.run(&["rename", "shed"])
+        );
+    }
+    let listed = |node: &Node, name: &str| {
+        let nodes = node.json(&["nodes"]);
+        let mut nodes = nodes.as_array().unwrap().iter();
+        nodes.any(|node| node["name"] == name && node["state"] != "unreachable")
+    };
+    while !listed(&desk, "shed") {
+        assert!(Instant::now() < deadline, "{}", desk.json(&["nodes"]));
+    }
+    assert!(listed(&laptop, "shed") && !listed(&desk, "laptop"));
 }
 
 #[test]
@@ -199,4 +237,30 @@ fn shells_complete_and_man_has_a_page_for_every_command() {
     assert!(node.done(&["man"]).contains(".TH peerage"));
     assert!(node.done(&["man", "up"]).contains("background"));
     assert_eq!(node.run(&["man", "nothing"]).status.code(), Some(1));
+}
+
+#[test]
+fn a_ticket_is_listed_without_its_secret_and_admits_nobody_once_taken_back() {
+    let (node, guest) = (Node::new(), Node::new());
+    node.start();
+    guest.start();
+    let ticket = node.done(&["invite", "--uses", "2"]);
+    let listed = node.json(&["tickets"]);
+    assert_eq!(
+        (listed[0]["uses"].as_u64(), &listed[0]["role"]),
+        (Some(2), &"member".into())
+    );
+    let id = listed[0]["id"].as_str().unwrap();
+    assert!(
+        !ticket.contains(id) && listed[0].get("secret").is_none(),
+        "{listed}"
+    );
+    node.done(&["tickets", "revoke", &id[..8]]);
+    assert_eq!(node.json(&["tickets"]), Value::Array(Vec::new()));
+    let refused = guest.run(&["join", ticket.trim()]);
+    assert_eq!(refused.status.code(), Some(3), "{refused:?}");
+    assert_eq!(
+        node.run(&["tickets", "revoke", "ff"]).status.code(),
+        Some(1)
+    );
 }

@@ -233,29 +233,49 @@ async fn without_a_node_a_request_is_answered_with_what_to_do() {
     assert_eq!(proxy.close().await, 0);
 }
 
-#[tokio::test]
-async fn the_node_is_started_in_the_background_and_outlives_the_client() {
+/// A home whose node meets nothing of this machine: any free port, no multicast, loopback only.
+fn quiet_home() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::set_permissions(
-        folder.path(),
-        std::os::unix::fs::PermissionsExt::from_mode(0o700),
-    )
-    .unwrap();
-    // Nothing of this machine: any free port, no multicast, loopback only.
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(folder.path(), closed).unwrap();
     let settings = "[http]\naddress = \"127.0.0.1\"\nport = 0\n[mesh]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n[discovery]\nmdns = false\n";
     std::fs::write(folder.path().join("peerage.toml"), settings).unwrap();
+    folder
+}
+
+/// Sends this signal to the node that holds the home, and waits until it is gone. Gives its process id.
+async fn end_node(home: &Path, signal: Signal) -> i32 {
+    let holder = std::fs::read_to_string(home.join("peerage.lock")).unwrap();
+    let holder: Value = serde_json::from_str(&holder).unwrap();
+    let pid = i32::try_from(holder["pid"].as_i64().unwrap()).unwrap();
+    kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
+    wait_until("the node has ended", PATIENCE, async || {
+        (cli::run(home, &["status"]).await.code == 4).then_some(())
+    })
+    .await;
+    pid
+}
+
+#[tokio::test]
+async fn the_node_is_started_in_the_background_and_outlives_the_client() {
+    let folder = quiet_home();
     let mut proxy = Proxy::start(folder.path(), &[]);
     proxy.open().await;
     assert_eq!(proxy.close().await, 0);
 
     cli::run(folder.path(), &["status"]).await.done();
-    let holder = std::fs::read_to_string(folder.path().join("peerage.lock")).unwrap();
-    let holder: Value = serde_json::from_str(&holder).unwrap();
-    let pid = i32::try_from(holder["pid"].as_i64().unwrap()).unwrap();
-    kill_process(Pid::from_raw(pid).unwrap(), Signal::TERM).unwrap();
-    wait_until("the node has stopped", PATIENCE, async || {
-        (cli::run(folder.path(), &["status"]).await.code == 4).then_some(())
-    })
-    .await;
+    end_node(folder.path(), Signal::TERM).await;
     assert!(folder.path().join("peerage.log").exists());
+}
+
+#[tokio::test]
+async fn a_node_that_was_killed_is_started_again() {
+    let folder = quiet_home();
+    let mut proxy = Proxy::start(folder.path(), &[]);
+    proxy.open().await;
+    let killed = end_node(folder.path(), Signal::KILL).await;
+    let listed = proxy.ask(json!(1), "tools/list", json!({})).await;
+    assert!(listed["result"]["tools"].is_array(), "{listed}");
+    assert_ne!(end_node(folder.path(), Signal::TERM).await, killed);
+    assert_eq!(proxy.close().await, 0);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use peerage_protocol::limits::TICKET_USES_MAX;
 
 use super::duration;
@@ -23,6 +23,25 @@ pub struct Invite {
     /// Do not start the node when none runs
     #[arg(long)]
     pub no_start: bool,
+}
+
+/// What to do with the tickets of this node.
+#[derive(Debug, Subcommand)]
+pub enum Tickets {
+    /// Take a ticket back: nobody joins with it any more
+    Revoke {
+        /// Its id, or as much of it as no other begins with
+        #[arg(value_parser = ticket_id)]
+        id: String,
+    },
+}
+
+fn ticket_id(text: &str) -> Result<String, &'static str> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    match digits {
+        true => Ok(text.to_owned()),
+        false => Err("an id is made of 0-9 and a-f; see: peerage tickets"),
+    }
 }
 
 /// Join the mesh of a ticket.

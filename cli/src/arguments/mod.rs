@@ -20,7 +20,7 @@ use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
-pub use mesh::{Invite, Join};
+pub use mesh::{Invite, Join, Tickets};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
@@ -89,6 +89,12 @@ pub enum Command {
     },
     /// Print a ticket with which another machine joins; the first one founds the mesh, and starts the node if need be
     Invite(Invite),
+    /// List the tickets that admit somebody yet, or take one back
+    Tickets {
+        /// What to do with them.
+        #[command(subcommand)]
+        deed: Option<Tickets>,
+    },
     /// Join the mesh of a ticket; starts the node if need be
     Join(Join),
     /// Leave the mesh

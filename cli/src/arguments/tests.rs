@@ -24,6 +24,8 @@ fn every_line_of_the_contract_is_understood() {
         "peerage unserve fs",
         "peerage invite --ttl 15m --uses 1 --role member",
         "peerage invite --no-start",
+        "peerage tickets --json",
+        "peerage tickets revoke 12ab",
         "peerage --json join peerage1abc",
         "peerage join peerage1abc --connect claude",
         "peerage leave --home h",
@@ -86,6 +88,7 @@ fn wrong_usage_exits_with_2() {
         "peerage connect nobody",
         "peerage connect --write",
         "peerage join peerage1abc --connect nobody",
+        "peerage tickets revoke ../status",
         "peerage mcp --as Big_Name",
     ];
     for line in lines {

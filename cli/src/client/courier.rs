@@ -23,6 +23,7 @@ use tokio::time::{Instant, sleep};
 use super::endpoint::{self, Endpoint};
 use super::error::ClientError;
 use super::identity;
+use crate::background::ensure_running;
 
 /// Messages that may wait for an answer to begin at a time, and KiB that they may hold together.
 const MESSAGES_MAX: u32 = 256;
@@ -62,6 +63,8 @@ pub(crate) enum Destination {
         home: Home,
         /// With the token of this agent; as a guest without one.
         agent: Option<AgentName>,
+        /// Whether to start the node again when it was killed. One that was stopped stays stopped.
+        revive: bool,
     },
 }
 
@@ -70,6 +73,7 @@ pub(crate) struct Courier {
     http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     destination: Destination,
     route: Mutex<Option<Route>>,
+    reviving: Mutex<()>,
     room: Semaphore,
     patience: Duration,
 }
@@ -87,6 +91,7 @@ impl Courier {
             http: http_client()?,
             destination,
             route: Mutex::new(None),
+            reviving: Mutex::new(()),
             room: Semaphore::new(MESSAGES_KIB_MAX as usize),
             patience,
         })
@@ -102,7 +107,10 @@ impl Courier {
         let mut pauses = Backoff::new(PAUSE_FIRST, PAUSE_LAST);
         loop {
             let why = match self.deliver_now(parcel).await {
-                Err(error) if error.is_away() => error.to_string(),
+                Err(error) if error.is_away() => {
+                    self.revive().await;
+                    error.to_string()
+                }
                 delivered => return delivered,
             };
             let pause = pauses.wait();
@@ -111,6 +119,25 @@ impl Courier {
                 return Err(ClientError::Away { waited, why });
             }
             sleep(pause).await;
+        }
+    }
+
+    async fn revive(&self) {
+        let Destination::Node {
+            home, revive: true, ..
+        } = &self.destination
+        else {
+            return;
+        };
+        // Many messages may find it gone at once: the first starts it.
+        let Ok(_alone) = self.reviving.try_lock() else {
+            return;
+        };
+        if home.was_lost() {
+            match ensure_running(home, &[]).await {
+                Ok(_) => tracing::warn!("the node was killed; it was started again"),
+                Err(error) => tracing::warn!(%error, "the node was killed and cannot be started"),
+            }
         }
     }
 
@@ -185,7 +212,7 @@ impl Courier {
     async fn look_up(&self) -> Result<Route, ClientError> {
         match &self.destination {
             Destination::Fixed { endpoint, token } => route_to(&endpoint.url, token.as_deref()),
-            Destination::Node { home, agent } => {
+            Destination::Node { home, agent, .. } => {
                 let endpoint = endpoint::of_node(home).await?;
                 let token = match agent {
                     Some(agent) => Some(identity::token_of(home, agent).await?),

@@ -156,6 +156,7 @@ fn destination(
     Ok(Destination::Node {
         home: Home::locate(options.home, environment)?,
         agent: options.agent.map(|agent| agent.parse()).transpose()?,
+        revive: false,
     })
 }
 
@@ -257,7 +258,7 @@ mod tests {
         let plain = environment(&[("PEERAGE_HOME", "/h")]);
         let of_node = destination(Options::default(), &plain).unwrap();
         assert!(
-            matches!(of_node, Destination::Node { home, agent: None } if home.root().ends_with("h"))
+            matches!(of_node, Destination::Node { home, agent: None, revive: false } if home.root().ends_with("h"))
         );
     }
 

@@ -40,6 +40,7 @@ pub(super) async fn mcp(
         None => Destination::Node {
             home: context.home.clone(),
             agent: mcp.agent.or_else(|| agent_name(client.unwrap_or("agent"))),
+            revive: !mcp.no_start,
         },
     };
     let courier = |client: Option<&str>| Courier::new(destination(client), PATIENCE);

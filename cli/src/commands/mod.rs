@@ -17,6 +17,7 @@ mod rename;
 mod serve;
 mod shell;
 mod signals;
+mod tickets;
 mod token;
 mod up;
 mod watch;
@@ -63,6 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(server) => serve::serve(&context, server).await,
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
+        Command::Tickets { deed } => tickets::tickets(&context, deed).await,
         Command::Join(join) => mesh::join(&context, join, &environment).await,
         Command::Leave => mesh::leave(&context).await,
         Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
@@ -79,7 +81,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(import) => import::import(&context, &import, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
-        Command::Rename { name } => rename::rename(&context, &name),
+        Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
         Command::Restore(restore) => backup::restore(&context, &restore),
         Command::Install { write } => install::install(&context, write, &environment),

@@ -14,6 +14,7 @@ mod mesh;
 mod servers;
 mod status;
 mod table;
+mod tickets;
 mod time;
 mod upkeep;
 
@@ -32,6 +33,7 @@ pub use servers::{served, unserved};
 pub use status::status;
 #[cfg(test)]
 pub(crate) use status::tests::example as example_status;
+pub use tickets::{ticket_withdrawn, tickets};
 pub(crate) use time::from_now;
 pub use upkeep::{install, renamed, uninstall};
 
@@ -53,7 +55,7 @@ pub(crate) fn one_line(text: &str) -> String {
 }
 
 /// `1 tool`, `2 tools`.
-fn counted(count: usize, noun: &str) -> String {
+pub(crate) fn counted(count: usize, noun: &str) -> String {
     match count {
         1 => format!("1 {noun}"),
         _ => format!("{count} {noun}s"),

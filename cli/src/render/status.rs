@@ -43,7 +43,11 @@ pub fn status(status: &StatusResponse, nodes: &[NodeStatus], now: u64, view: Vie
         true => "\nWhat is wrong, and how to mend it: peerage doctor\n",
         false => "",
     };
-    format!("{text}\n{}{more}", servers(&status.servers, view))
+    let servers = match status.servers.is_empty() && !status.warnings.is_empty() {
+        true => "No server runs; see the warning above.\n".to_owned(),
+        false => servers(&status.servers, view),
+    };
+    format!("{text}\n{servers}{more}")
 }
 
 /// Columns before what a line says.
@@ -130,12 +134,24 @@ pub(super) mod tests {
             remote_tools: 0,
             servers: Vec::new(),
             warnings: Vec::new(),
+            copy: None,
         }
     }
 
     #[test]
     fn a_fresh_node_is_told_what_to_do_next() {
         insta::assert_snapshot!(status(&example(), &[], 0, View::default()));
+    }
+
+    #[test]
+    fn without_servers_a_warning_is_pointed_at() {
+        let warned = StatusResponse {
+            warnings: vec!["the last edit of mcp.json was not taken: line 1".to_owned()],
+            ..example()
+        };
+        let text = status(&warned, &[], 0, View::default());
+        assert!(text.contains("see the warning above"), "{text}");
+        assert!(!text.contains("No servers yet"), "{text}");
     }
 
     #[test]
@@ -174,6 +190,7 @@ pub(super) mod tests {
             addresses: Vec::new(),
             tools: 0,
             round_trip_micros: None,
+            clock_ahead_ms: None,
         };
         let nodes = [
             node("desk", "self"),

@@ -10,12 +10,14 @@ pub fn renamed(name: &str, certified: Option<&str>) -> String {
              In the mesh that it founds or joins, its tools are called {name}__SERVER__TOOL on other nodes.\n"
         ),
         Some(certified) if certified == name => {
-            format!("This node is called {name}, in its mesh as well.\n")
+            format!(
+                "This node is called {name}, in its mesh as well. On other nodes its tools are now {name}__SERVER__TOOL, so tell\n\
+                 the agents that name them otherwise.\n"
+            )
         }
         Some(certified) => format!(
-            "Noted, but in its mesh this node stays {certified}: its certificate says so.\n\
-             To be called {name} there: peerage leave, and join again with a new ticket. On other nodes its tools are then\n\
-             called {name}__SERVER__TOOL instead of {certified}__SERVER__TOOL, so tell the agents that name them.\n"
+            "Noted, but in its mesh this node stays {certified} until an admin certifies another name.\n\
+             Start it, and ask again: peerage up --background, and then: peerage rename {name}\n"
         ),
     }
 }

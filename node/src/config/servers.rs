@@ -24,11 +24,21 @@ pub const SERVERS_FILE_BYTES_MAX: u64 = 1024 * 1024;
 /// The most servers one node has.
 pub const SERVERS_MAX: usize = 256;
 
+/// The servers of an `mcp.json`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServersRead {
+    /// Those that can run.
+    pub servers: BTreeMap<ServerName, UpstreamSettings>,
+    /// Those that need a variable that is not set, each with the one: what is wrong lies outside the file, so the others
+    /// run.
+    pub refused: BTreeMap<ServerName, ServersError>,
+}
+
 /// Reads the file; one that does not exist has no servers.
 pub fn load_servers(
     path: &Path,
     environment: &dyn Environment,
-) -> Result<BTreeMap<ServerName, UpstreamSettings>, ServersFileError> {
+) -> Result<ServersRead, ServersFileError> {
     let text = read_text(path)?;
     parse_servers(&text, environment).map_err(|error| ServersFileError::Invalid {
         path: path.to_path_buf(),
@@ -58,11 +68,11 @@ pub(super) fn read_text(path: &Path) -> Result<String, ServersFileError> {
 pub fn parse_servers(
     text: &str,
     environment: &dyn Environment,
-) -> Result<BTreeMap<ServerName, UpstreamSettings>, ServersError> {
+) -> Result<ServersRead, ServersError> {
     let root = parse_root(text)?;
     let lines = KeyLines::of(text);
     let Some(servers) = root.get(SERVERS_KEY) else {
-        return Ok(BTreeMap::new());
+        return Ok(ServersRead::default());
     };
     let reader = Reader {
         lines: &lines,
@@ -72,10 +82,16 @@ pub fn parse_servers(
     if servers.len() > SERVERS_MAX {
         return Err(reader.error(&[SERVERS_KEY], ServersProblem::TooMany));
     }
-    servers
-        .iter()
-        .map(|(name, value)| reader.server(name, value))
-        .collect()
+    let mut read = ServersRead::default();
+    for (name, value) in servers {
+        let server = reader.name(name)?;
+        match reader.server(name, value) {
+            Ok(settings) => drop(read.servers.insert(server, settings)),
+            Err(error) if error.is_unset_variable() => drop(read.refused.insert(server, error)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
 }
 
 /// The root object; empty text is an empty one.
@@ -134,21 +150,17 @@ struct Reader<'a> {
 type Members = Map<String, Value>;
 
 impl Reader<'_> {
-    fn server(
-        &self,
-        name: &str,
-        value: &Value,
-    ) -> Result<(ServerName, UpstreamSettings), ServersError> {
-        let path = [SERVERS_KEY, name];
-        let server_name = name
-            .parse()
-            .map_err(|error| self.error(&path, ServersProblem::Name(error)))?;
-        let members = self.object(value, &path)?;
-        let settings = UpstreamSettings {
+    fn name(&self, name: &str) -> Result<ServerName, ServersError> {
+        name.parse()
+            .map_err(|error| self.error(&[SERVERS_KEY, name], ServersProblem::Name(error)))
+    }
+
+    fn server(&self, name: &str, value: &Value) -> Result<UpstreamSettings, ServersError> {
+        let members = self.object(value, &[SERVERS_KEY, name])?;
+        Ok(UpstreamSettings {
             share: self.share(members, name)?,
             transport: self.transport(members, name)?,
-        };
-        Ok((server_name, settings))
+        })
     }
 
     fn share(&self, members: &Members, name: &str) -> Result<bool, ServersError> {
@@ -319,7 +331,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parse(text: &str) -> Result<BTreeMap<ServerName, UpstreamSettings>, ServersError> {
+    fn parse(text: &str) -> Result<ServersRead, ServersError> {
         let environment = BTreeMap::from([("TOKEN".to_owned(), "s3cret".to_owned())]);
         parse_servers(text, &environment)
     }
@@ -350,17 +362,39 @@ mod tests {
         let of = |share, transport| UpstreamSettings { share, transport };
         let expected = [("fs", of(true, fs)), ("web", of(false, web))];
         assert_eq!(
-            read,
+            read.servers,
             expected
                 .map(|(name, settings)| (name.parse().unwrap(), settings))
                 .into()
         );
+        assert!(read.refused.is_empty());
+    }
+
+    #[test]
+    fn an_unset_variable_refuses_its_server_alone() {
+        let needy = r#""needy": {"command": "x", "env": {"K": "${NONE}"}}"#;
+        let read = parse(&format!(
+            "{{\"mcpServers\": {{\n{needy},\n\"fs\": {{\"command\": \"y\"}}}}}}"
+        ))
+        .unwrap();
+        let names = |names: Vec<&ServerName>| names.iter().map(ToString::to_string).collect();
+        let (run, refused): (Vec<String>, Vec<String>) = (
+            names(read.servers.keys().collect()),
+            names(read.refused.keys().collect()),
+        );
+        assert_eq!(
+            (run, refused),
+            (vec!["fs".to_owned()], vec!["needy".to_owned()])
+        );
+        let why = read.refused.values().next().unwrap().to_string();
+        let wanted = "line 2, key \"mcpServers.needy.env.K\": the variable NONE is not set";
+        assert!(why.contains(wanted), "{why}");
     }
 
     #[test]
     fn nothing_configured_is_no_server() {
         for text in ["", "  \n", "{}", r#"{"mcpServers": {}}"#] {
-            assert_eq!(parse(text), Ok(BTreeMap::new()));
+            assert_eq!(parse(text), Ok(ServersRead::default()));
         }
     }
 
@@ -392,10 +426,6 @@ mod tests {
             (
                 r#""a": {"command": "x", "share": "yes"}"#,
                 "key \"mcpServers.a.share\": must be true or false",
-            ),
-            (
-                r#""a": {"command": "x", "env": {"K": "${NONE}"}}"#,
-                "key \"mcpServers.a.env.K\": the variable NONE is not set",
             ),
             (
                 r#""a": {"command": "x", "env": {"A=B": ""}}"#,

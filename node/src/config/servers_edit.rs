@@ -202,7 +202,9 @@ mod tests {
             add_server(&path, &name("fs"), &stdio(true)).unwrap(),
             Added::New
         );
-        let read = crate::config::servers::load_servers(&path, &BTreeMap::new()).unwrap();
+        let read = crate::config::servers::load_servers(&path, &BTreeMap::new())
+            .unwrap()
+            .servers;
         assert_eq!(read, BTreeMap::from([(name("fs"), stdio(true))]));
     }
 
@@ -267,7 +269,7 @@ mod tests {
             root.insert(SERVERS_KEY.to_owned(), Value::Object(present.collect()));
             let before = to_text(&root);
             let added = with_server(&before, &name("zz"), &stdio(true)).unwrap().0;
-            prop_assert!(parse_servers(&added, &BTreeMap::new()).unwrap().contains_key(&name("zz")));
+            prop_assert!(parse_servers(&added, &BTreeMap::new()).unwrap().servers.contains_key(&name("zz")));
             let Removal::Text(after) = without_server(&added, &name("zz")).unwrap() else {
                 return Err(TestCaseError::fail("the server was not added"));
             };

@@ -21,6 +21,13 @@ pub struct ServersError {
     pub problem: ServersProblem,
 }
 
+impl ServersError {
+    /// Whether only a variable is missing: nothing is wrong with the text.
+    pub fn is_unset_variable(&self) -> bool {
+        matches!(self.problem, ServersProblem::Unset(_))
+    }
+}
+
 impl fmt::Display for ServersError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "line {}", self.line)?;

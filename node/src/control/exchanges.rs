@@ -5,15 +5,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use peerage_protocol::id::NodeId;
+use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::manifests::ManifestsAsked;
+use peerage_protocol::wire::sounding::Sounding;
 use peerage_protocol::wire::summary::Summary;
 
-use super::handle::ControlHandle;
+use super::handle::{ControlClosed, ControlHandle};
 use super::snapshots::Snapshots;
+use super::soundings::{SOUND, Soundings};
 use crate::gateway::call::CallError;
 use crate::gateway::frontend::peer::ExchangeService;
 
@@ -25,6 +27,8 @@ pub(super) const RECONCILE: &str = "reconcile";
 pub(super) const MANIFEST: &str = "manifest";
 /// Carries the hashes of manifests of other members; answered with those that are known here.
 pub(super) const MANIFESTS: &str = "manifests";
+/// Carries a name; answered with a certificate of the asker that says it.
+pub(super) const RENAME: &str = "rename";
 /// Carries nothing; answered with the asker's fresh certificate.
 pub(super) const RENEW: &str = "renew";
 
@@ -33,12 +37,21 @@ pub(super) const RENEW: &str = "renew";
 pub struct MemberExchanges {
     control: ControlHandle,
     snapshots: Arc<Snapshots>,
+    soundings: Arc<Soundings>,
 }
 
 impl MemberExchanges {
     /// Answers from snapshots where it can, and from control where it must.
-    pub fn new(control: ControlHandle, snapshots: Arc<Snapshots>) -> Self {
-        Self { control, snapshots }
+    pub fn new(
+        control: ControlHandle,
+        snapshots: Arc<Snapshots>,
+        soundings: Arc<Soundings>,
+    ) -> Self {
+        Self {
+            control,
+            snapshots,
+            soundings,
+        }
     }
 
     /// The answer to one question; the error is fit for a member's eyes.
@@ -54,6 +67,8 @@ impl MemberExchanges {
             MANIFEST => self.manifest(body),
             MANIFESTS => self.manifests(from, body).await,
             RENEW => self.renew(from).await,
+            RENAME => self.rename(from, body).await,
+            SOUND => self.sound(from, body),
             _ => Err(ExchangeError::UnknownKind),
         }
     }
@@ -112,17 +127,43 @@ impl MemberExchanges {
         }
     }
 
+    fn sound(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let sounding = Sounding::decode(body).map_err(|error| ExchangeError::NotGood {
+            why: error.to_string(),
+        })?;
+        Ok(self.soundings.answer(from, &sounding).encode().into())
+    }
+
+    async fn rename(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let name = String::from_utf8_lossy(body);
+        let name = name
+            .parse::<NodeName>()
+            .map_err(|error| ExchangeError::NotGood {
+                why: error.to_string(),
+            })?;
+        let asked = self.control.ask(move |request| Input::RenameAsked {
+            request,
+            from,
+            name,
+        });
+        certificate(asked.await)
+    }
+
     async fn renew(&self, from: NodeId) -> Result<Bytes, ExchangeError> {
         let asked = self
             .control
             .ask(move |request| Input::RenewalAsked { request, from });
-        match asked.await {
-            Ok(Reply::Renewal(Ok(chain))) => Ok(encode_chain(&chain)),
-            Ok(Reply::Renewal(Err(refusal))) => Err(ExchangeError::NotGood {
-                why: refusal.to_string(),
-            }),
-            _ => Err(ExchangeError::Busy),
-        }
+        certificate(asked.await)
+    }
+}
+
+fn certificate(replied: Result<Reply, ControlClosed>) -> Result<Bytes, ExchangeError> {
+    match replied {
+        Ok(Reply::Renewal(Ok(chain))) => Ok(encode_chain(&chain)),
+        Ok(Reply::Renewal(Err(refusal))) => Err(ExchangeError::NotGood {
+            why: refusal.to_string(),
+        }),
+        _ => Err(ExchangeError::Busy),
     }
 }
 

@@ -15,6 +15,7 @@ mod network;
 mod requests;
 mod servers;
 mod snapshots;
+mod soundings;
 mod task;
 #[cfg(test)]
 mod task_tests;
@@ -30,4 +31,5 @@ pub use network::{JoiningDials, PeerNetwork, follow_network};
 pub use requests::{Membership, MembershipError};
 pub use servers::{Reloaded, Servers};
 pub use snapshots::{LinkStatus, Links, Snapshots};
+pub use soundings::{Depth, OtherInstance, Soundings};
 pub use task::{Control, ControlError};

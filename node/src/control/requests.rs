@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peerage_protocol::id::NodeName;
+use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::certificate::Role;
-use peerage_protocol::membership::issuer::{Invitation, InviteError};
+use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
-use peerage_protocol::node_state::{Input, Reply};
+use peerage_protocol::node_state::{Input, Rename, Reply};
 use peerage_protocol::signature::Signer;
 
+use super::exchanges::{RENAME, decode_chain};
 use super::handle::{ControlClosed, ControlHandle};
 use super::joining::{JOIN_WITHIN, JoinError, Joining};
 use super::network::PeerNetwork;
@@ -98,6 +100,62 @@ impl Membership {
         })
     }
 
+    /// The tickets that may admit somebody yet.
+    pub async fn tickets(&self) -> Result<Vec<TicketRecord>, MembershipError> {
+        match self
+            .control
+            .ask(|request| Input::Tickets { request })
+            .await?
+        {
+            Reply::Tickets(tickets) => Ok(tickets),
+            _ => Err(ControlClosed.into()),
+        }
+    }
+
+    /// Takes a ticket back, on disk when this returns; whether there was one.
+    pub async fn withdraw_ticket(&self, id: TicketId) -> Result<bool, MembershipError> {
+        let asked = self
+            .control
+            .ask(move |request| Input::WithdrawTicket { request, id });
+        match asked.await? {
+            Reply::Withdrawn(was_there) => Ok(was_there),
+            _ => Err(ControlClosed.into()),
+        }
+    }
+
+    /// Gives this node another name in its mesh; returns once its certificate says so, on disk.
+    pub async fn rename(&self, name: NodeName) -> Result<(), MembershipError> {
+        let wanted = name.clone();
+        let asked = self.control.ask(move |request| Input::Rename {
+            request,
+            name: wanted,
+        });
+        let admin = match asked.await? {
+            Reply::Renamed(Ok(Rename::Done)) => return Ok(()),
+            Reply::Renamed(Ok(Rename::Ask { admin })) => admin,
+            Reply::Renamed(Err(Refusal::NoMesh)) => return Err(MembershipError::NoMesh),
+            Reply::Renamed(Err(refusal)) => return Err(not_renamed(&name, refusal)),
+            _ => return Err(ControlClosed.into()),
+        };
+        let body = name.as_str().as_bytes().to_vec();
+        let answer = self.network.exchange(admin, RENAME, body).await;
+        let chain = answer.map(|bytes| decode_chain(&bytes));
+        let chain = chain.map_err(|why| not_renamed(&name, why))?;
+        let chain =
+            chain.ok_or_else(|| not_renamed(&name, "the admin's answer is no certificate"))?;
+        let from = admin;
+        self.control.tell(Input::Renewed { from, chain }).await;
+        // Control has taken the certificate, or not, once it answers what comes after it.
+        self.control
+            .ask(|request| Input::Tickets { request })
+            .await?;
+        let roster = self.snapshots.roster();
+        match roster.is_some_and(|roster| roster.own.body().name == name) {
+            true => Ok(()),
+            false => Err(not_renamed(&name, "the admin's certificate is not good")),
+        }
+    }
+
     /// Redeems a ticket; returns once the certificate is on disk and the issuer linked, or a few seconds later.
     pub async fn join(&self, ticket: Ticket, name: NodeName) -> Result<Arc<Roster>, JoinError> {
         if self.snapshots.roster().is_some() {
@@ -147,6 +205,13 @@ impl Membership {
     }
 }
 
+fn not_renamed(name: &NodeName, why: impl ToString) -> MembershipError {
+    MembershipError::NotRenamed {
+        name: name.clone(),
+        why: why.to_string(),
+    }
+}
+
 /// Why a request about the mesh failed.
 #[derive(Debug, thiserror::Error)]
 pub enum MembershipError {
@@ -161,6 +226,14 @@ pub enum MembershipError {
     /// The home is in a mesh.
     #[error(transparent)]
     Join(#[from] JoinError),
+    /// The mesh does not know this node by the name.
+    #[error("this node is not called {name} in its mesh: {why}")]
+    NotRenamed {
+        /// As asked for.
+        name: NodeName,
+        /// Why.
+        why: String,
+    },
     /// The system has no randomness to give.
     #[error("the system's random number generator failed")]
     NoRandomness,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use peerage_protocol::id::ServerName;
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::sleep;
@@ -14,8 +14,8 @@ use super::handle::ControlHandle;
 use super::local_offers::{LocalOffers, OfferChange};
 use super::snapshots::Snapshots;
 use crate::config::environment::ProcessEnvironment;
-use crate::config::servers::load_servers;
-use crate::config::servers_error::ServersFileError;
+use crate::config::servers::{ServersRead, load_servers};
+use crate::config::servers_error::{ServersError, ServersFileError};
 use crate::config::upstream::UpstreamSettings;
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::backend::upstream::UpstreamEvent;
@@ -35,6 +35,7 @@ pub struct Servers {
     configured: mpsc::Sender<OfferChange>,
     current: Mutex<Current>,
     fault: ArcSwapOption<String>,
+    refused: ArcSwap<BTreeMap<ServerName, ServersError>>,
 }
 
 /// What was read last, and of which version of the file.
@@ -76,6 +77,7 @@ impl Servers {
             configured,
             current: Mutex::default(),
             fault: ArcSwapOption::empty(),
+            refused: ArcSwap::default(),
         }
     }
 
@@ -99,6 +101,11 @@ impl Servers {
         self.fault.load_full()
     }
 
+    /// The servers that do not run because a variable is not set.
+    pub fn refused(&self) -> Arc<BTreeMap<ServerName, ServersError>> {
+        self.refused.load_full()
+    }
+
     /// Tells one version of the file from another.
     fn stamp(&self) -> Stamp {
         let metadata = std::fs::metadata(self.home.servers()).ok()?;
@@ -110,13 +117,17 @@ impl Servers {
         let mut current = self.current.lock().await;
         // Before the file is read: what is written meanwhile is a later version.
         current.stamp = self.stamp();
-        let wanted = load_servers(&self.home.servers(), &ProcessEnvironment);
-        let fault = wanted
-            .as_ref()
-            .err()
-            .map(|error| Arc::new(error.to_string()));
+        let read = load_servers(&self.home.servers(), &ProcessEnvironment);
+        let fault = read.as_ref().err().map(|error| Arc::new(error.to_string()));
         self.fault.store(fault);
-        let wanted = wanted?;
+        let ServersRead {
+            servers: wanted,
+            refused,
+        } = read?;
+        for (name, error) in &refused {
+            tracing::warn!(%name, %error, "a server in mcp.json does not run");
+        }
+        self.refused.store(Arc::new(refused));
         let reloaded = differences(&current.settings, &wanted);
         let shares: BTreeMap<ServerName, bool> = wanted
             .iter()

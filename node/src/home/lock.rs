@@ -82,6 +82,13 @@ impl HomeLock {
         }
     }
 
+    /// Whether the last holder ended without giving the home back: it was killed, or the machine went down.
+    pub(super) fn was_lost(home: &Home) -> bool {
+        let file = File::open(home.lock_file());
+        let free = file.ok().filter(|file| file.try_lock_shared().is_ok());
+        free.is_some_and(|file| read_holder(file).pid.is_some())
+    }
+
     /// Tells a second `up` where this node's gateway listens.
     pub fn announce(&mut self, http: &str) -> Result<(), HomeError> {
         self.write_holder(Some(http.to_owned()))
@@ -105,6 +112,15 @@ impl HomeLock {
     }
 }
 
+impl Drop for HomeLock {
+    /// Nobody holds the home any more, and nobody was killed: see [`HomeLock::was_lost`].
+    fn drop(&mut self) {
+        if let Err(error) = self.file.set_len(0) {
+            tracing::debug!(%error, "the lock file could not be emptied");
+        }
+    }
+}
+
 fn read_holder(file: File) -> Holder {
     let mut text = Vec::new();
     match file.take(HOLDER_BYTES_MAX).read_to_end(&mut text) {
@@ -123,6 +139,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::at(folder.path()).unwrap();
         (folder, home)
+    }
+
+    #[test]
+    fn a_home_that_was_given_back_is_told_from_one_that_was_lost() {
+        let (_folder, home) = home();
+        assert!(!home.was_lost(), "nobody had it");
+        let lock = home.lock().unwrap();
+        assert!(!home.was_lost(), "somebody has it");
+        drop(lock);
+        assert!(!home.was_lost(), "it was given back");
+        std::fs::write(home.lock_file(), r#"{"pid": 7, "http": null}"#).unwrap();
+        assert!(home.was_lost());
     }
 
     #[test]

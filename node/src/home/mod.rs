@@ -104,6 +104,11 @@ impl Home {
         HomeLock::holder(self)
     }
 
+    /// Whether nobody holds this home and whoever held it last was killed.
+    pub fn was_lost(&self) -> bool {
+        HomeLock::was_lost(self)
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root

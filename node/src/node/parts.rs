@@ -17,7 +17,7 @@ use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
-    Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers,
+    Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
     follow_network,
 };
 use crate::discovery::bootstrap::Bootstrap;
@@ -98,7 +98,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         source,
     })?;
 
-    let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone());
+    let soundings = Arc::new(Soundings::new(clock));
+    let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone());
     let frontend = PeerFrontend::new(
         me,
         Arc::new(Admission::default()),
@@ -127,6 +128,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         snapshots.clone(),
         joining,
     ));
+    tokio::spawn(
+        soundings
+            .clone()
+            .run(peers.clone(), snapshots.clone(), stop.clone()),
+    );
     let control = tokio::spawn(control.run(peers, stop.clone()));
     servers.reload().await?;
     sight(bootstrap, &handle).await;
@@ -144,6 +150,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         http: endpoints.clone(),
         warnings: settings.warnings,
         snapshots: snapshots.clone(),
+        soundings,
         membership,
         servers,
         upstreams: upstreams.clone(),

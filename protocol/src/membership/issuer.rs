@@ -105,6 +105,22 @@ impl Issuer {
         Ok((record, ended))
     }
 
+    /// The tickets that may admit somebody yet.
+    pub fn open_tickets(&self, now: Timestamp) -> impl Iterator<Item = &TicketRecord> {
+        let room = |record: &&TicketRecord| (record.redeemed.len() as u64) < u64::from(record.uses);
+        self.tickets
+            .values()
+            .filter(move |record| now < record.expires)
+            .filter(room)
+    }
+
+    /// Ends a ticket now. Whoever redeemed it stays a member. The record returned must be on disk before it is said.
+    pub fn withdraw(&mut self, now: Timestamp, id: TicketId) -> Option<TicketRecord> {
+        let record = self.tickets.get_mut(&id)?;
+        record.expires = record.expires.min(now);
+        Some(record.clone())
+    }
+
     /// Tickets stay one day past their end, so that a late joiner hears "expired" rather than "unknown".
     fn forget_ended(&mut self, now: Timestamp) -> Vec<TicketId> {
         const KEPT_AFTER_END: Duration = Duration::from_secs(24 * 60 * 60);

@@ -2,6 +2,7 @@
 
 pub mod admission;
 pub mod certificate;
+pub mod instances;
 pub mod issuer;
 pub mod member;
 pub mod peer_record;

@@ -23,7 +23,7 @@ use crate::membership::certificate::{
 use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
 use crate::membership::member::Member;
 use crate::membership::roster::Roster;
-use crate::membership::ticket::Transcript;
+use crate::membership::ticket::{TicketId, Transcript};
 use crate::mutation::Mutation;
 use crate::signature::Signer;
 use crate::time::{Now, Timestamp};
@@ -104,6 +104,20 @@ impl NodeState {
             record
         });
         self.reply(request, Reply::Invited(invited));
+    }
+
+    pub(super) fn tickets(&mut self, now: Now, request: RequestId) {
+        let open = self.issuer.open_tickets(now.wall).cloned().collect();
+        self.reply(request, Reply::Tickets(open));
+    }
+
+    pub(super) fn withdraw_ticket(&mut self, now: Now, request: RequestId, id: TicketId) {
+        let withdrawn = self.issuer.withdraw(now.wall, id);
+        let was_there = withdrawn.is_some();
+        if let Some(record) = withdrawn {
+            self.persist(vec![Write::Put(Record::Ticket(record))]);
+        }
+        self.reply(request, Reply::Withdrawn(was_there));
     }
 
     pub(super) fn judge(

@@ -8,7 +8,7 @@ use crate::id::{MeshId, NodeId, NodeName};
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
-use crate::membership::ticket::Transcript;
+use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
 use crate::wire::announcement::Announcement;
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
@@ -35,6 +35,18 @@ pub enum Input {
         request: RequestId,
         /// Its terms and its random parts.
         invitation: Invitation,
+    },
+    /// The owner asks which tickets may admit somebody yet.
+    Tickets {
+        /// Answered by [`Reply::Tickets`](super::Reply::Tickets).
+        request: RequestId,
+    },
+    /// The owner takes a ticket back.
+    WithdrawTicket {
+        /// Answered by [`Reply::Withdrawn`](super::Reply::Withdrawn).
+        request: RequestId,
+        /// Which.
+        id: TicketId,
     },
     /// A dialer makes a claim at this node's gate.
     Judge {
@@ -68,6 +80,22 @@ pub enum Input {
         issued: CertificateChain,
         /// Where the listener was reached.
         addresses: Vec<String>,
+    },
+    /// The owner wants this node to have another name in its mesh.
+    Rename {
+        /// Answered by [`Reply::Renamed`](super::Reply::Renamed).
+        request: RequestId,
+        /// Which.
+        name: NodeName,
+    },
+    /// A linked member asks for a certificate with another name.
+    RenameAsked {
+        /// Answered by [`Reply::Renewal`](super::Reply::Renewal).
+        request: RequestId,
+        /// Who asks.
+        from: NodeId,
+        /// Which name.
+        name: NodeName,
     },
     /// A linked member asks for a fresh certificate.
     RenewalAsked {

@@ -14,6 +14,7 @@ mod output;
 mod own_record;
 mod reconciliation;
 mod record;
+mod renaming;
 mod renewal;
 #[cfg(test)]
 mod tests;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
-pub use output::{AlreadyInMesh, Judgement, Output, Reply};
+pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 
@@ -164,6 +165,8 @@ impl NodeState {
                 request,
                 invitation,
             } => self.invite(now, request, invitation),
+            Input::Tickets { request } => self.tickets(now, request),
+            Input::WithdrawTicket { request, id } => self.withdraw_ticket(now, request, id),
             Input::Judge {
                 request,
                 transcript,
@@ -191,6 +194,12 @@ impl NodeState {
                 };
                 self.certified(now, request, certified);
             }
+            Input::Rename { request, name } => self.rename(now, request, name),
+            Input::RenameAsked {
+                request,
+                from,
+                name,
+            } => self.rename_asked(now, request, from, name),
             Input::RenewalAsked { request, from } => self.renewal_asked(now, request, from),
             Input::Renewed { from, chain } => self.renewed(now, from, chain),
             Input::Leave { request } => self.leave(now, request),

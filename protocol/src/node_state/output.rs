@@ -96,10 +96,16 @@ pub enum Reply {
     Founded(Result<Arc<Roster>, AlreadyInMesh>),
     /// The ticket, to be completed with addresses.
     Invited(Result<TicketRecord, InviteError>),
+    /// The tickets that may admit somebody yet.
+    Tickets(Vec<TicketRecord>),
+    /// Whether there was such a ticket; it admits nobody from now on.
+    Withdrawn(bool),
     /// The answer to a claim.
     Verdict(Verdict),
     /// Whether a certificate was taken.
     Taken(Result<(), Refusal>),
+    /// Whether this node has its other name.
+    Renamed(Result<Rename, Refusal>),
     /// A fresh certificate, or why there is none.
     Renewal(Result<Arc<CertificateChain>, Refusal>),
     /// The mesh that was left; `None` when there was none.
@@ -110,6 +116,18 @@ pub enum Reply {
     Manifests(Result<ManifestsTold, Refusal>),
     /// What this node knows and the asker may not.
     Reconciled(Result<Arc<Announcement>, Refusal>),
+}
+
+/// What is left to do for another name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rename {
+    /// Nothing: this node has it.
+    Done,
+    /// Ask a linked admin to certify it, and hand the answer in as [`Input::Renewed`](super::Input::Renewed).
+    Ask {
+        /// Whom.
+        admin: NodeId,
+    },
 }
 
 /// What becomes of a gossip message.

@@ -80,7 +80,7 @@ impl NodeState {
     }
 
     /// The linked admin nearest to the root, and nearer than this node itself: chains never grow by renewal.
-    fn linked_admin(&self) -> Option<NodeId> {
+    pub(super) fn linked_admin(&self) -> Option<NodeId> {
         let roster = self.roster.as_ref()?;
         let admins = self.links.standing().filter_map(|node| {
             let chain = roster.member(node)?;

@@ -1,4 +1,4 @@
-//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries, manifests.
+//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries, manifests, soundings.
 
 pub mod announcement;
 pub mod call;
@@ -6,6 +6,7 @@ pub mod failure;
 pub mod frame;
 pub mod hello;
 pub mod manifests;
+pub mod sounding;
 pub mod summary;
 
 use serde::Serialize;

@@ -7,7 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_node::control::{
     Clock, Control, ControlError, ControlHandle, MemberExchanges, Membership, PeerNetwork,
-    Snapshots, follow_network,
+    Snapshots, Soundings, follow_network,
 };
 use peerage_node::gateway::call::{Call, CallError, Reply};
 use peerage_node::gateway::frontend::admission::Admission;
@@ -55,7 +55,8 @@ impl RealNode {
             root: None,
             verifier: Arc::new(Ed25519),
         };
-        let control = Control::load(Clock::start(), keys, store).await?;
+        let clock = Clock::start();
+        let control = Control::load(clock, keys, store).await?;
         let (snapshots, handle) = (control.snapshots(), control.handle());
         let (events, received) = mpsc::channel(EVENTS_WAITING_MAX);
         let settings = NetworkSettings {
@@ -64,7 +65,11 @@ impl RealNode {
             ..NetworkSettings::new(keypair(&Zeroizing::new(key.to_bytes())))
         };
         let id = NodeId::from_public_key(key.verifying_key().to_bytes());
-        let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone());
+        let exchanges = MemberExchanges::new(
+            handle.clone(),
+            snapshots.clone(),
+            Arc::new(Soundings::new(clock)),
+        );
         let frontend = PeerFrontend::new(
             id,
             Arc::new(Admission::default()),

@@ -20,6 +20,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::Judge { transcript, .. } => called(transcript.dialer),
         Input::Admitted { listener, .. } | Input::Certified { listener, .. } => called(*listener),
         Input::RenewalAsked { from, .. }
+        | Input::RenameAsked { from, .. }
         | Input::Renewed { from, .. }
         | Input::ReconcileAsked { from, .. }
         | Input::ReconcileFailed { from }
@@ -54,6 +55,9 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::Listening { addresses } => addresses.join(" "),
         Input::Found { .. }
         | Input::Invite { .. }
+        | Input::Tickets { .. }
+        | Input::WithdrawTicket { .. }
+        | Input::Rename { .. }
         | Input::Leave { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
@@ -98,6 +102,8 @@ fn replied(reply: &Reply) -> String {
     match reply {
         Reply::Founded(founded) => format!("founded: {}", founded.is_ok()),
         Reply::Invited(invited) => format!("invited: {}", invited.is_ok()),
+        Reply::Tickets(tickets) => format!("{} tickets", tickets.len()),
+        Reply::Withdrawn(was_there) => format!("withdrawn: {was_there}"),
         Reply::Verdict(Verdict::Admit { .. }) => "admitted".to_owned(),
         Reply::Verdict(Verdict::Issue { issued, .. }) => {
             format!("issued to {}", issued.body().name)
@@ -105,6 +111,7 @@ fn replied(reply: &Reply) -> String {
         Reply::Verdict(Verdict::Refuse { reason, .. }) => format!("refused: {reason}"),
         Reply::Taken(Ok(())) => "taken".to_owned(),
         Reply::Taken(Err(refusal)) => format!("not taken: {refusal}"),
+        Reply::Renamed(renamed) => format!("renamed: {}", renamed.is_ok()),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),

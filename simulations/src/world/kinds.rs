@@ -7,9 +7,13 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
     match input {
         Input::Found { .. } => "Found",
         Input::Invite { .. } => "Invite",
+        Input::Tickets { .. } => "Tickets",
+        Input::WithdrawTicket { .. } => "WithdrawTicket",
         Input::Judge { .. } => "Judge",
         Input::Admitted { .. } => "Admitted",
         Input::Certified { .. } => "Certified",
+        Input::Rename { .. } => "Rename",
+        Input::RenameAsked { .. } => "RenameAsked",
         Input::RenewalAsked { .. } => "RenewalAsked",
         Input::Renewed { .. } => "Renewed",
         Input::Leave { .. } => "Leave",

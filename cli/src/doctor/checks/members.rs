@@ -86,6 +86,7 @@ mod tests {
                 addresses: Vec::new(),
                 tools: 0,
                 round_trip_micros: None,
+                clock_ahead_ms: None,
             });
         });
         let knock = outcome.map(|outcome| Knock {

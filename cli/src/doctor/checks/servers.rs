@@ -26,7 +26,10 @@ pub(super) fn check(evidence: &Evidence) -> Judgement {
     let missing = evidence.missing_commands.iter().map(|(server, command)| {
         Finding::wrong(
             "command_missing",
-            format!("the server {server} is run by {command:?}, which is not on the PATH"),
+            match command.contains('/') {
+                true => format!("the server {server} is run by {command:?}, which is not there"),
+                false => format!("the server {server} is run by {command:?}, which is not on the PATH"),
+            },
             format!("install it, or name it by its whole path: peerage serve {server} -- /path/to/command ..."),
         )
     });

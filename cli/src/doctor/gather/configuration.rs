@@ -8,13 +8,13 @@ use std::path::Path;
 
 use peerage_node::config::environment::Environment;
 use peerage_node::config::servers::{load_servers, parse_servers};
-use peerage_node::config::servers_error::{ServersFileError, ServersProblem};
 use peerage_node::config::settings_file::SettingsFile;
 use peerage_node::config::upstream::{UpstreamSettings, UpstreamTransport};
 use peerage_node::discovery::bootstrap::Bootstrap;
 use peerage_node::home::Home;
 
 use crate::doctor::evidence::{FileReading, Whose};
+use crate::render::counted;
 
 /// `peerage.toml`, as far as it can be read.
 pub(super) struct Settings {
@@ -54,12 +54,13 @@ pub(super) fn servers(home: &Home, environment: &dyn Environment) -> Servers {
         unset: RefCell::default(),
     };
     let text = fs::read_to_string(&path).unwrap_or_default();
-    let servers = parse_servers(&text, &recording).unwrap_or_default();
+    let servers = parse_servers(&text, &recording).unwrap_or_default().servers;
     let needed = |name: &String| text.contains(&format!("${{{name}}}"));
     let reading = match load_servers(&path, environment) {
-        Err(error) if !is_unset(&error) => FileReading::Broken(error.to_string()),
+        Err(error) => FileReading::Broken(error.to_string()),
         _ if path.exists() => {
-            FileReading::Fine(format!("{} servers in {}", servers.len(), path.display()))
+            let servers = counted(servers.len(), "server");
+            FileReading::Fine(format!("{servers} in {}", path.display()))
         }
         _ => FileReading::Absent,
     };
@@ -77,11 +78,6 @@ pub(super) fn servers(home: &Home, environment: &dyn Environment) -> Servers {
             .filter(needed)
             .collect(),
     }
-}
-
-/// Told apart from what is broken, for it is mended elsewhere.
-fn is_unset(error: &ServersFileError) -> bool {
-    matches!(error, ServersFileError::Invalid { error, .. } if matches!(error.problem, ServersProblem::Unset(_)))
 }
 
 /// Has every variable, and remembers which were asked for in vain.

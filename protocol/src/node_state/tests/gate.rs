@@ -56,6 +56,87 @@ fn an_expired_ticket_is_refused_by_name_and_a_wrong_proof_learns_nothing() {
 }
 
 #[test]
+fn a_ticket_that_is_taken_back_admits_nobody_not_even_after_a_restart() {
+    let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
+    let (kept, withdrawn) = (founder.invite(1), founder.invite(1));
+    let id = withdrawn.id;
+    let done = founder.ask(|request| Input::WithdrawTicket { request, id });
+    assert!(matches!(done, Reply::Withdrawn(true)), "{done:?}");
+    founder.restart();
+    let open = founder.ask(|request| Input::Tickets { request });
+    assert!(
+        matches!(&open, Reply::Tickets(open) if *open == [kept]),
+        "{open:?}"
+    );
+    let refused = founder.redeem(&withdrawn, &joiner, "laptop");
+    assert_eq!(refused, Verdict::spoken(Refusal::TicketExpired));
+    let id = TicketId([77; 16]);
+    let unknown = founder.ask(|request| Input::WithdrawTicket { request, id });
+    assert!(matches!(unknown, Reply::Withdrawn(false)), "{unknown:?}");
+}
+
+#[test]
+fn a_ticket_that_is_used_up_is_not_open() {
+    let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
+    let ticket = founder.invite(1);
+    issued(founder.redeem(&ticket, &joiner, "laptop"));
+    let open = founder.ask(|request| Input::Tickets { request });
+    assert!(
+        matches!(&open, Reply::Tickets(open) if open.is_empty()),
+        "{open:?}"
+    );
+}
+
+#[test]
+fn the_founder_renames_itself_and_a_member_is_renamed_by_it() {
+    let (mut founder, mut member) = (Machine::founder(1), Machine::new(2));
+    founder.pass(MINUTE);
+    let name = |name: &str| name.parse::<NodeName>().unwrap();
+    let done = founder.ask(|request| Input::Rename {
+        request,
+        name: name("desk"),
+    });
+    assert!(matches!(done, Reply::Renamed(Ok(Rename::Done))), "{done:?}");
+    assert_eq!(
+        founder.state.roster().unwrap().own.body().name,
+        name("desk")
+    );
+
+    let from = member.me();
+    let ticket = founder.invite(1);
+    issued(founder.redeem(&ticket, &member, "laptop"));
+    let mut ask = |wanted: &str| {
+        founder.pass(MINUTE);
+        founder.ask(|request| Input::RenameAsked {
+            request,
+            from,
+            name: name(wanted),
+        })
+    };
+    let taken = ask("desk");
+    assert!(
+        matches!(taken, Reply::Renewal(Err(Refusal::NameTaken { .. }))),
+        "{taken:?}"
+    );
+    let Reply::Renewal(Ok(chain)) = ask("shed") else {
+        panic!("no certificate");
+    };
+    assert_eq!(
+        (chain.body().subject, &chain.body().name),
+        (from, &name("shed"))
+    );
+    // Without a mesh there is no name in one.
+    let alone = member.ask(|request| Input::Rename {
+        request,
+        name: name("shed"),
+    });
+    assert!(
+        matches!(alone, Reply::Renamed(Err(Refusal::NoMesh))),
+        "{alone:?}"
+    );
+}
+
+#[test]
 fn a_name_that_is_taken_gets_a_number() {
     let mut founder = Machine::founder(1);
     let ticket = founder.invite(3);

@@ -11,7 +11,10 @@
 //! | `GET /v1/tools?query=` | [`ToolsResponse`]; `query` percent-encoded, absent for all |
 //! | `POST /v1/call` [`CallRequest`] | [`CallResponse`] |
 //! | `POST /v1/invite` [`InviteRequest`] | [`InviteResponse`] |
+//! | `GET /v1/tickets` | [`TicketsResponse`] |
+//! | `DELETE /v1/tickets/ID` | [`TicketWithdrawn`] |
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
+//! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
@@ -52,6 +55,18 @@ pub struct StatusResponse {
     pub servers: Vec<ServerStatus>,
     /// What the owner should know.
     pub warnings: Vec<String>,
+    /// Another live node with this node's key: a copied home.
+    #[serde(default)]
+    pub copy: Option<CopyStatus>,
+}
+
+/// Another live node with this node's key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyStatus {
+    /// The machine and the process, as it says itself.
+    pub place: String,
+    /// The name of the member that hears both.
+    pub told_by: String,
 }
 
 /// One upstream of this node.
@@ -91,8 +106,11 @@ pub struct NodeStatus {
     pub addresses: Vec<String>,
     /// How many of its tools this node may call.
     pub tools: usize,
-    /// The last round trip, in microseconds.
+    /// The last round trip, in microseconds; while it is connected.
     pub round_trip_micros: Option<u64>,
+    /// How far its clock was ahead of this node's, in milliseconds; negative when behind.
+    #[serde(default)]
+    pub clock_ahead_ms: Option<i64>,
 }
 
 /// Tools that this node's agents can call.
@@ -157,6 +175,35 @@ pub struct InviteResponse {
     pub warnings: Vec<String>,
 }
 
+/// The tickets of this node that may admit somebody yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketsResponse {
+    /// The one that ends first, first.
+    pub tickets: Vec<TicketStatus>,
+}
+
+/// One ticket, without its secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketStatus {
+    /// Its name at this node: 32 hexadecimal digits.
+    pub id: String,
+    /// When it ends.
+    pub expires: u64,
+    /// How many nodes may use it.
+    pub uses: u32,
+    /// The names under which nodes did.
+    pub used_by: Vec<String>,
+    /// What they become: `member` or `admin`.
+    pub role: String,
+}
+
+/// The ticket that admits nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TicketWithdrawn {
+    /// Its name at this node.
+    pub id: String,
+}
+
 /// A ticket to redeem. A secret: no `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JoinRequest {
@@ -175,6 +222,20 @@ pub struct JoinResponse {
     pub role: String,
     /// The name of the node that let it in.
     pub admitted_by: String,
+}
+
+/// Another name for this node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameRequest {
+    /// Which.
+    pub name: String,
+}
+
+/// What the node is called now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RenameResponse {
+    /// In its mesh; absent without one.
+    pub in_mesh: Option<String>,
 }
 
 /// The mesh that was left.

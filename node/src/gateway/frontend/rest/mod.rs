@@ -4,4 +4,5 @@ pub mod api;
 pub mod refusal;
 pub mod server;
 pub mod service;
+mod tickets;
 mod views;

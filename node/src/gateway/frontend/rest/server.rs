@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
-use super::api::{CallRequest, InviteRequest, JoinRequest, TokenRequest};
+use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
 use super::refusal::{Exit, Refused};
 use super::service::OwnerService;
 
@@ -87,7 +87,10 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/tools", get(tools))
         .route("/v1/call", post(call))
         .route("/v1/invite", post(invite))
+        .route("/v1/tickets", get(tickets))
+        .route("/v1/tickets/{id}", delete(withdraw_ticket))
         .route("/v1/join", post(join))
+        .route("/v1/rename", post(rename))
         .route("/v1/leave", post(leave))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
@@ -134,9 +137,27 @@ async fn invite(
     }
 }
 
+async fn tickets(State(service): Service) -> Response {
+    respond(service.tickets().await)
+}
+
+async fn withdraw_ticket(State(service): Service, UrlPath(id): UrlPath<String>) -> Response {
+    respond(service.withdraw_ticket(&id).await)
+}
+
 async fn join(State(service): Service, body: Result<Json<JoinRequest>, JsonRejection>) -> Response {
     match body {
         Ok(Json(request)) => respond(service.join(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn rename(
+    State(service): Service,
+    body: Result<Json<RenameRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.rename(&request).await),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

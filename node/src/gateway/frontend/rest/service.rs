@@ -15,12 +15,15 @@ use tokio::time::Instant;
 
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
-    LeaveResponse, NodesResponse, ReloadResponse, StatusResponse, TokenRequest, TokenResponse,
-    TokenRevoked, TokenStatus, TokensResponse, ToolStatus, ToolsResponse,
+    LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
+    TokenRequest, TokenResponse, TokenRevoked, TokenStatus, TokensResponse, ToolStatus,
+    ToolsResponse,
 };
 use super::refusal::{Exit, Refused};
 use super::views;
-use crate::control::{Clock, JoinError, Membership, MembershipError, Servers, Snapshots, wall};
+use crate::control::{
+    Clock, JoinError, Membership, MembershipError, Servers, Snapshots, Soundings, wall,
+};
 use crate::gateway::backend::builtin;
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::call::{Call, Caller, Era, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
@@ -46,6 +49,8 @@ pub struct OwnerService {
     pub warnings: Vec<String>,
     /// What control publishes.
     pub snapshots: Arc<Snapshots>,
+    /// How far the members are, and how their clocks stand.
+    pub soundings: Arc<Soundings>,
     /// Founding, inviting, joining, leaving.
     pub membership: Membership,
     /// Its upstreams as configured.
@@ -169,6 +174,17 @@ impl OwnerService {
         })
     }
 
+    /// Where there is no mesh, the name counts from the next start on.
+    pub(super) async fn rename(&self, request: &RenameRequest) -> Result<RenameResponse, Refused> {
+        let name: NodeName = request.name.parse().map_err(|error| bad_input(&error))?;
+        let in_mesh = match self.membership.rename(name).await {
+            Ok(()) => Some(views::own_name(self).to_string()),
+            Err(MembershipError::NoMesh) => None,
+            Err(error) => return Err(membership_refused(error)),
+        };
+        Ok(RenameResponse { in_mesh })
+    }
+
     pub(super) async fn leave(&self) -> Result<LeaveResponse, Refused> {
         let left = self.membership.leave().await.map_err(membership_refused)?;
         let (from, to) = (self.home.root_key(), self.home.former_root_key(left.mesh));
@@ -290,11 +306,14 @@ fn token_refused(error: &TokenError) -> Refused {
     failed("token", error)
 }
 
-fn membership_refused(error: MembershipError) -> Refused {
+pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
         MembershipError::NoMesh | MembershipError::Invite(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
+        }
+        MembershipError::NotRenamed { .. } => {
+            Refused::plain(Exit::Refused, "not_renamed", error.to_string())
         }
         MembershipError::NoRandomness | MembershipError::Closed(_) => failed("control", &error),
     }

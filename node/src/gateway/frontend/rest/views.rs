@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
@@ -11,7 +12,7 @@ use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use peerage_protocol::limits::ADDRESSES_PER_NODE_MAX;
 use peerage_protocol::membership::certificate::CertificateChain;
 
-use super::api::{NodeStatus, NodesResponse, ServerStatus, StatusResponse};
+use super::api::{CopyStatus, NodeStatus, NodesResponse, ServerStatus, StatusResponse};
 use super::service::OwnerService;
 use crate::gateway::backend::upstream::UpstreamState;
 
@@ -45,7 +46,22 @@ pub(super) fn status(service: &OwnerService) -> StatusResponse {
         remote_tools: tools.nodes.values().sum(),
         servers: servers(service, &tools),
         warnings: warnings(service),
+        copy: copy(service),
     }
+}
+
+/// The member is named as this node knows it.
+fn copy(service: &OwnerService) -> Option<CopyStatus> {
+    let other = service.soundings.other_instance()?;
+    let roster = service.snapshots.roster();
+    let chain = roster
+        .as_ref()
+        .and_then(|roster| roster.member(other.told_by));
+    let name = chain.map(|chain| chain.body().name.to_string());
+    Some(CopyStatus {
+        place: other.place,
+        told_by: name.unwrap_or_else(|| other.told_by.to_string()),
+    })
 }
 
 fn warnings(service: &OwnerService) -> Vec<String> {
@@ -71,7 +87,15 @@ fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
             name: name.to_string(),
         }
     };
-    service.upstreams.states().into_iter().map(status).collect()
+    let refused = service.servers.refused();
+    let refused = refused.iter().map(|(name, error)| {
+        let why = format!("mcp.json, {error}");
+        (name.clone(), UpstreamState::Down { why })
+    });
+    let all = service.upstreams.states().into_iter().chain(refused);
+    let mut all: Vec<ServerStatus> = all.map(status).collect();
+    all.sort_by(|one, other| one.name.cmp(&other.name));
+    all
 }
 
 pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
@@ -87,12 +111,14 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
         addresses: (service.listen)(),
         tools: tools.servers.values().sum(),
         round_trip_micros: None,
+        clock_ahead_ms: None,
     };
     let links = service.snapshots.links();
     let links = links.borrow();
     let member = |(node, chain): (NodeId, &Arc<CertificateChain>)| {
         let link = links.get(&node);
         let connected = link.is_some_and(|link| link.up);
+        let depth = service.soundings.depth(node).filter(|_| connected);
         NodeStatus {
             node: node.to_string(),
             name: chain.body().name.to_string(),
@@ -105,7 +131,8 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
             .to_owned(),
             addresses: link.map(|link| link.address.clone()).into_iter().collect(),
             tools: tools.nodes.get(&node).copied().unwrap_or(0),
-            round_trip_micros: None,
+            round_trip_micros: depth.map(|depth| micros(depth.round_trip)),
+            clock_ahead_ms: depth.map(|depth| depth.clock_ahead),
         }
     };
     let members = roster.iter().flat_map(|roster| roster.members());
@@ -114,6 +141,10 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
     NodesResponse {
         nodes: std::iter::once(own).chain(others).collect(),
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// How many tools can be called, by where they are.
