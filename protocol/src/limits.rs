@@ -78,5 +78,14 @@ pub const CONNECTIONS_PENDING_MAX: u32 = 64;
 pub const SUBSTREAMS_PER_CONNECTION_MAX: u32 = 1_024;
 /// Substreams of one connection that are asked for and not open yet; as many again may wait in its queue.
 pub const SUBSTREAMS_OPENING_MAX: usize = 256;
+/// Substreams of one connection that rest between two calls, at either end.
+pub const SUBSTREAMS_RESTING_MAX: usize = 64;
+/// How long an asking node takes a resting substream up again.
+pub const SUBSTREAM_REST_MAX: Duration = Duration::from_secs(10);
+/// How long an answering node waits for the next opening; longer than [`SUBSTREAM_REST_MAX`] by more than a packet is
+/// on its way, so that no question meets a substream that is just ending.
+pub const SUBSTREAM_REST_DEADLINE: Duration = Duration::from_secs(30);
+/// The age from which on a substream takes no further call: what is known of its caller is looked up anew.
+pub const SUBSTREAM_AGE_MAX: Duration = Duration::from_secs(60);
 /// Time a substream may take to open.
 pub const SUBSTREAM_OPEN_DEADLINE: Duration = Duration::from_secs(5);

@@ -13,6 +13,9 @@ use crate::roles::echo;
 /// Calls before anything is counted.
 const WARM_UP: Duration = Duration::from_millis(60);
 
+/// Calls that take longer count as this long, in nanoseconds.
+const LONGEST_NANOS: u64 = 60_000_000_000;
+
 /// Somebody who asks the same again and again.
 pub enum Asker {
     /// Over HTTP, on a connection of its own.
@@ -80,7 +83,7 @@ impl Asker {
     }
 
     async fn ask_until(mut self, end: Instant) -> io::Result<(Self, Histogram<u64>)> {
-        let mut times = Histogram::new(3).map_err(io::Error::other)?;
+        let mut times = Histogram::new_with_max(LONGEST_NANOS, 3).map_err(io::Error::other)?;
         let mut begun = Instant::now();
         while begun < end {
             self.ask().await?;
@@ -113,7 +116,7 @@ async fn all_until(askers: Vec<Asker>, end: Instant) -> io::Result<(Vec<Asker>, 
         asking.spawn(asker.ask_until(end));
     }
     let mut back = Vec::new();
-    let mut all = Histogram::new(3).map_err(io::Error::other)?;
+    let mut all = Histogram::new_with_max(LONGEST_NANOS, 3).map_err(io::Error::other)?;
     while let Some(asked) = asking.join_next().await {
         let (asker, times) = asked.map_err(io::Error::other)??;
         all.add(times).map_err(io::Error::other)?;

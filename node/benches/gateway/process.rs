@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::Stdio;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
@@ -60,6 +61,15 @@ impl Part {
         kibibytes
             .map(|kibibytes| kibibytes / 1024.0)
             .ok_or_else(|| io::Error::other("the system does not tell its memory"))
+    }
+
+    /// Asks it to end and waits until it is gone.
+    pub async fn stop(mut self) -> io::Result<()> {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok());
+        if let Some(id) = id.and_then(Pid::from_raw) {
+            kill_process(id, Signal::TERM)?;
+        }
+        self.child.wait().await.map(drop)
     }
 
     /// Ends it at once and waits until it is gone.

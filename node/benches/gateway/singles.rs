@@ -55,7 +55,7 @@ async fn start(stage: &Stage) -> io::Result<(f64, f64)> {
     let millis = begun.elapsed().as_secs_f64() * 1e3;
     sleep(SETTLED).await;
     let mebibytes = node.resident_mebibytes()?;
-    node.end().await?;
+    node.stop().await?;
     Ok((millis, mebibytes))
 }
 

@@ -117,7 +117,7 @@ impl Stage {
     /// Ends the node `near` and starts it anew; the endpoint changes with it.
     pub async fn restart_near(self) -> io::Result<Self> {
         let home = self.near_home();
-        self.near.end().await?;
+        self.near.stop().await?;
         let near = start_node(self.binary.as_deref(), &home, NEAR).await?;
         Ok(Self {
             endpoint: endpoint(&near)?,

@@ -86,4 +86,8 @@ impl OpenSubstream for LinksOnDemand {
     fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>> {
         self.open_linked(node).boxed()
     }
+
+    fn give_back(&self, stream: Self::Stream) {
+        self.links.give_back(stream);
+    }
 }

@@ -2,7 +2,7 @@
 //! its END.
 //!
 //! The asking end keeps its half open while it waits. A CANCEL frame, any other frame, or the end of that half before
-//! the answer drops what is in progress.
+//! the answer drops what is in progress. After an answer that says so, the next question may follow.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -41,22 +41,41 @@ impl<S: AsyncRead + AsyncWrite> Answering<S> {
     }
 
     /// Answers with what `answer` comes to, after its notifications; gives up when the caller does, or at `end`.
+    /// Closes this half unless `again`, when another question may be heard. Whether all was written.
     pub async fn serve(
         &mut self,
         answer: impl Future<Output = Vec<Frame>>,
         notifications: mpsc::Receiver<Notification>,
         end: Instant,
-    ) {
-        let written = write_answer(&mut self.writer, answer, notifications);
-        let outcome = tokio::select! {
+        again: bool,
+    ) -> bool {
+        let answered = until_answer(&mut self.writer, answer, notifications);
+        let answered = tokio::select! {
             biased;
-            outcome = timeout_at(end, written) => outcome,
-            () = caller_gone(&mut self.reader) => return tracing::debug!("a caller gave up"),
+            answered = timeout_at(end, answered) => answered,
+            () = caller_gone(&mut self.reader) => {
+                tracing::debug!("a caller gave up");
+                return false;
+            }
         };
-        match outcome {
+        // What the caller says from here on may be its next question already.
+        let outcome = match answered {
+            Ok(Ok(frames)) => timeout_at(end, self.write(&frames, again)).await,
+            Ok(Err(error)) => Ok(Err(error)),
+            Err(late) => Err(late),
+        };
+        match &outcome {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "an answer could not be written"),
             Err(_) => tracing::debug!("a caller did not take its answer in time"),
+        }
+        matches!(outcome, Ok(Ok(())))
+    }
+
+    async fn write(&mut self, frames: &[Frame], again: bool) -> Result<(), WriteError> {
+        match again {
+            true => self.writer.write_frames(frames).await,
+            false => write_last(&mut self.writer, frames).await,
         }
     }
 
@@ -92,12 +111,12 @@ async fn caller_gone<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) {
     }
 }
 
-/// Writes notifications as they come and the answer last, in one message with what waits before it.
-async fn write_answer<W: AsyncWrite + Unpin>(
+/// Writes notifications as they come; the answer, with what waits before it, is left to be written.
+async fn until_answer<W: AsyncWrite + Unpin>(
     writer: &mut FrameWriter<W>,
     answer: impl Future<Output = Vec<Frame>>,
     mut notifications: mpsc::Receiver<Notification>,
-) -> Result<(), WriteError> {
+) -> Result<Vec<Frame>, WriteError> {
     let mut answer = pin!(answer);
     let answer = loop {
         tokio::select! {
@@ -110,7 +129,7 @@ async fn write_answer<W: AsyncWrite + Unpin>(
     };
     let mut frames = waiting(None, &mut notifications);
     frames.extend(answer);
-    write_last(writer, &frames).await
+    Ok(frames)
 }
 
 async fn write_last<W: AsyncWrite + Unpin>(

@@ -48,26 +48,40 @@ pub enum Answer {
     Busy,
 }
 
+/// What was answered, and the stream where the far end takes another question on it.
+#[derive(Debug)]
+pub struct Heard<S> {
+    /// The answer.
+    pub answer: Answer,
+    /// The stream, if it can be used again.
+    pub rested: Option<S>,
+}
+
 /// Sends `question` on `stream` and waits for the answer. Notifications go to `notifications`, in order and before
 /// the answer is returned; where there is nowhere for them to go they are refused.
 pub async fn ask<S>(
     stream: S,
     question: &[Frame],
     notifications: Option<&NotificationSender>,
-) -> Result<Answer, AnswerError>
+) -> Result<Heard<S>, AnswerError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let (reader, writer) = split(stream);
     let mut asked = Asked(None);
     let Halves { reader, writer } = asked.0.insert(Halves { reader, writer });
+    let mut hearing = Hearing::default();
     let answer = hear_while_sending(
         writer.write_frames(question),
-        Hearing::default().hear(reader, notifications),
+        hearing.hear(reader, notifications),
     )
     .await?;
-    asked.settle();
-    Ok(answer)
+    let again = hearing.header.is_some_and(|header| header.again);
+    let halves = asked.settle().filter(|_| again);
+    Ok(Heard {
+        answer,
+        rested: halves.and_then(Halves::rested),
+    })
 }
 
 async fn hear_while_sending(
@@ -91,13 +105,21 @@ struct Halves<S> {
     writer: FrameWriter<WriteHalf<S>>,
 }
 
+impl<S: AsyncRead + AsyncWrite + Unpin> Halves<S> {
+    /// The stream, when nothing is under way on either half.
+    fn rested(self) -> Option<S> {
+        let (reader, writer) = (self.reader.into_rested()?, self.writer.into_rested()?);
+        reader.reunite(writer).ok()
+    }
+}
+
 /// A question that is cancelled when it is dropped before it is settled.
 struct Asked<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(Option<Halves<S>>);
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Asked<S> {
     /// The answer is complete: there is nothing left to cancel.
-    fn settle(mut self) {
-        self.0 = None;
+    fn settle(mut self) -> Option<Halves<S>> {
+        self.0.take()
     }
 }
 
@@ -132,7 +154,7 @@ struct Hearing {
 
 impl Hearing {
     async fn hear<R: AsyncRead + Unpin>(
-        mut self,
+        &mut self,
         reader: &mut FrameReader<R>,
         notifications: Option<&NotificationSender>,
     ) -> Result<Answer, AnswerError> {
@@ -140,7 +162,7 @@ impl Hearing {
             let frame = reader.read_frame().await?.ok_or(AnswerError::Empty)?;
             match (frame.kind, &self.answer) {
                 (FrameKind::Busy, None) => return Ok(Answer::Busy),
-                (FrameKind::End, _) => return self.answer.ok_or(AnswerError::Empty),
+                (FrameKind::End, _) => return self.answer.take().ok_or(AnswerError::Empty),
                 (FrameKind::Notification, None) => notify(notifications, frame).await?,
                 (_, None) => self.take(frame)?,
                 (kind, Some(_)) => return Err(AnswerError::Unexpected { kind }),

@@ -37,6 +37,11 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         }
     }
 
+    /// The half itself, when everything that was read has been taken as frames and the last of them was an END.
+    pub fn into_rested(self) -> Option<R> {
+        self.decoder.finish().is_ok().then_some(self.input)
+    }
+
     /// The next frame; `None` where the stream ended after an END. Dropping the future loses nothing.
     pub async fn read_frame(&mut self) -> Result<Option<Frame>, ReadError> {
         loop {
@@ -102,6 +107,11 @@ impl<W: AsyncWrite + Unpin> FrameWriter<W> {
         self.output.flush().await?;
         self.torn = false;
         Ok(())
+    }
+
+    /// The half itself, unless it is torn.
+    pub fn into_rested(self) -> Option<W> {
+        (!self.torn).then_some(self.output)
     }
 
     /// Writes what is left and closes this half.

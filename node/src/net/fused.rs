@@ -25,6 +25,11 @@ impl<S> Fused<S> {
         }
     }
 
+    /// The substream itself, unless a read has failed.
+    pub fn into_unfailed(self) -> Option<S> {
+        (!self.failed).then_some(self.inner)
+    }
+
     fn usable(&mut self) -> io::Result<&mut S> {
         if self.failed {
             return Err(io::ErrorKind::BrokenPipe.into());

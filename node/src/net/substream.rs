@@ -21,8 +21,14 @@ pub trait OpenSubstream: Send + Sync + 'static {
     /// What is opened: dropping it ends both directions.
     type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    /// Opens a fresh substream to `node`, over the best connection there is. Dropping the future opens nothing.
+    /// Opens a substream to `node` over the best connection there is: a fresh one, or one that was given back.
+    /// Dropping the future opens nothing.
     fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>>;
+
+    /// Takes back a substream on which the far end takes another question; where none are kept, it ends.
+    fn give_back(&self, stream: Self::Stream) {
+        drop(stream);
+    }
 }
 
 impl<O: OpenSubstream> OpenSubstream for Arc<O> {
@@ -31,6 +37,10 @@ impl<O: OpenSubstream> OpenSubstream for Arc<O> {
     fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>> {
         self.as_ref().open(node)
     }
+
+    fn give_back(&self, stream: O::Stream) {
+        self.as_ref().give_back(stream);
+    }
 }
 
 impl OpenSubstream for Links {
@@ -38,6 +48,12 @@ impl OpenSubstream for Links {
 
     fn open(&self, node: NodeId) -> BoxFuture<'_, Result<Self::Stream, OpenError>> {
         async move { Links::open(self, node).await.map(Fused::new) }.boxed()
+    }
+
+    fn give_back(&self, stream: Self::Stream) {
+        if let Some(substream) = stream.into_unfailed() {
+            substream.rest();
+        }
     }
 }
 
@@ -56,7 +72,7 @@ pub async fn exchange<O: OpenSubstream>(
     let question = [Frame::new(FrameKind::Opening, opening.encode().into())];
     let asked = async {
         let stream = opener.open(node).await?;
-        match ask(stream, &question, None).await? {
+        match ask(stream, &question, None).await?.answer {
             Answer::Data(body) => Ok(body),
             Answer::Failure(failure) => Err(ExchangeError::Refused(failure)),
             Answer::Busy => Err(ExchangeError::Busy),

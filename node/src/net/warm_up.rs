@@ -1,4 +1,4 @@
-//! One QUIC handshake of this process with itself: the first costs 30 ms of lazy set-up, and no peer should wait for it.
+//! One QUIC handshake of this process with itself: the first sets its cryptography up, and no peer should wait for that.
 
 use std::future::poll_fn;
 use std::pin::Pin;

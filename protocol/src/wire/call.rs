@@ -82,6 +82,17 @@ pub enum Era {
 pub struct ReplyHeader {
     /// How the upstream speaks MCP.
     pub era: Era,
+    /// Whether the substream takes another opening after the END of this answer.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 impl ReplyHeader {
@@ -182,9 +193,23 @@ mod tests {
         let golden = b"\xa1hexchange\xa2dkindfrosterdbody\x42\x01\x02";
         assert_eq!(exchange.encode(), golden);
         assert_eq!(Opening::decode(golden).unwrap(), exchange);
-        let reply = ReplyHeader { era: Era::Legacy };
+        let reply = ReplyHeader {
+            era: Era::Legacy,
+            again: false,
+        };
         assert_eq!(reply.encode(), b"\xa1ceraflegacy");
         assert_eq!(ReplyHeader::decode(b"\xa1ceraflegacy").unwrap(), reply);
+    }
+
+    #[test]
+    fn a_reply_says_when_its_substream_takes_another_call() {
+        let reply = ReplyHeader {
+            era: Era::Legacy,
+            again: true,
+        };
+        let golden = b"\xa2ceraflegacyeagain\xf5";
+        assert_eq!(reply.encode(), golden);
+        assert_eq!(ReplyHeader::decode(golden).unwrap(), reply);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::path::Path;
 use peerage_node::config::settings::{Flags, Settings};
 use peerage_node::home::Home;
 use peerage_node::node::Node;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::process::say_ready;
 
@@ -24,6 +25,12 @@ pub async fn run(home: &str, name: &str) -> io::Result<()> {
     let environment = BTreeMap::new();
     let settings = Settings::load(&home, flags, &environment).map_err(io::Error::other)?;
     let mut node = Node::start(settings).await.map_err(io::Error::other)?;
+    let mut stopped = signal(SignalKind::terminate())?;
     say_ready(&serde_json::to_string(node.ready())?)?;
-    Err(io::Error::other(node.failure().await))
+    tokio::select! {
+        why = node.failure() => return Err(io::Error::other(why)),
+        _ = stopped.recv() => {}
+    }
+    node.stop().await;
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Calls to another member's servers: one fresh substream per call.
+//! Calls to another member's servers: one substream per call, which rests for the next one when the other node offers it.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::Backend;
 use crate::gateway::call::{Call, CallError, Caller, Reply, ReplyBody};
 use crate::gateway::failure;
 use crate::net::OpenError;
-use crate::net::asking::{Answer, ask};
+use crate::net::asking::{Answer, Heard, ask};
 use crate::net::substream::OpenSubstream;
 
 /// One server of another member.
@@ -67,7 +67,12 @@ impl<O: OpenSubstream> PeerBackend<O> {
             Frame::new(FrameKind::Params, params),
         ];
         match ask(stream, &question, Some(&call.notifications)).await {
-            Ok(answer) => self.reply(answer),
+            Ok(Heard { answer, rested }) => {
+                if let Some(stream) = rested {
+                    self.opener.give_back(stream);
+                }
+                self.reply(answer)
+            }
             Err(error) => Err(self.unreachable(error.to_string())),
         }
     }

@@ -1,6 +1,7 @@
 //! Serves one substream that a member opened: a call of this node's own shared servers, or an exchange.
 //!
-//! A caller that gives up drops what is in progress; every answer ends with END.
+//! A caller that gives up drops what is in progress; every answer ends with END. After a call, a substream may carry
+//! another: it rests meanwhile, and takes no place among those in progress.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,13 +10,16 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
-use peerage_protocol::limits::{BODY_BYTES_MAX, HOPS_MAX, OPENING_DEADLINE};
+use peerage_protocol::limits::{
+    BODY_BYTES_MAX, HOPS_MAX, OPENING_DEADLINE, SUBSTREAM_AGE_MAX, SUBSTREAM_REST_DEADLINE,
+    SUBSTREAMS_RESTING_MAX,
+};
 use peerage_protocol::wire::call::{CallHeader, Exchange, Opening, ReplyHeader};
 use peerage_protocol::wire::frame::{Frame, FrameKind};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
-use super::admission::Admission;
+use super::admission::{Admission, Admitted};
 use crate::gateway::call::{Call, CallError, Caller, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
 use crate::gateway::failure;
 use crate::gateway::mcp::splice::Params;
@@ -57,6 +61,7 @@ pub struct Peer {
 pub struct PeerFrontend {
     own: NodeId,
     admission: Arc<Admission>,
+    resting: Arc<Admission>,
     calls: Arc<dyn CallService>,
     exchanges: Arc<dyn ExchangeService>,
 }
@@ -72,6 +77,7 @@ impl PeerFrontend {
         Self {
             own,
             admission,
+            resting: Arc::new(Admission::new(SUBSTREAMS_RESTING_MAX)),
             calls,
             exchanges,
         }
@@ -80,33 +86,59 @@ impl PeerFrontend {
     /// Serves `stream`, which `peer` opened, to its end.
     pub async fn serve<S: AsyncRead + AsyncWrite>(&self, peer: Peer, stream: S) {
         let mut substream = Answering::new(stream);
-        let Some(_place) = self.admission.enter(peer.node) else {
-            let busy = [FrameKind::Busy, FrameKind::End].map(Frame::signal);
-            return substream.say(&busy).await;
+        let Some(place) = self.admission.enter(peer.node) else {
+            return turn_away(&mut substream).await;
         };
-        match substream.hear(Instant::now() + OPENING_DEADLINE).await {
-            Ok(frame) => self.open(&peer, &mut substream, &frame).await,
-            Err(error) => tracing::debug!(node = %peer.node, %error, "a substream has no opening"),
+        let too_old = Instant::now() + SUBSTREAM_AGE_MAX;
+        let frame = match substream.hear(Instant::now() + OPENING_DEADLINE).await {
+            Ok(frame) => frame,
+            Err(error) => {
+                return tracing::debug!(node = %peer.node, %error, "a substream has no opening");
+            }
+        };
+        let mut rest = self.resting.enter(peer.node);
+        let mut again = self
+            .open(&peer, &mut substream, &frame, rest.is_some())
+            .await;
+        drop(place);
+        while again {
+            // An asking node that needs the substream no more ends it.
+            let deadline = Instant::now() + SUBSTREAM_REST_DEADLINE;
+            let Ok(frame) = substream.hear(deadline).await else {
+                return;
+            };
+            let Some(_place) = self.admission.enter(peer.node) else {
+                return turn_away(&mut substream).await;
+            };
+            rest = rest.filter(|_: &Admitted| Instant::now() < too_old);
+            again = self
+                .open(&peer, &mut substream, &frame, rest.is_some())
+                .await;
         }
     }
 
+    /// Serves what an opening asks for; whether another may follow, which is offered if it `may_rest`.
     async fn open<S: AsyncRead + AsyncWrite>(
         &self,
         peer: &Peer,
         substream: &mut Answering<S>,
         frame: &Frame,
-    ) {
+        may_rest: bool,
+    ) -> bool {
         let opening = match frame.kind {
             FrameKind::Opening => Opening::decode(&frame.payload).map_err(|e| e.to_string()),
             kind => Err(format!("a substream begins with an opening, not {kind:?}")),
         };
         match opening {
-            Ok(Opening::Call(header)) => self.serve_call(peer, substream, header).await,
+            Ok(Opening::Call(header)) => {
+                return self.serve_call(peer, substream, header, may_rest).await;
+            }
             Ok(Opening::Exchange(question)) => {
                 self.serve_exchange(peer, substream, question).await;
             }
             Err(what) => fail(substream, CallError::InvalidParams { what }).await,
         }
+        false
     }
 
     async fn serve_call<S: AsyncRead + AsyncWrite>(
@@ -114,21 +146,16 @@ impl PeerFrontend {
         peer: &Peer,
         substream: &mut Answering<S>,
         header: CallHeader,
-    ) {
+        may_rest: bool,
+    ) -> bool {
         let deadline = Instant::now() + header.time_left();
-        if header.via.contains(&self.own) || header.via.len() > HOPS_MAX {
-            return fail(substream, CallError::Loop).await;
-        }
-        let raw = match substream.hear(deadline).await {
-            Ok(frame) if frame.kind == FrameKind::Params => frame.payload,
-            Ok(frame) => return fail(substream, out_of_place(frame.kind)).await,
-            Err(error) => return tracing::debug!(node = %peer.node, %error, "a call has no params"),
-        };
-        let params = match Params::scan(raw) {
+        let params = match self.hear_params(peer, substream, &header, deadline).await {
             Ok(params) => params,
-            Err(error) => {
-                let what = error.to_string();
-                return fail(substream, CallError::InvalidParams { what }).await;
+            Err(refusal) => {
+                if let Some(error) = refusal {
+                    fail(substream, error).await;
+                }
+                return false;
             }
         };
         let (sender, notifications) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
@@ -150,10 +177,37 @@ impl PeerFrontend {
         let target = server.to_string();
         let answer = async {
             let reply = timeout_at(deadline, self.calls.call(server, call)).await;
-            reply_frames(reply.unwrap_or(Err(CallError::DeadlineExceeded { target })))
+            let reply = reply.unwrap_or(Err(CallError::DeadlineExceeded { target }));
+            reply_frames(reply, may_rest)
         };
         let end = deadline + ANSWER_GRACE;
-        substream.serve(answer, notifications, end).await;
+        let written = substream.serve(answer, notifications, end, may_rest).await;
+        written && may_rest
+    }
+
+    /// The params that follow the header; nothing to say to a caller that has none.
+    async fn hear_params<S: AsyncRead + AsyncWrite>(
+        &self,
+        peer: &Peer,
+        substream: &mut Answering<S>,
+        header: &CallHeader,
+        deadline: Instant,
+    ) -> Result<Params, Option<CallError>> {
+        if header.via.contains(&self.own) || header.via.len() > HOPS_MAX {
+            return Err(Some(CallError::Loop));
+        }
+        let raw = match substream.hear(deadline).await {
+            Ok(frame) if frame.kind == FrameKind::Params => frame.payload,
+            Ok(frame) => return Err(Some(out_of_place(frame.kind))),
+            Err(error) => {
+                tracing::debug!(node = %peer.node, %error, "a call has no params");
+                return Err(None);
+            }
+        };
+        Params::scan(raw).map_err(|error| {
+            let what = error.to_string();
+            Some(CallError::InvalidParams { what })
+        })
     }
 
     async fn serve_exchange<S: AsyncRead + AsyncWrite>(
@@ -171,7 +225,7 @@ impl PeerFrontend {
             data_frames(data.unwrap_or(Err(CallError::DeadlineExceeded { target })))
         };
         let end = deadline + ANSWER_GRACE;
-        substream.serve(answer, notifications, end).await;
+        substream.serve(answer, notifications, end, false).await;
     }
 }
 
@@ -181,6 +235,11 @@ fn with_sender(mut via: Vec<NodeId>, sender: NodeId) -> Vec<NodeId> {
         via.push(sender);
     }
     via
+}
+
+async fn turn_away<S: AsyncRead + AsyncWrite>(substream: &mut Answering<S>) {
+    let busy = [FrameKind::Busy, FrameKind::End].map(Frame::signal);
+    substream.say(&busy).await;
 }
 
 async fn fail<S: AsyncRead + AsyncWrite>(substream: &mut Answering<S>, error: CallError) {
@@ -194,7 +253,7 @@ fn out_of_place(kind: FrameKind) -> CallError {
     }
 }
 
-fn reply_frames(reply: Result<Reply, CallError>) -> Vec<Frame> {
+fn reply_frames(reply: Result<Reply, CallError>, again: bool) -> Vec<Frame> {
     let end = Frame::signal(FrameKind::End);
     let (era, kind, body) = match reply {
         Ok(Reply { era, body }) => match body {
@@ -203,7 +262,10 @@ fn reply_frames(reply: Result<Reply, CallError>) -> Vec<Frame> {
         },
         Err(error) => return vec![failure_frame(error), end],
     };
-    let header = ReplyHeader { era: era.into() };
+    let header = ReplyHeader {
+        era: era.into(),
+        again,
+    };
     match body_frame(kind, body) {
         Ok(frame) => vec![
             Frame::new(FrameKind::Reply, header.encode().into()),

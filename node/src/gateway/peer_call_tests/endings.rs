@@ -80,6 +80,7 @@ fn assert_unreachable(error: &CallError) {
 async fn an_answer_that_is_not_complete_is_an_error_that_names_the_node() {
     let header = wire::ReplyHeader {
         era: wire::Era::Modern,
+        again: false,
     };
     let reply = Frame::new(FrameKind::Reply, header.encode().into());
     let one = Frame::new(FrameKind::Result, Bytes::from_static(b"1"));

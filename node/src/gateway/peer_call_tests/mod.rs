@@ -4,6 +4,7 @@
 
 mod answers;
 mod endings;
+mod reuse;
 mod transports;
 
 use std::sync::Arc;

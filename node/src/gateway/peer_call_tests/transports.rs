@@ -13,6 +13,7 @@ use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId, Transport, noise, quic, tcp, yamux};
 use tokio::sync::oneshot;
 
+use super::reuse::Keeping;
 use super::*;
 
 type Connections = Boxed<(PeerId, StreamMuxerBox)>;
@@ -135,7 +136,7 @@ fn drive(muxer: StreamMuxerBox) -> (Opener, mpsc::UnboundedReceiver<SubstreamBox
 async fn joined(
     transport: fn() -> (Connections, Multiaddr),
     frontend: PeerFrontend,
-) -> PeerBackend<Opener> {
+) -> PeerBackend<Arc<Keeping<Opener>>> {
     let (opener, far) = soon(connect(transport(), transport())).await;
     let (idle, mut inbound) = drive(far);
     tokio::spawn(async move {
@@ -145,7 +146,7 @@ async fn joined(
             tokio::spawn(async move { frontend.serve(caller(), substream).await });
         }
     });
-    backend(opener)
+    backend(Keeping::new(opener))
 }
 
 async fn answers_arrive_whole(transport: fn() -> (Connections, Multiaddr)) {

@@ -22,6 +22,7 @@ use super::InboundSubstreams;
 use super::handler::Handler;
 use super::links::{Link, Links, Route};
 use super::open_count::OpenCount;
+use super::spares::Spares;
 use crate::net::membership_check::NotAMember;
 use crate::net::peer_id::node_id;
 
@@ -61,6 +62,7 @@ impl Behaviour {
             route: Route::of(address),
             opens,
             open: open.clone(),
+            spares: Spares::default(),
         };
         self.promised.insert(connection, link);
         Ok(Handler::new(remote, self.inbound.clone(), requests, open))

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
 use super::open_count::{OpenCount, OpenGuard};
+use super::spares::Spares;
 use super::substream::CallSubstream;
 
 /// Asks a connection for a substream, which counts as open from here on.
@@ -47,6 +48,7 @@ pub(super) struct Link {
     pub(super) route: Route,
     pub(super) opens: mpsc::Sender<OpenRequest>,
     pub(super) open: OpenCount,
+    pub(super) spares: Spares,
 }
 
 /// How a connection travels; the first is the best.
@@ -83,6 +85,10 @@ impl Links {
         let links = links.ok_or(OpenError::NotConnected { node })?;
         let mut outcome = OpenError::NotConnected { node };
         for link in links.iter() {
+            if let Some(stream) = link.spares.take() {
+                let substream = CallSubstream::new(stream, link.open.one_more());
+                return Ok(substream.resting_in(link.spares.clone()));
+            }
             let (reply, opened) = oneshot::channel();
             let open = link.open.one_more();
             match link.opens.try_send(OpenRequest { reply, open }) {
@@ -94,7 +100,7 @@ impl Links {
                 Err(TrySendError::Closed(_)) => continue,
             }
             match opened.await {
-                Ok(Ok(substream)) => return Ok(substream),
+                Ok(Ok(substream)) => return Ok(substream.resting_in(link.spares.clone())),
                 Ok(Err(failure)) => return Err(OpenError::Failed { node, failure }),
                 Err(_connection_died) => {}
             }
@@ -207,6 +213,7 @@ mod tests {
             route,
             opens,
             open: OpenCount::default(),
+            spares: Spares::default(),
         };
         (link, requests)
     }

@@ -1,4 +1,5 @@
-//! Substreams between members: one per call, all of one protocol, so that opening one costs no extra round trip.
+//! Substreams between members: one per call, all of one protocol, so that opening one costs no extra round trip; after a
+//! call it rests for the next.
 //!
 //! A caller's request goes straight to the connection that will carry it; the swarm's own loop is not involved.
 
@@ -6,6 +7,7 @@ mod behaviour;
 mod handler;
 mod links;
 mod open_count;
+mod spares;
 mod substream;
 
 use libp2p::StreamProtocol;

@@ -8,12 +8,15 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p::Stream;
 
 use super::open_count::OpenGuard;
+use super::spares::Spares;
 
 /// A substream to a member; dropping it ends both directions.
 #[derive(Debug)]
 pub struct CallSubstream {
     stream: Stream,
     _open: OpenGuard,
+    /// Where it rests between two calls; those the other end opened do not.
+    spares: Option<Spares>,
 }
 
 impl CallSubstream {
@@ -21,6 +24,22 @@ impl CallSubstream {
         Self {
             stream,
             _open: open,
+            spares: None,
+        }
+    }
+
+    /// The same, but kept in `spares` when it rests.
+    pub(super) fn resting_in(self, spares: Spares) -> Self {
+        Self {
+            spares: Some(spares),
+            ..self
+        }
+    }
+
+    /// Keeps it for another call on its connection, which is not in use by it any more.
+    pub fn rest(self) {
+        if let Some(spares) = self.spares {
+            spares.put(self.stream);
         }
     }
 }

@@ -48,7 +48,8 @@ pub fn search(catalog: &Catalog, params: &Params) -> Result<Bytes, CallError> {
         .take(limit)
         .map(|(entry, description)| json!({"name": entry.name, "description": description}))
         .collect();
-    Ok(structured(json!({"tools": shown, "found": found.len()})))
+    let found = json!({"tools": shown, "found": found.len()});
+    Ok(said_twice(&found.to_string()))
 }
 
 /// The tools in whose name or description every word of `query` occurs, those with it in the name first, each with
@@ -98,14 +99,19 @@ pub fn describe(catalog: &Catalog, params: &Params) -> Result<Bytes, CallError> 
     let Lookup::Found(entry) = catalog.lookup(&name) else {
         return Err(CallError::UnknownTool { name });
     };
-    let mut definition: Value =
-        serde_json::from_str(&entry.definition).map_err(|error| CallError::InvalidParams {
-            what: format!("the definition of {name} is damaged: {error}"),
-        })?;
-    if let Some(listed) = definition.get_mut("name") {
-        *listed = Value::from(entry.name.as_str());
-    }
-    Ok(structured(definition))
+    let definition = with_own_name(entry).ok_or_else(|| CallError::InvalidParams {
+        what: format!("the definition of {name} is damaged"),
+    })?;
+    Ok(said_twice(&definition))
+}
+
+/// The tool's own definition with the name it goes by here; every other byte is its server's.
+fn with_own_name(entry: &Entry) -> Option<String> {
+    let _valid: &RawValue = serde_json::from_str(&entry.definition).ok()?;
+    let raw = Bytes::copy_from_slice(entry.definition.as_bytes());
+    let mut definition = Params::scan(raw).ok()?;
+    definition.set_name(&entry.name);
+    String::from_utf8(definition.to_bytes().into()).ok()
 }
 
 /// The call that a `tool_call` wraps: its params, as if the caller had sent them itself.
@@ -152,10 +158,63 @@ fn not_good(error: &serde_json::Error) -> CallError {
     }
 }
 
-/// A result whose text says the same as its structure, for clients of either kind.
-fn structured(value: Value) -> Bytes {
-    let text = value.to_string();
-    json!({"content": [{"type": "text", "text": text}], "structuredContent": value})
-        .to_string()
-        .into()
+/// A result that says `json` as its structure and as its text, for clients of either kind.
+fn said_twice(json: &str) -> Bytes {
+    let text = Value::from(json).to_string();
+    [
+        r#"{"content":[{"type":"text","text":"#,
+        &text,
+        r#"}],"structuredContent":"#,
+        json,
+        "}",
+    ]
+    .concat()
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use peerage_protocol::catalog::manifest::ToolEntry;
+    use peerage_protocol::catalog::snapshot::LocalServer;
+
+    use super::*;
+
+    fn described(definition: &str) -> Result<Value, CallError> {
+        let files = LocalServer {
+            name: "files".parse().unwrap(),
+            share: false,
+            tools: vec![ToolEntry {
+                name: "read".into(),
+                definition: definition.into(),
+            }],
+        };
+        let catalog = Catalog::build(vec![files], vec![]);
+        let params = Bytes::from_static(br#"{"arguments":{"name":"files__read"}}"#);
+        let result = describe(&catalog, &Params::scan(params).unwrap())?;
+        Ok(serde_json::from_slice(&result).unwrap())
+    }
+
+    #[test]
+    fn a_described_tool_is_its_servers_definition_but_for_the_name() {
+        let said =
+            r#"{"name":"read", "inputSchema":{"maximum":1e2,"type":"object"},"unknown":"\u00e9"}"#;
+        let result = described(said).unwrap();
+        let expected = said.replacen("read", "files__read", 1);
+        assert_eq!(result["content"][0]["text"], expected);
+        let structure: Value = serde_json::from_str(&expected).unwrap();
+        assert_eq!(result["structuredContent"], structure);
+    }
+
+    #[test]
+    fn a_definition_that_is_no_json_object_is_a_named_error() {
+        for damaged in ["{\"name\":\"read\"", "[]", ""] {
+            let error = described(damaged).unwrap_err();
+            assert!(
+                matches!(error, CallError::InvalidParams { .. }),
+                "{error:?}"
+            );
+        }
+    }
 }
