@@ -131,7 +131,9 @@ impl Manifests {
 
     /// Who is to be asked after the one who was last.
     fn next_other(&mut self, linked: &BTreeSet<NodeId>) -> Option<NodeId> {
-        let after = self.turn.map(|turn| (Bound::Excluded(turn), Bound::Unbounded));
+        let after = self
+            .turn
+            .map(|turn| (Bound::Excluded(turn), Bound::Unbounded));
         let next = after.and_then(|after| linked.range(after).next());
         self.turn = next.or_else(|| linked.first()).copied();
         self.turn
@@ -225,7 +227,10 @@ impl NodeState {
         let mut of_tellers: BTreeMap<Option<NodeId>, Vec<(NodeId, Hash)>> = BTreeMap::new();
         for (node, wanted) in due {
             let teller = wanted.teller.filter(|teller| self.links.is_up(*teller));
-            of_tellers.entry(teller).or_default().push((node, wanted.hash));
+            of_tellers
+                .entry(teller)
+                .or_default()
+                .push((node, wanted.hash));
         }
         let linked: BTreeSet<NodeId> = self.links.standing().collect();
         for (teller, wanted) in of_tellers {
@@ -248,7 +253,12 @@ impl NodeState {
         }
     }
 
-    pub(super) fn manifests_told(&mut self, now: Now, asked: &ManifestsAsked, told: &ManifestsTold) {
+    pub(super) fn manifests_told(
+        &mut self,
+        now: Now,
+        asked: &ManifestsAsked,
+        told: &ManifestsTold,
+    ) {
         for bytes in &told.manifests {
             let hash = Hash::of(bytes);
             for node in self.manifests.wanting(hash) {

@@ -157,6 +157,14 @@ impl World {
             }
             Some(Arrival::First) => {}
         }
+        // That it needs no other copy takes its bytes on the way, and no event: the fabric knows what it has had.
+        let told = self.fabric.told_unwanted(to, id);
+        self.count(
+            to,
+            "unwanted copies",
+            told as u64,
+            told * (CONTROL_BYTES + ID_BYTES),
+        );
         let Some(message) = self.fabric.message(id) else {
             return;
         };

@@ -16,11 +16,11 @@ use crate::randomness::Randomness;
 pub(crate) use message::{Message, MessageId};
 
 /// Links along which a node pushes: as many as it likes to have.
-const MESH: usize = 10;
+const MESH: usize = 8;
 /// Fewer than this are made more.
 const MESH_LOW: usize = 6;
 /// More than this are made fewer.
-const MESH_HIGH: usize = 20;
+const MESH_HIGH: usize = 12;
 /// Of the links outside the mesh, as many at least are told what there was lately.
 const LAZY: usize = 6;
 /// The share of the links outside the mesh that is told, where that is more.
@@ -30,7 +30,7 @@ const TOLD_FOR: u32 = 5;
 /// A verdict later than this comes too late for a message to be passed on: ten heartbeats.
 const VERDICT_WITHIN_US: u64 = 10 * HEARTBEAT_US;
 /// Of messages at least this large, nodes tell that they need no other copy.
-const LARGE_BYTES: usize = 1_000;
+const LARGE_BYTES: usize = 256;
 
 /// Time between two heartbeats.
 pub(crate) const HEARTBEAT_US: u64 = 700_000;
@@ -151,6 +151,16 @@ impl Fabric {
         }
         message.duplicates += 1;
         Some(Arrival::Duplicate)
+    }
+
+    /// How many a node tells that it needs no other copy of a message that it has just had.
+    pub(crate) fn told_unwanted(&self, node: usize, id: MessageId) -> usize {
+        let large = self.message(id).is_some_and(|m| m.bytes >= LARGE_BYTES);
+        if large {
+            self.members[node].mesh.len()
+        } else {
+            0
+        }
     }
 
     /// The node accepts the message: whom it passes it on to.
