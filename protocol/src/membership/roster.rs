@@ -19,8 +19,15 @@ pub struct Roster {
     pub own: Arc<CertificateChain>,
     /// Everybody known, those that left too; by node.
     known: SortedChunks<Keyed>,
-    /// Those that have not left; by a hash of the name, then by name and node.
-    named: SortedChunks<Keyed>,
+    /// Those that have not left; by a hash of the name, then by node.
+    named: SortedChunks<Named>,
+}
+
+/// Who goes by a name that has this hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    key: u64,
+    node: NodeId,
 }
 
 /// A member behind the beginning of what it is sorted by, which tells most members apart without looking at them.
@@ -111,12 +118,15 @@ impl Roster {
         if own.name == *name {
             return Some(own.subject);
         }
+        // Names of one hash stand together.
         let key = name_key(name);
-        let order = |keyed: &Keyed| {
-            let by_key = keyed.key.cmp(&key);
-            by_key.then_with(|| name_of(&keyed.member).cmp(name))
-        };
-        self.named.find(order).map(|keyed| keyed.member.node())
+        let first = self.named.from(|named| named.key.cmp(&key));
+        let hashed = first.take_while(|named| named.key == key);
+        let mut nodes = hashed.map(|named| named.node);
+        nodes.find(|node| {
+            let known = self.known(*node);
+            known.is_some_and(|member| name_of(member) == name)
+        })
     }
 
     /// Takes a member that has been verified; says whether it is news at `now`. Something older never replaces
@@ -129,17 +139,15 @@ impl Roster {
         }
         match self.known(node).cloned() {
             Some(known) if !replaces(&member, &known, now) => return Inserted::Known,
+            Some(known) if known.has_left() => {}
+            Some(known) if !member.has_left() && name_of(&known) == name_of(&member) => {}
             Some(known) => self.unname(&known),
             None if self.known.len() >= ROSTER_MAX => return Inserted::Full,
             None => {}
         }
-        if !member.has_left() {
-            let named = Keyed {
-                key: name_key(name_of(&member)),
-                member: member.clone(),
-            };
-            self.named
-                .insert(named.clone(), |other| by_name(other, &named));
+        let named = Named::of(&member);
+        if !member.has_left() && self.named.find(|other| other.cmp(&named)).is_none() {
+            self.named.insert(named, |other| other.cmp(&named));
         }
         let key = node_key(node);
         self.known
@@ -155,11 +163,17 @@ impl Roster {
     }
 
     fn unname(&mut self, member: &Arc<Member>) {
-        let named = Keyed {
+        let named = Named::of(member);
+        self.named.remove(|other| other.cmp(&named));
+    }
+}
+
+impl Named {
+    fn of(member: &Member) -> Self {
+        Self {
             key: name_key(name_of(member)),
-            member: member.clone(),
-        };
-        self.named.remove(|other| by_name(other, &named));
+            node: member.node(),
+        }
     }
 }
 
@@ -182,13 +196,6 @@ fn name_key(name: &NodeName) -> u64 {
 fn by_node(keyed: &Keyed, node: NodeId) -> Ordering {
     let by_key = keyed.key.cmp(&node_key(node));
     by_key.then_with(|| keyed.member.node().cmp(&node))
-}
-
-fn by_name(one: &Keyed, other: &Keyed) -> Ordering {
-    let by_key = one.key.cmp(&other.key);
-    by_key
-        .then_with(|| name_of(&one.member).cmp(name_of(&other.member)))
-        .then_with(|| one.member.node().cmp(&other.member.node()))
 }
 
 /// A certificate alone is worth less than one whose holder has spoken, unless that one is over.
