@@ -35,6 +35,8 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct Reconciliation {
     due: BTreeMap<NodeId, Monotonic>,
     asked: BTreeMap<NodeId, Asked>,
+    /// When the latest question that is not answered yet counts as slow, by whom it was put to.
+    slow_at: BTreeMap<NodeId, Monotonic>,
     /// Whose turn was last.
     turn: Option<NodeId>,
     next_turn: Option<Monotonic>,
@@ -74,6 +76,7 @@ impl Reconciliation {
         if let Some(asked) = self.asked.get_mut(&node) {
             asked.open = false;
         }
+        self.slow_at.remove(&node);
         if self.due.remove(&node).is_some() || again {
             self.ask(now, node);
         }
@@ -91,27 +94,30 @@ impl Reconciliation {
 
     /// When the answer that is waited for counts as slow; `None` where none is waited for.
     fn waits_until(&self, now: Monotonic) -> Option<Monotonic> {
-        let open = self.asked.values().filter(|asked| asked.open);
-        let slow = open.map(|asked| asked.at + SLOW_AFTER);
-        slow.filter(|slow| *slow > now).max()
+        self.slow_at
+            .values()
+            .copied()
+            .filter(|slow| *slow > now)
+            .max()
     }
 
     /// `node` had more to tell than fits one answer: it goes on at once.
     fn goes_on(&mut self, now: Monotonic, node: NodeId) {
         self.asked.remove(&node);
+        self.slow_at.remove(&node);
         self.due.insert(node, now);
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
         self.due.remove(&node);
         self.asked.remove(&node);
+        self.slow_at.remove(&node);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
         let due = self.due.values().copied().min();
         // While an answer is waited for, nobody else is asked.
-        let open = self.asked.values().filter(|asked| asked.open);
-        let slow = open.map(|asked| asked.at + SLOW_AFTER).max();
+        let slow = self.slow_at.values().copied().max();
         let due = due.map(|due| slow.map_or(due, |slow| due.max(slow)));
         due.into_iter().chain(self.next_turn).min()
     }
@@ -131,6 +137,7 @@ impl Reconciliation {
             fruitless: 0,
         });
         (asked.at, asked.open) = (at, true);
+        self.slow_at.insert(node, at + SLOW_AFTER);
     }
 
     /// Who is next after the one whose turn was last.

@@ -163,13 +163,14 @@ impl Fabric {
         }
     }
 
-    /// The node accepts the message: whom it passes it on to.
+    /// The node accepts the message: whom it passes it on to. What another says arrives after `says_so_after_us`.
     pub(crate) fn accepted(
         &mut self,
         now_us: u64,
         node: usize,
         from: usize,
         id: MessageId,
+        says_so_after_us: impl Fn(usize) -> u64,
     ) -> Vec<usize> {
         let Some(message) = self.messages.get(&id) else {
             return Vec::new();
@@ -186,7 +187,7 @@ impl Fabric {
             large
                 && message
                     .arrived_us(other)
-                    .is_some_and(|at_us| at_us + SAY_SO_US <= now_us)
+                    .is_some_and(|at_us| at_us + says_so_after_us(other) <= now_us)
         };
         let mesh = self.members[node].mesh.iter().copied();
         let to = mesh.filter(|other| *other != from && *other != message.publisher);
@@ -294,9 +295,6 @@ impl Fabric {
         self.members[other].mesh.remove(&node);
     }
 }
-
-/// A node has told its mesh within this time that it needs no other copy.
-const SAY_SO_US: u64 = 50_000;
 
 #[cfg(test)]
 mod tests;
