@@ -12,6 +12,10 @@ use clap::Parser;
 
 use arguments::Arguments;
 
+/// Worlds make and drop small things all the time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match commands::run(&arguments) {

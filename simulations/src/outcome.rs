@@ -50,7 +50,7 @@ pub struct Statistics {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Bytes sent by kind of message, hellos of handshakes not counted.
+    /// Bytes sent by kind of message.
     #[serde(default)]
     pub traffic: BTreeMap<String, u64>,
     /// Dials begun.

@@ -189,7 +189,7 @@ impl Catalog {
 
     /// What `name` means.
     pub fn lookup(&self, name: &str) -> Lookup<'_> {
-        if let Some(entry) = self.qualified(name) {
+        if let Some(entry) = self.entry(name) {
             return Lookup::Found(entry);
         }
         let candidates: Vec<String> = self
@@ -225,9 +225,10 @@ impl Catalog {
         std::iter::once(&*self.local).chain(members)
     }
 
-    /// The tool with this qualified name. That of another node begins with the node's name.
-    fn qualified(&self, name: &str) -> Option<&Entry> {
+    /// The tool with this qualified name.
+    pub fn entry(&self, name: &str) -> Option<&Entry> {
         let local = self.local.find(name);
+        // That of another node begins with the node's name.
         let (node_name, _) = name.split_once(SEPARATOR)?;
         let before = |one: &Arc<MemberSection>| one.offer.node_name.as_str() < node_name;
         let first = self.members.partition_point(before);
@@ -258,7 +259,7 @@ impl Catalog {
 
     /// The one tool that the plain name `plain` means, if there is exactly one, as in [`plain_names`](Self::plain_names).
     pub fn plain(&self, plain: &str) -> Option<&Entry> {
-        if self.qualified(plain).is_some() {
+        if self.entry(plain).is_some() {
             return None;
         }
         let is_local = |entry: &&Entry| matches!(entry.provider, Provider::Local { .. });

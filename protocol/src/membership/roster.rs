@@ -1,11 +1,12 @@
 //! The members of a mesh as one node knows them: an immutable snapshot, replaced whole.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
 use super::sorted_chunks::SortedChunks;
-use crate::id::{MeshId, NodeId, NodeName};
+use crate::id::{Hash, MeshId, NodeId, NodeName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
 
@@ -17,9 +18,23 @@ pub struct Roster {
     /// This node's own certificate.
     pub own: Arc<CertificateChain>,
     /// Everybody known, those that left too; by node.
-    known: SortedChunks<Arc<Member>>,
-    /// Those that have not left; by name, then by node.
-    named: SortedChunks<Arc<Member>>,
+    known: SortedChunks<Keyed>,
+    /// Those that have not left; by a hash of the name, then by node.
+    named: SortedChunks<Named>,
+}
+
+/// Who goes by a name that has this hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Named {
+    key: u64,
+    node: NodeId,
+}
+
+/// A member behind the beginning of what it is sorted by, which tells most members apart without looking at them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Keyed {
+    key: u64,
+    member: Arc<Member>,
 }
 
 impl Roster {
@@ -47,7 +62,8 @@ impl Roster {
 
     /// What is known of another node, one that left included.
     pub fn known(&self, node: NodeId) -> Option<&Arc<Member>> {
-        self.known.find(|member| member.node().cmp(&node))
+        let found = self.known.find(|keyed| by_node(keyed, node))?;
+        Some(&found.member)
     }
 
     /// All other members, by node id.
@@ -59,7 +75,7 @@ impl Roster {
 
     /// Everybody else known, those that left too, by node id.
     pub fn all_known(&self) -> impl Iterator<Item = &Arc<Member>> {
-        self.known.iter()
+        self.known.iter().map(|keyed| &keyed.member)
     }
 
     /// How many other members there are.
@@ -102,8 +118,15 @@ impl Roster {
         if own.name == *name {
             return Some(own.subject);
         }
-        let named = self.named.find(|member| name_of(member).cmp(name));
-        named.map(|member| member.node())
+        // Names of one hash stand together.
+        let key = name_key(name);
+        let first = self.named.from(|named| named.key.cmp(&key));
+        let hashed = first.take_while(|named| named.key == key);
+        let mut nodes = hashed.map(|named| named.node);
+        nodes.find(|node| {
+            let known = self.known(*node);
+            known.is_some_and(|member| name_of(member) == name)
+        })
     }
 
     /// Takes a member that has been verified; says whether it is news at `now`. Something older never replaces
@@ -116,28 +139,41 @@ impl Roster {
         }
         match self.known(node).cloned() {
             Some(known) if !replaces(&member, &known, now) => return Inserted::Known,
+            Some(known) if known.has_left() => {}
+            Some(known) if !member.has_left() && name_of(&known) == name_of(&member) => {}
             Some(known) => self.unname(&known),
             None if self.known.len() >= ROSTER_MAX => return Inserted::Full,
             None => {}
         }
-        if !member.has_left() {
-            let place = |other: &Arc<Member>| by_name(other, &member);
-            self.named.insert(member.clone(), place);
+        let named = Named::of(&member);
+        if !member.has_left() && self.named.find(|other| other.cmp(&named)).is_none() {
+            self.named.insert(named, |other| other.cmp(&named));
         }
+        let key = node_key(node);
         self.known
-            .insert(member, |other: &Arc<Member>| other.node().cmp(&node));
+            .insert(Keyed { key, member }, |other| by_node(other, node));
         Inserted::New
     }
 
     /// Forgets a node.
     pub fn remove(&mut self, node: NodeId) -> Option<Arc<Member>> {
-        let removed = self.known.remove(|member| member.node().cmp(&node))?;
+        let removed = self.known.remove(|keyed| by_node(keyed, node))?.member;
         self.unname(&removed);
         Some(removed)
     }
 
     fn unname(&mut self, member: &Arc<Member>) {
-        self.named.remove(|other| by_name(other, member));
+        let named = Named::of(member);
+        self.named.remove(|other| other.cmp(&named));
+    }
+}
+
+impl Named {
+    fn of(member: &Member) -> Self {
+        Self {
+            key: name_key(name_of(member)),
+            node: member.node(),
+        }
     }
 }
 
@@ -145,10 +181,21 @@ fn name_of(member: &Member) -> &NodeName {
     &member.chain().body().name
 }
 
-fn by_name(member: &Arc<Member>, other: &Arc<Member>) -> std::cmp::Ordering {
-    name_of(member)
-        .cmp(name_of(other))
-        .then_with(|| member.node().cmp(&other.node()))
+/// The first 8 bytes of a node id, in the order of node ids.
+fn node_key(node: NodeId) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *node.public_key();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The last characters of a name that has a number at its end differ most, so all of them count: a hash, the same at
+/// every call.
+fn name_key(name: &NodeName) -> u64 {
+    Hash::of(name.as_str().as_bytes()).leading_u64()
+}
+
+fn by_node(keyed: &Keyed, node: NodeId) -> Ordering {
+    let by_key = keyed.key.cmp(&node_key(node));
+    by_key.then_with(|| keyed.member.node().cmp(&node))
 }
 
 /// A certificate alone is worth less than one whose holder has spoken, unless that one is over.

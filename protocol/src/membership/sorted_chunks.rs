@@ -35,6 +35,14 @@ impl<T: Clone> SortedChunks<T> {
         self.chunks.iter().flat_map(|chunk| chunk.iter())
     }
 
+    /// The items in order, from the first that `order` does not place before the one sought.
+    pub(super) fn from(&self, order: impl Fn(&T) -> Ordering) -> impl Iterator<Item = &T> {
+        let place = self.chunk_for(&order);
+        let chunks = self.chunks.get(place..).unwrap_or_default();
+        let items = chunks.iter().flat_map(|chunk| chunk.iter());
+        items.skip_while(move |item| order(item) == Ordering::Less)
+    }
+
     /// The item that `order` calls equal; `order` says where an item stands relative to the one sought.
     pub(super) fn find(&self, order: impl Fn(&T) -> Ordering) -> Option<&T> {
         let chunk = self.chunks.get(self.chunk_for(&order))?;

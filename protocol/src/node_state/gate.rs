@@ -9,6 +9,7 @@ use super::manifest_answers::ManifestAnswers;
 use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
 use super::own_record::OwnRecord;
+use super::passing_on::PassingOn;
 use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
 use super::unsaved::Unsaved;
@@ -329,6 +330,7 @@ impl NodeState {
         self.links = Links::default();
         self.own = OwnRecord::default();
         self.changed = Changed::default();
+        self.passing_on = PassingOn::default();
         self.digests = Digests::default();
         self.topology = Topology::new(self.me);
         self.manifests = Manifests::default();

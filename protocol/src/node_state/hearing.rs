@@ -74,6 +74,7 @@ impl NodeState {
         let mut judgement = Judgement::Ignore;
         if self.is_member(from) {
             for member in &announcement.members {
+                self.passing_on.heard(member);
                 match self.hear(now, from, member) {
                     Heard::News if judgement == Judgement::Ignore => judgement = Judgement::Accept,
                     Heard::Forged => judgement = Judgement::Reject,
@@ -84,7 +85,8 @@ impl NodeState {
         self.reply(request, Reply::Gossiped(judgement));
     }
 
-    /// Takes what a linked member told this node itself, and passes on what is news. Returns how much was.
+    /// Takes what a linked member told this node itself, and passes on what is news: at once what it says of itself,
+    /// the rest where nobody else does. Returns how much was news.
     pub(super) fn announced(
         &mut self,
         now: Now,
@@ -102,11 +104,14 @@ impl NodeState {
             .collect();
         // To whom most is new the others need not be told of it: it is they who know.
         let newcomer = news.len() > known_before / 2;
-        let passed_on = news.iter().filter(|m| !newcomer || m.node() == from);
-        let announcement = Announcement::of(passed_on.cloned(), GOSSIP_BYTES_MAX);
-        if !announcement.members.is_empty() {
-            self.outputs
-                .push_back(Output::Publish(Arc::new(announcement)));
+        for member in &news {
+            if member.node() == from {
+                let announcement = Announcement::of([member.clone()], GOSSIP_BYTES_MAX);
+                self.outputs
+                    .push_back(Output::Publish(Arc::new(announcement)));
+            } else if !newcomer {
+                self.passing_on.add(now.monotonic, self.me, member);
+            }
         }
         news.len()
     }
@@ -260,6 +265,7 @@ impl NodeState {
             if !member.has_left() {
                 self.departed(node);
             }
+            self.passing_on.forget(node);
             self.save_later(now, Write::Delete(RecordKey::Member(node)));
         }
     }

@@ -18,8 +18,10 @@ use crate::wire::manifests::{MANIFESTS_ASKED_MAX, ManifestsAsked, ManifestsTold}
 /// Manifests of other nodes that one node keeps.
 pub const MANIFESTS_MAX: usize = 1_000;
 
-/// Pause before a fetch that failed over a standing link is tried again.
+/// Pause before a fetch that failed is tried again, doubled each time up to [`RETRY_AFTER_MAX`].
 const RETRY_AFTER: Duration = Duration::from_secs(1);
+/// The longest such pause: what a member announces may never be had.
+const RETRY_AFTER_MAX: Duration = Duration::from_secs(64);
 /// A fetch that was neither answered nor refused by then is tried again.
 const FETCH_LOST_AFTER: Duration = Duration::from_secs(30);
 /// How long those that others are asked for gather, so that they are asked for together.
@@ -41,6 +43,8 @@ struct Wanted {
     teller: Option<NodeId>,
     /// How many were asked in vain.
     asked: u32,
+    /// How often it was not had in a row.
+    failures: u32,
     next: Next,
 }
 
@@ -73,9 +77,11 @@ impl Manifests {
             hash,
             teller,
             asked: 0,
+            failures: 0,
             next: Next::At(at),
         });
         (wanted.hash, wanted.teller, wanted.asked) = (hash, teller, 0);
+        wanted.failures = 0;
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
@@ -103,7 +109,11 @@ impl Manifests {
     }
 
     pub(super) fn fetch_failed(&mut self, now: Monotonic, node: NodeId) {
-        self.set_next(node, Next::At(now + RETRY_AFTER));
+        if let Some(wanted) = self.wanted.get_mut(&node) {
+            let pause = RETRY_AFTER * (1 << wanted.failures.min(6));
+            wanted.failures = wanted.failures.saturating_add(1);
+            wanted.next = Next::At(now + pause.min(RETRY_AFTER_MAX));
+        }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {

@@ -12,6 +12,7 @@ mod manifests;
 mod offers;
 mod output;
 mod own_record;
+mod passing_on;
 mod reconciliation;
 mod record;
 mod renaming;
@@ -48,6 +49,7 @@ use manifest_answers::ManifestAnswers;
 use manifests::Manifests;
 use offers::{Offers, Standing};
 use own_record::OwnRecord;
+use passing_on::PassingOn;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
@@ -76,6 +78,7 @@ pub struct NodeState {
     issuer: Issuer,
     own: OwnRecord,
     changed: Changed,
+    passing_on: PassingOn,
     digests: Digests,
     reconciliation: Reconciliation,
     book: AddressBook,
@@ -106,6 +109,7 @@ impl NodeState {
             issuer: Issuer::default(),
             own: OwnRecord::default(),
             changed: Changed::default(),
+            passing_on: PassingOn::default(),
             digests: Digests::default(),
             reconciliation: Reconciliation::default(),
             book: AddressBook::default(),
@@ -214,9 +218,12 @@ impl NodeState {
             Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
             Input::Listening { addresses } => {
                 self.listening = addresses;
-                self.own.touch();
+                self.own.listens();
             }
-            Input::LocalServers { servers } => self.offers.set_local(servers),
+            Input::LocalServers { servers } => {
+                self.offers.set_local(servers);
+                self.own.offers();
+            }
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }
@@ -262,6 +269,7 @@ impl NodeState {
         [
             self.links.next_deadline(),
             self.own.next_deadline(),
+            self.passing_on.next_deadline(),
             self.reconciliation.next_deadline(),
             self.manifests.next_deadline(),
             self.manifest_answers.next_deadline(),
@@ -283,6 +291,7 @@ impl NodeState {
         self.publish_catalog();
         self.tell_of_self_when_due(now);
         if self.roster.is_some() {
+            self.pass_on_when_due(now);
             self.reconcile_when_due(now);
             self.fetch_when_due(now);
             self.answer_when_due(now);
@@ -452,7 +461,7 @@ impl NodeState {
     }
 
     fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) {
-        let mut members = Vec::new();
+        let (mut members, mut own_record) = (Vec::new(), None);
         for record in records {
             match record {
                 Record::Home { mesh, chain } => {
@@ -461,6 +470,7 @@ impl NodeState {
                 }
                 Record::Ticket(ticket) => self.issuer.restore_ticket(ticket),
                 Record::Member(chain) => members.push(Arc::new(Member::new(chain, None))),
+                Record::Peer(member) if member.node() == self.me => own_record = Some(member),
                 Record::Peer(member) => members.push(member),
                 Record::Addresses { node, addresses } => self.book.restore(node, addresses),
             }
@@ -491,7 +501,7 @@ impl NodeState {
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;
         self.topology_changed = true;
-        self.own.touch();
+        self.restore_own_record(now, own_record);
         self.publish_roster();
     }
 }

@@ -1,10 +1,12 @@
-//! What this node says of itself: signed anew when it changes, told at once, and not too often.
+//! What this node says of itself: signed anew when it changes, told at once, and not too often. It is kept, so that a
+//! node that starts again where it was, with what it had, has nothing new to tell anybody.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::NodeState;
 use super::output::Output;
+use super::record::{Record, Write};
 use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
@@ -14,6 +16,10 @@ use crate::wire::announcement::{Announcement, tellable};
 
 /// Pause between two records that are told; members allow twice as many, for a while: see [`super::hearing`].
 const TELL_AGAIN_AFTER: Duration = Duration::from_secs(1);
+
+/// After a start, a record that was kept stands for so long while the node has not learnt where it listens and what it
+/// offers.
+const KEPT_RECORD_STANDS_FOR: Duration = Duration::from_secs(3);
 
 /// The record as it was last signed, and what is to be done about it.
 #[derive(Default)]
@@ -27,6 +33,16 @@ pub(super) struct OwnRecord {
     untold: bool,
     /// Not told again before then.
     next: Option<Monotonic>,
+    /// The record is of an earlier run, and holds until the node knows better.
+    kept: Option<Kept>,
+}
+
+/// What is not known yet of a node that has just started.
+#[derive(Clone, Copy)]
+struct Kept {
+    listening: bool,
+    offering: bool,
+    until: Monotonic,
 }
 
 impl OwnRecord {
@@ -40,13 +56,39 @@ impl OwnRecord {
         self.stale = true;
     }
 
+    /// Where the node listens is known from here on.
+    pub(super) fn listens(&mut self) {
+        self.stale = true;
+        if let Some(kept) = &mut self.kept {
+            kept.listening = true;
+        }
+    }
+
+    /// What the node offers is known from here on.
+    pub(super) fn offers(&mut self) {
+        if let Some(kept) = &mut self.kept {
+            kept.offering = true;
+            self.stale = true;
+        }
+    }
+
+    /// Whether the record of an earlier run still stands at `now`.
+    fn is_kept(&mut self, now: Monotonic) -> bool {
+        self.kept = self
+            .kept
+            .filter(|kept| !(kept.listening && kept.offering) && now < kept.until);
+        self.kept.is_some()
+    }
+
     /// Nobody heard the last one.
     pub(super) fn publish_failed(&mut self) {
         self.untold = true;
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        self.next.filter(|_| self.stale || self.untold)
+        let kept = self.kept.map(|kept| kept.until);
+        let next = self.next.filter(|_| self.stale || self.untold);
+        next.max(kept.filter(|_| self.stale))
     }
 }
 
@@ -54,7 +96,7 @@ impl NodeState {
     /// Signs a fresh record where what it says has changed, and tells it, once [`TELL_AGAIN_AFTER`] has passed.
     pub(super) fn tell_of_self_when_due(&mut self, now: Now) {
         let waits = self.own.next.is_some_and(|next| now.monotonic < next);
-        if waits || self.roster.is_none() {
+        if waits || self.own.is_kept(now.monotonic) || self.roster.is_none() {
             return;
         }
         if std::mem::take(&mut self.own.stale) {
@@ -89,8 +131,29 @@ impl NodeState {
             self.own.sequence = now.wall.0.max(self.own.sequence.saturating_add(1));
             let (signer, sequence) = (&*self.keys.node, self.own.sequence);
             let record = PeerRecord::sign(signer, &chain, sequence, addresses, manifest, false);
-            self.set_own(Some(Arc::new(Member::new(chain, Some(record)))));
+            let own = Arc::new(Member::new(chain, Some(record)));
+            self.save_later(now, Write::Put(Record::of_member(&own)));
+            self.set_own(Some(own));
         }
+    }
+
+    /// Takes back the record of an earlier run, if there is one.
+    pub(super) fn restore_own_record(&mut self, now: Now, own: Option<Arc<Member>>) {
+        self.own.touch();
+        let certificate = self.roster.as_ref().map(|roster| &roster.own);
+        let own = own.filter(|own| certificate == Some(own.chain()) && !own.has_left());
+        let Some(own) = own else {
+            return;
+        };
+        let until = now.monotonic + KEPT_RECORD_STANDS_FOR;
+        self.own.sequence = own.record().map_or(0, |record| record.sequence);
+        self.own.kept = Some(Kept {
+            listening: false,
+            offering: false,
+            until,
+        });
+        self.set_own(Some(own));
+        self.own.untold = false;
     }
 
     /// This node's last word: that it leaves.

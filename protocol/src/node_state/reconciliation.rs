@@ -1,7 +1,8 @@
 //! Repair: whatever gossip missed is found by comparing summaries with one linked member after another.
 //!
 //! Each side only pulls. A node asks whoever it has just been linked to, then one of its links every
-//! [`RECONCILE_EVERY`] in turn, and whoever asked it something that shows a difference.
+//! [`RECONCILE_EVERY`] in turn, and whoever asked it something that shows a difference. It asks one after the other, since
+//! most would tell it the same, and pauses longer each time an answer brought it nothing new.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,6 +23,10 @@ use crate::wire::summary::Summary;
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
 /// Pause before a linked member is asked once more.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Longest pause before a linked member is asked once more, after answers that brought nothing new.
+const ASK_AGAIN_AFTER_MAX: Duration = Duration::from_secs(30);
+/// The next is asked though this one has not answered.
+const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// A question that was neither answered nor refused by then is forgotten.
 const LOST_AFTER: Duration = Duration::from_secs(30);
 
@@ -30,6 +35,8 @@ const LOST_AFTER: Duration = Duration::from_secs(30);
 pub(super) struct Reconciliation {
     due: BTreeMap<NodeId, Monotonic>,
     asked: BTreeMap<NodeId, Asked>,
+    /// When the latest question that is not answered yet counts as slow, by whom it was put to.
+    slow_at: BTreeMap<NodeId, Monotonic>,
     /// Whose turn was last.
     turn: Option<NodeId>,
     next_turn: Option<Monotonic>,
@@ -40,6 +47,8 @@ pub(super) struct Reconciliation {
 struct Asked {
     at: Monotonic,
     open: bool,
+    /// Answers in a row that differed and brought nothing new.
+    fruitless: u32,
 }
 
 impl Asked {
@@ -48,7 +57,7 @@ impl Asked {
         let pause = if self.open {
             LOST_AFTER
         } else {
-            ASK_AGAIN_AFTER
+            (ASK_AGAIN_AFTER * (1 << self.fruitless.min(5))).min(ASK_AGAIN_AFTER_MAX)
         };
         self.at + pause
     }
@@ -67,25 +76,68 @@ impl Reconciliation {
         if let Some(asked) = self.asked.get_mut(&node) {
             asked.open = false;
         }
+        self.slow_at.remove(&node);
         if self.due.remove(&node).is_some() || again {
             self.ask(now, node);
         }
     }
 
+    /// The answer of `node` brought something new, or nothing although it differed.
+    fn was_fruitful(&mut self, node: NodeId, fruitful: bool) {
+        if let Some(asked) = self.asked.get_mut(&node) {
+            asked.fruitless = match fruitful {
+                true => 0,
+                false => asked.fruitless.saturating_add(1),
+            };
+        }
+    }
+
+    /// When the answer that is waited for counts as slow; `None` where none is waited for.
+    fn waits_until(&self, now: Monotonic) -> Option<Monotonic> {
+        self.slow_at
+            .values()
+            .copied()
+            .filter(|slow| *slow > now)
+            .max()
+    }
+
     /// `node` had more to tell than fits one answer: it goes on at once.
     fn goes_on(&mut self, now: Monotonic, node: NodeId) {
         self.asked.remove(&node);
+        self.slow_at.remove(&node);
         self.due.insert(node, now);
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
         self.due.remove(&node);
         self.asked.remove(&node);
+        self.slow_at.remove(&node);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        let due = self.due.values().copied();
-        due.chain(self.next_turn).min()
+        let due = self.due.values().copied().min();
+        // While an answer is waited for, nobody else is asked.
+        let slow = self.slow_at.values().copied().max();
+        let due = due.map(|due| slow.map_or(due, |slow| due.max(slow)));
+        due.into_iter().chain(self.next_turn).min()
+    }
+
+    /// Whoever has been due longest.
+    fn take_due(&mut self, now: Monotonic) -> Option<NodeId> {
+        let due = self.due.iter().filter(|(_, at)| **at <= now);
+        let node = due.min_by_key(|(_, at)| **at).map(|(node, _)| *node)?;
+        self.due.remove(&node);
+        Some(node)
+    }
+
+    fn asks(&mut self, at: Monotonic, node: NodeId) {
+        let asked = self.asked.entry(node).or_insert(Asked {
+            at,
+            open: true,
+            fruitless: 0,
+        });
+        (asked.at, asked.open) = (at, true);
+        self.slow_at.insert(node, at + SLOW_AFTER);
     }
 
     /// Who is next after the one whose turn was last.
@@ -109,20 +161,20 @@ impl NodeState {
                 self.reconciliation.ask(at, node);
             }
         }
-        let due = self.reconciliation.due.iter();
-        let due: Vec<NodeId> = due.filter(|due| *due.1 <= at).map(|due| *due.0).collect();
+        if self.reconciliation.waits_until(at).is_some() {
+            return;
+        }
         let Some(roster) = &self.roster else {
             return;
         };
-        for to in due {
-            self.reconciliation.due.remove(&to);
+        while let Some(to) = self.reconciliation.take_due(at) {
             if !self.links.is_up(to) || Mutation::NeverReconcile.is_on() {
                 continue;
             }
-            let asked = Asked { at, open: true };
-            self.reconciliation.asked.insert(to, asked);
+            self.reconciliation.asks(at, to);
             let summary = Arc::new(self.digests.summary(roster.known_len() + 1));
             self.outputs.push_back(Output::Reconcile { to, summary });
+            return;
         }
     }
 
@@ -163,6 +215,8 @@ impl NodeState {
 
     pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
         let news = self.announced(now, from, announcement);
+        let fruitful = news > 0 || announcement.members.is_empty();
+        self.reconciliation.was_fruitful(from, fruitful);
         self.reconciliation.ended(now.monotonic, from, false);
         if announcement.more && news > 0 && self.links.is_up(from) {
             self.reconciliation.goes_on(now.monotonic, from);

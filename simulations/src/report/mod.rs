@@ -61,6 +61,15 @@ pub struct ScenarioReport {
     pub actions: BTreeMap<String, u64>,
     /// Claims that a gate turned away, by reason.
     pub refusals: BTreeMap<String, u64>,
+    /// Bytes sent, by kind of message.
+    #[serde(default)]
+    pub traffic: BTreeMap<String, u64>,
+    /// Inputs given to nodes, by kind.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, u64>,
+    /// What nodes made of gossip messages that came first.
+    #[serde(default)]
+    pub gossip_judged: BTreeMap<String, u64>,
     /// The largest each bounded thing has been at any node.
     pub peaks: BTreeMap<String, u64>,
     /// Distributions over all runs.

@@ -112,6 +112,9 @@ impl Tally {
         totals.gossip_duplicates += statistics.gossip_duplicates;
         totals.gossip_missed += statistics.gossip_missed;
         totals.converged += u64::from(statistics.converged_at_us.is_some());
+        add_each(&mut self.report.traffic, &statistics.traffic);
+        add_each(&mut self.report.inputs, &statistics.inputs);
+        add_each(&mut self.report.gossip_judged, &statistics.gossip_judged);
         add_each(&mut self.report.actions, &statistics.actions);
         add_each(&mut self.report.refusals, &statistics.refusals);
         for (name, peak) in &statistics.peaks {

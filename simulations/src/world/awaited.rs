@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use peerage_protocol::catalog::naming::remote_name;
-use peerage_protocol::catalog::snapshot::{Catalog, LocalServer, Lookup};
+use peerage_protocol::catalog::snapshot::{Catalog, LocalServer};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::roster::Roster;
 
@@ -112,9 +112,9 @@ impl World {
     }
 
     pub(crate) fn catalog_seen(&mut self, node: usize, catalog: &Catalog) {
-        let shows = |tool: &Tool| match catalog.lookup(&tool.name) {
-            Lookup::Found(entry) => entry.definition == tool.definition,
-            Lookup::Ambiguous(_) | Lookup::Unknown => false,
+        let shows = |tool: &Tool| {
+            let entry = catalog.entry(&tool.name);
+            entry.is_some_and(|entry| entry.definition == tool.definition)
         };
         for news in &mut self.awaited.changes {
             if news.is_news(node, shows) {

@@ -20,7 +20,7 @@ const STAYS_US: u64 = 10_000_000;
 impl World {
     /// Looks whether the world has converged, once its faults are over; it ends when it has, and stays so.
     pub(crate) fn look(&mut self) {
-        let why = self.not_converged();
+        let why = self.still_not_converged().or_else(|| self.not_converged());
         let since_us = self.statistics.converged_at_us;
         match (why, since_us) {
             (None, Some(since_us)) if self.now_us - since_us >= STAYS_US => {
@@ -62,14 +62,24 @@ impl World {
             return Some(format!("#{} still wants to join", machine.plan.number.0));
         }
         let expected = self.expected();
-        let found = |machine| {
-            expected
-                .missing_at(machine)
-                .or(expected.too_much_at(machine))
-        };
-        let (machine, found) = self
-            .members()
-            .find_map(|machine| Some((machine, found(machine)?)))?;
+        let mut members = self.members();
+        members.find_map(|machine| self.found_wrong(&expected, machine))
+    }
+
+    /// The same of the member that was found wrong last, which mostly still is: the others need not be looked at.
+    fn still_not_converged(&self) -> Option<String> {
+        let wrong = self.found_wrong_last.get()?;
+        let machine = self.machines.get(wrong)?;
+        let member = roster(machine).is_some() && !self.truth.revenants.contains(&wrong);
+        let found = member.then(|| self.found_wrong(&self.expected(), machine));
+        found.flatten()
+    }
+
+    fn found_wrong(&self, expected: &Expected, machine: &Machine) -> Option<String> {
+        let found = expected
+            .missing_at(machine)
+            .or(expected.too_much_at(machine))?;
+        self.found_wrong_last.set(self.place(machine.id));
         let number = machine.plan.number.0;
         let named = |node| called(&self.by_id, &self.machines, node);
         Some(match found {

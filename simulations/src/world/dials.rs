@@ -106,15 +106,17 @@ impl World {
         let hellos =
             self.network.delay_us(dialer, listener) + self.network.delay_us(listener, dialer);
         let at_us = self.now_us + channel + hellos;
-        self.count(dialer, 2, 2 * HELLO_BYTES);
-        self.count(listener, 2, 2 * HELLO_BYTES);
+        self.count(dialer, "handshakes", 2, 2 * HELLO_BYTES);
+        self.count(listener, "handshakes", 2, 2 * HELLO_BYTES);
         self.queue.schedule(at_us, Event::Greeted { handshake: id });
         let deadline_us = self.now_us + GATE_DEADLINE.as_micros() as u64;
         self.queue
             .schedule(deadline_us, Event::HandshakeDeadline { handshake: id });
     }
 
-    fn count(&mut self, node: usize, messages: u64, bytes: usize) {
+    /// Counts messages that bring about no event of their own.
+    pub(crate) fn count(&mut self, node: usize, kind: &'static str, messages: u64, bytes: usize) {
+        self.traffic.add(kind, bytes as u64);
         self.statistics.messages += messages;
         self.statistics.bytes += bytes as u64;
         let sent = &mut self.machines[node].sent;

@@ -157,6 +157,14 @@ impl World {
             }
             Some(Arrival::First) => {}
         }
+        // That it needs no other copy takes its bytes on the way, and no event: the fabric knows what it has had.
+        let told = self.fabric.told_unwanted(to, id);
+        self.count(
+            to,
+            "unwanted copies",
+            told as u64,
+            told * (CONTROL_BYTES + ID_BYTES),
+        );
         let Some(message) = self.fabric.message(id) else {
             return;
         };
@@ -182,7 +190,10 @@ impl World {
         };
         count(&mut self.statistics.gossip_judged, kind);
         if judgement == Judgement::Accept {
-            for to in self.fabric.accepted(self.now_us, node, from, id) {
+            let network = &self.network;
+            let says_so = |other| network.usual_delay_us(other, node);
+            let to = self.fabric.accepted(self.now_us, node, from, id, says_so);
+            for to in to {
                 self.send_parcel(node, to, Content::Copy(id));
             }
             self.beat_if_needed(node);

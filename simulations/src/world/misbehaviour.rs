@@ -1,6 +1,6 @@
 //! Members that break the rules: their machine runs an honest node, and their network says something else beside it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::catalog::manifest::{EncodedManifest, Manifest, ServerManifest, ToolEntry};
@@ -119,9 +119,12 @@ impl World {
                 hash: Hash::of(b"another"),
             })),
             Misbehaviour::OversizedManifest => {
-                let bytes = junk(how);
-                let hash = Hash::of(&bytes);
-                Some(Arc::new(EncodedManifest { bytes, hash }))
+                let manifest = OVERSIZED.get_or_init(|| {
+                    let bytes = junk(how);
+                    let hash = Hash::of(&bytes);
+                    Arc::new(EncodedManifest { bytes, hash })
+                });
+                Some(manifest.clone())
             }
             _ => None,
         }
@@ -198,6 +201,9 @@ impl World {
         }
     }
 }
+
+/// The same in every world.
+static OVERSIZED: OnceLock<Arc<EncodedManifest>> = OnceLock::new();
 
 /// Bytes that have the hash that was announced: of an oversized manifest, or of none at all.
 fn junk(how: Misbehaviour) -> Vec<u8> {

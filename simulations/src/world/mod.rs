@@ -33,6 +33,7 @@ mod traffic;
 pub(crate) mod truth;
 mod verifier;
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
@@ -115,6 +116,7 @@ pub(crate) struct World {
     statistics: Statistics,
     traffic: Traffic,
     awaited: Awaited,
+    found_wrong_last: Cell<Option<usize>>,
     violation: Option<Violation>,
 }
 
@@ -149,6 +151,7 @@ impl World {
             statistics: Statistics::default(),
             traffic: Traffic::default(),
             awaited: Awaited::default(),
+            found_wrong_last: Cell::default(),
             violation: None,
             plan: plan.clone(),
             options: *options,

@@ -107,6 +107,12 @@ impl Network {
         delay + lost.map(pause).sum::<u64>()
     }
 
+    /// One-way latency on average, while nothing goes wrong, in microseconds.
+    pub(crate) fn usual_delay_us(&self, from: usize, to: usize) -> u64 {
+        let latency = self.profile.latency(self.regions[from], self.regions[to]);
+        latency.min_us + latency.tail_mean_us
+    }
+
     fn on_wire_us(&self, bytes: usize) -> u64 {
         (bytes as u64).saturating_mul(1_000_000) / self.profile.bytes_per_second.max(1)
     }

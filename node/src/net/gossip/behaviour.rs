@@ -29,9 +29,12 @@ const HISTORY: usize = 10;
 const HISTORY_TOLD: usize = 5;
 
 /// Members each message is passed on to; between these bounds the mesh is left as it is.
-const MESH: usize = 10;
+const MESH: usize = 8;
 const MESH_LOW: usize = 6;
-const MESH_HIGH: usize = 20;
+const MESH_HIGH: usize = 12;
+
+/// Of messages at least this large a node tells its mesh that it needs no other copy; what it says so with is smaller.
+const UNWANTED_BYTES: usize = 256;
 
 /// How long a message is known to have been heard.
 const DUPLICATES_KNOWN: Duration = Duration::from_secs(5 * 60);
@@ -64,6 +67,7 @@ pub(crate) fn behaviour(counters: Counters) -> Result<Behaviour, String> {
         .duplicate_cache_time(DUPLICATES_KNOWN)
         .max_control_messages_sent(IDENTIFIERS_MAX)
         .connection_handler_queue_len(SENDING_MAX)
+        .idontwant_message_size_threshold(UNWANTED_BYTES)
         .flood_publish(true)
         .build()
         .map_err(|error| error.to_string())?;

@@ -5,6 +5,15 @@ use crate::id::Hash;
 use crate::membership::member::Member;
 use crate::membership::peer_record::PeerRecord;
 
+/// A founder and two that it has let in; nobody is linked.
+fn three() -> [Machine; 3] {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    let mut tower = Machine::new(3);
+    laptop.join(&mut founder, "laptop");
+    tower.join(&mut founder, "tower");
+    [founder, laptop, tower]
+}
+
 #[test]
 fn linked_members_list_what_is_shared_and_nothing_else() {
     let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
@@ -64,10 +73,7 @@ fn a_change_of_the_shared_tools_is_announced_and_fetched() {
 
 #[test]
 fn members_learn_of_each_other_through_a_third_and_dial() {
-    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
-    let mut tower = Machine::new(3);
-    laptop.join(&mut founder, "laptop");
-    tower.join(&mut founder, "tower");
+    let [mut founder, mut laptop, mut tower] = three();
     tower.tell(Input::Listening {
         addresses: vec!["/ip4/127.0.0.1/tcp/9".to_owned()],
     });
@@ -104,10 +110,7 @@ fn record(key: &SigningKey, chain: &CertificateChain, sequence: u64) -> PeerReco
 
 #[test]
 fn news_of_a_member_is_passed_on_once_and_a_forgery_never() {
-    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
-    laptop.join(&mut founder, "laptop");
-    let mut tower = Machine::new(3);
-    tower.join(&mut founder, "tower");
+    let [founder, mut laptop, tower] = three();
     let (from, key, chain) = (
         founder.me(),
         SigningKey::from_bytes(&[3; 32]),
@@ -132,10 +135,7 @@ fn news_of_a_member_is_passed_on_once_and_a_forgery_never() {
 
 #[test]
 fn a_member_that_changes_its_mind_all_the_time_is_heard_now_and_then() {
-    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
-    laptop.join(&mut founder, "laptop");
-    let mut tower = Machine::new(3);
-    tower.join(&mut founder, "tower");
+    let [founder, mut laptop, tower] = three();
     let (from, key, chain) = (
         founder.me(),
         SigningKey::from_bytes(&[3; 32]),
@@ -163,11 +163,8 @@ fn of_two_records_of_one_sequence_everybody_takes_the_same() {
 
 #[test]
 fn whoever_has_left_is_not_brought_back_by_anybody() {
-    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
-    laptop.join(&mut founder, "laptop");
+    let [mut founder, mut laptop, mut tower] = three();
     link(&mut founder, &mut laptop);
-    let mut tower = Machine::new(3);
-    tower.join(&mut founder, "tower");
     link(&mut founder, &mut tower);
     let (gone, certificate) = (laptop.me(), laptop.own());
     let before = tower.state.roster().unwrap().known(gone).cloned().unwrap();

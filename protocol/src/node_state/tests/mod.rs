@@ -19,12 +19,14 @@ use crate::membership::ticket::{TicketId, TicketSecret, Transcript};
 use crate::signature::Ed25519;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
+use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
 mod exchange;
 mod gate;
+mod sparing;
 
 struct Machine {
     state: NodeState,
@@ -290,6 +292,28 @@ fn carry(from: &mut Machine, to: &mut Machine, output: Output) -> Vec<(bool, Out
                     announcement,
                 }),
             ));
+            followed
+        }
+        Output::AskManifests { from: whom, asked } if whom == receiver => {
+            let mut outputs = to.tell(Input::ManifestsAsked {
+                request: RequestId(0),
+                from: sender,
+                asked: ManifestsAsked::decode(&asked.encode()).unwrap(),
+            });
+            let is_answer = |output: &Output| matches!(output, Output::Reply { .. });
+            let Some(answered) = outputs.iter().position(is_answer) else {
+                return at(false, outputs);
+            };
+            let Output::Reply {
+                reply: Reply::Manifests(Ok(told)),
+                ..
+            } = outputs.remove(answered)
+            else {
+                panic!("no answer: {outputs:?}");
+            };
+            let told = ManifestsTold::decode(&told.encode()).unwrap();
+            let mut followed = at(false, outputs);
+            followed.extend(at(true, from.tell(Input::ManifestsTold { asked, told })));
             followed
         }
         Output::FetchManifest { from: whom, hash } if whom == receiver => {

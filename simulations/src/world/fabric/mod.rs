@@ -16,11 +16,11 @@ use crate::randomness::Randomness;
 pub(crate) use message::{Message, MessageId};
 
 /// Links along which a node pushes: as many as it likes to have.
-const MESH: usize = 10;
+const MESH: usize = 8;
 /// Fewer than this are made more.
 const MESH_LOW: usize = 6;
 /// More than this are made fewer.
-const MESH_HIGH: usize = 20;
+const MESH_HIGH: usize = 12;
 /// Of the links outside the mesh, as many at least are told what there was lately.
 const LAZY: usize = 6;
 /// The share of the links outside the mesh that is told, where that is more.
@@ -30,7 +30,7 @@ const TOLD_FOR: u32 = 5;
 /// A verdict later than this comes too late for a message to be passed on: ten heartbeats.
 const VERDICT_WITHIN_US: u64 = 10 * HEARTBEAT_US;
 /// Of messages at least this large, nodes tell that they need no other copy.
-const LARGE_BYTES: usize = 1_000;
+const LARGE_BYTES: usize = 256;
 
 /// Time between two heartbeats.
 pub(crate) const HEARTBEAT_US: u64 = 700_000;
@@ -153,13 +153,24 @@ impl Fabric {
         Some(Arrival::Duplicate)
     }
 
-    /// The node accepts the message: whom it passes it on to.
+    /// How many a node tells that it needs no other copy of a message that it has just had.
+    pub(crate) fn told_unwanted(&self, node: usize, id: MessageId) -> usize {
+        let large = self.message(id).is_some_and(|m| m.bytes >= LARGE_BYTES);
+        if large {
+            self.members[node].mesh.len()
+        } else {
+            0
+        }
+    }
+
+    /// The node accepts the message: whom it passes it on to. What another says arrives after `says_so_after_us`.
     pub(crate) fn accepted(
         &mut self,
         now_us: u64,
         node: usize,
         from: usize,
         id: MessageId,
+        says_so_after_us: impl Fn(usize) -> u64,
     ) -> Vec<usize> {
         let Some(message) = self.messages.get(&id) else {
             return Vec::new();
@@ -176,7 +187,7 @@ impl Fabric {
             large
                 && message
                     .arrived_us(other)
-                    .is_some_and(|at_us| at_us + SAY_SO_US <= now_us)
+                    .is_some_and(|at_us| at_us + says_so_after_us(other) <= now_us)
         };
         let mesh = self.members[node].mesh.iter().copied();
         let to = mesh.filter(|other| *other != from && *other != message.publisher);
@@ -284,9 +295,6 @@ impl Fabric {
         self.members[other].mesh.remove(&node);
     }
 }
-
-/// A node has told its mesh within this time that it needs no other copy.
-const SAY_SO_US: u64 = 50_000;
 
 #[cfg(test)]
 mod tests;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::*;
 
 const NODES: usize = 40;
+const SAYS_SO_US: u64 = 50_000;
 
 fn message(publisher: usize, bytes: usize) -> Message {
     let audience = Arc::new(vec![true; NODES]);
@@ -41,7 +42,7 @@ fn spread(fabric: &mut Fabric, publisher: usize) -> (BTreeSet<usize>, usize) {
         sent += 1;
         if fabric.arrived(1, to, 7) == Some(Arrival::First) {
             had.insert(to);
-            let passed_on = fabric.accepted(1, to, from, 7);
+            let passed_on = fabric.accepted(1, to, from, 7, |_| SAYS_SO_US);
             copies.extend(passed_on.into_iter().map(|next| (to, next)));
         }
     }
@@ -111,7 +112,10 @@ fn a_verdict_that_comes_late_passes_nothing_on() {
     let mut fabric = circle(8);
     fabric.publish(0, 0, 7, message(0, 100)).unwrap();
     fabric.arrived(1_000, 1, 7);
-    assert_eq!(fabric.accepted(8_000_000, 1, 0, 7), [0_usize; 0]);
+    assert_eq!(
+        fabric.accepted(8_000_000, 1, 0, 7, |_| SAYS_SO_US),
+        [0_usize; 0]
+    );
 }
 
 #[test]
@@ -121,8 +125,14 @@ fn of_a_large_message_nobody_is_sent_a_copy_who_has_had_it_for_long() {
     for node in 1..NODES {
         fabric.arrived(1_000, node, 7);
     }
-    assert_eq!(fabric.accepted(60_000, 1, 0, 7), [0_usize; 0]);
-    assert_ne!(fabric.accepted(20_000, 2, 0, 7), [0_usize; 0]);
+    assert_eq!(
+        fabric.accepted(60_000, 1, 0, 7, |_| SAYS_SO_US),
+        [0_usize; 0]
+    );
+    assert_ne!(
+        fabric.accepted(20_000, 2, 0, 7, |_| SAYS_SO_US),
+        [0_usize; 0]
+    );
 }
 
 #[test]
