@@ -8,8 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::catalog::library::Library;
 use crate::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use crate::catalog::naming::{local_name, remote_name};
+use crate::catalog::shelf::Shelf;
 use crate::id::{NodeId, NodeName, ServerName};
 use crate::mutation::Mutation;
 use crate::wire::failure::CANDIDATES_MAX;
@@ -23,6 +25,8 @@ pub struct LocalServer {
     pub share: bool,
     /// Its tools, in its own order.
     pub tools: Vec<ToolEntry>,
+    /// Its prompts and resources.
+    pub shelf: Shelf,
 }
 
 /// Another member and what it offers to this node.
@@ -92,7 +96,7 @@ pub enum Lookup<'a> {
     Unknown,
 }
 
-/// A snapshot of all tools.
+/// A snapshot of all tools, prompts and resources.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     entries: Vec<Entry>,
@@ -101,6 +105,7 @@ pub struct Catalog {
     /// Plain tool name, and `server__tool` of peers' tools, to places in `entries`.
     suggestions: BTreeMap<String, Vec<usize>>,
     shared: Vec<ServerManifest>,
+    library: Library,
 }
 
 impl Catalog {
@@ -110,7 +115,10 @@ impl Catalog {
         locals.sort_by(|one, other| one.name.cmp(&other.name));
         members
             .sort_by(|one, other| (&one.node_name, one.node).cmp(&(&other.node_name, other.node)));
-        let mut catalog = Self::default();
+        let mut catalog = Self {
+            library: Library::build(&locals, &members),
+            ..Self::default()
+        };
         for local in locals {
             catalog.add_local(local);
         }
@@ -146,6 +154,11 @@ impl Catalog {
     /// What can be called now, in stable order.
     pub fn reachable(&self) -> impl Iterator<Item = &Entry> {
         self.entries().filter(|entry| entry.reachable)
+    }
+
+    /// Prompts, resources and resource templates.
+    pub const fn library(&self) -> &Library {
+        &self.library
     }
 
     /// What this node offers to members: its shared servers only.
@@ -198,6 +211,7 @@ impl Catalog {
             self.shared.push(ServerManifest {
                 name: local.name,
                 tools: local.tools,
+                shelf: local.shelf,
             });
         }
     }

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::Desk;
 use super::http::{HttpLink, HttpUpstream};
-use super::runner::{Link, Runner, ToolNews};
+use super::runner::{Link, OfferNews, Runner};
 use super::stdio::{StdioLink, StdioUpstream};
 use super::timing::Timing;
 use super::upstream::{UpstreamEvent, UpstreamState};
@@ -194,7 +194,7 @@ impl Upstreams {
         let removed = Arc::new(AtomicBool::new(false));
         let predecessor = changes.tasks.remove(&server);
         let launch = Launch {
-            news: ToolNews::new(server.clone(), shared.events.clone()),
+            news: OfferNews::new(server.clone(), shared.events.clone()),
             timing: shared.timing,
             stop: stop.clone(),
             removed: Arc::clone(&removed),
@@ -228,7 +228,7 @@ impl Upstreams {
 
 /// What an upstream's task needs besides its link and desk.
 struct Launch {
-    news: ToolNews,
+    news: OfferNews,
     timing: Timing,
     stop: CancellationToken,
     removed: Arc<AtomicBool>,

@@ -67,7 +67,9 @@ impl House {
             .unwrap()
             .unwrap();
         match event.change {
-            UpstreamChange::Tools(tools) => tools.into_iter().map(|tool| tool.name).collect(),
+            UpstreamChange::Offer(offer, _) => {
+                offer.tools.into_iter().map(|tool| tool.name).collect()
+            }
             UpstreamChange::Removed => panic!("{} was removed", event.server),
         }
     }
