@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::mcp::splice::Params;
 
 /// Who asks. The node that owns a tool decides by this.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Caller {
     /// A local client without a token.
     Guest,

@@ -59,7 +59,8 @@ pub(crate) enum Ended {
 #[derive(Debug)]
 pub(crate) struct OfferNews {
     server: ServerName,
-    events: mpsc::Sender<UpstreamEvent>,
+    /// None where another process of the same program tells.
+    events: Option<mpsc::Sender<UpstreamEvent>>,
     told: Mutex<Option<Offer>>,
 }
 
@@ -67,7 +68,16 @@ impl OfferNews {
     pub(crate) fn new(server: ServerName, events: mpsc::Sender<UpstreamEvent>) -> Self {
         Self {
             server,
-            events,
+            events: Some(events),
+            told: Mutex::new(None),
+        }
+    }
+
+    /// News of a process that is one of several of its program: another one tells.
+    pub(crate) fn untold(server: ServerName) -> Self {
+        Self {
+            server,
+            events: None,
             told: Mutex::new(None),
         }
     }
@@ -89,13 +99,11 @@ impl OfferNews {
     }
 
     async fn tell(&self, change: UpstreamChange) {
+        let Some(events) = &self.events else {
+            return;
+        };
         let server = self.server.clone();
-        if self
-            .events
-            .send(UpstreamEvent { server, change })
-            .await
-            .is_err()
-        {
+        if events.send(UpstreamEvent { server, change }).await.is_err() {
             tracing::debug!(target: "upstream", server = %self.server, "nobody listens for what it offers");
         }
     }

@@ -120,6 +120,7 @@ pub(crate) fn program(command: &str, args: &[&str]) -> UpstreamSettings {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: Default::default(),
             cwd: None,
+            instance: Default::default(),
         },
     }
 }
