@@ -38,6 +38,12 @@ pub const GATE_MESSAGE_BYTES_MAX: usize = 16 * 1024;
 pub const GATE_DEADLINE: Duration = Duration::from_secs(10);
 /// Tools in one manifest.
 pub const MANIFEST_TOOLS_MAX: usize = 10_000;
+/// Prompts, resources and resource templates in one manifest.
+pub const MANIFEST_ITEMS_MAX: usize = 10_000;
+/// Bytes of a prompt's name, a resource's URI or a template, as its server gave it.
+pub const ITEM_KEY_BYTES_MAX: usize = 4_096;
+/// Bytes of what a caller's session says of its client: capabilities and name together.
+pub const CLIENT_BYTES_MAX: usize = 32 * 1024;
 /// Bytes of one encoded manifest.
 pub const MANIFEST_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Servers in one manifest.

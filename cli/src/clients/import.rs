@@ -75,6 +75,7 @@ fn stdio(command: &str, server: &Value) -> Result<UpstreamTransport, String> {
         args: all_ours(texts(&server["args"]).ok_or("its args are not texts")?)?,
         env: members(&server["env"]).ok_or("its env is not an object of texts")??,
         cwd: server["cwd"].as_str().map(PathBuf::from),
+        instance: Default::default(),
     })
 }
 

@@ -81,6 +81,7 @@ fn transport(serve: &Serve) -> Result<UpstreamTransport, Failure> {
         args: args.to_vec(),
         env: env.collect(),
         cwd: Some(folder),
+        instance: Default::default(),
     })
 }
 

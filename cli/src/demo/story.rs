@@ -103,6 +103,7 @@ fn sample_server(folder: &Path) -> Result<UpstreamSettings, Failure> {
             ],
             env: BTreeMap::new(),
             cwd: None,
+            instance: Default::default(),
         },
     })
 }

@@ -105,6 +105,7 @@ mod tests {
                 args: vec!["-y".to_owned(), "gh".to_owned()],
                 env: BTreeMap::from([("TOKEN".to_owned(), "s3cret".to_owned())]),
                 cwd: None,
+                instance: Default::default(),
             },
         };
         vec![

@@ -4,6 +4,7 @@ pub mod choices;
 pub mod environment;
 pub mod expand;
 pub mod http_addresses;
+pub mod instance;
 mod json_lines;
 mod mesh_port;
 mod node_name;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::environment::Environment;
 use super::expand::{Unset, expand};
+use super::instance::Instance;
 use super::json_lines::KeyLines;
 use super::servers_error::{ServersError, ServersFileError, ServersProblem};
 use super::upstream::{UpstreamSettings, UpstreamTransport};
@@ -221,8 +222,20 @@ impl Reader<'_> {
                 args: self.arguments(members, name)?,
                 env,
                 cwd,
+                instance: self.instance(members, name)?,
             }),
         }
+    }
+
+    fn instance(&self, members: &Members, name: &str) -> Result<Instance, ServersError> {
+        let Some(value) = members.get("instance") else {
+            return Ok(Instance::default());
+        };
+        let known = value.as_str().and_then(Instance::parse);
+        known.ok_or_else(|| {
+            let path = [SERVERS_KEY, name, "instance"];
+            self.wrong_type(&path, "\"shared\", \"per-session\" or \"per-caller\"")
+        })
     }
 
     fn arguments(&self, members: &Members, name: &str) -> Result<Vec<String>, ServersError> {
@@ -241,6 +254,10 @@ impl Reader<'_> {
     }
 
     fn http(&self, members: &Members, name: &str) -> Result<UpstreamTransport, ServersError> {
+        if members.contains_key("instance") {
+            let path = [SERVERS_KEY, name, "instance"];
+            return Err(self.error(&path, ServersProblem::InstanceOfUrl));
+        }
         let url = self.required_text(members, name, "url")?;
         check_url(&url).map_err(|problem| self.error(&[SERVERS_KEY, name, "url"], problem))?;
         let headers = self.texts(members, name, "headers")?;
@@ -344,7 +361,7 @@ mod tests {
     fn both_kinds_of_server_are_read_with_variables_expanded() {
         let read = parse(
             r#"{"mcpServers": {
-                "fs": {"command": "npx", "args": ["-y", "${DIR:-/tmp}"], "env": {"K": "${TOKEN}"}, "share": true},
+                "fs": {"command": "npx", "args": ["-y", "${DIR:-/tmp}"], "env": {"K": "${TOKEN}"}, "instance": "per-caller", "share": true},
                 "web": {"type": "http", "url": "https://example.com/mcp", "headers": {"Authorization": "Bearer ${TOKEN}"}}
             }, "unknown": 1}"#,
         )
@@ -354,6 +371,7 @@ mod tests {
             args: vec!["-y".to_owned(), "/tmp".to_owned()],
             env: BTreeMap::from([("K".to_owned(), "s3cret".to_owned())]),
             cwd: None,
+            instance: Instance::PerCaller,
         };
         let web = UpstreamTransport::Http {
             url: "https://example.com/mcp".to_owned(),

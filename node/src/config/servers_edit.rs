@@ -5,14 +5,15 @@ use std::path::Path;
 use peerage_protocol::id::ServerName;
 use serde_json::{Map, Value};
 
+use super::instance::Instance;
 use super::servers::{SERVERS_KEY, parse_root, read_text};
 use super::servers_error::{ServersError, ServersFileError, ServersProblem};
 use super::upstream::{UpstreamSettings, UpstreamTransport};
 use crate::home::write_atomically;
 
 /// Keys of a server that say how it is reached; they are replaced together.
-const TRANSPORT_KEYS: [&str; 8] = [
-    "type", "command", "args", "env", "cwd", "url", "headers", "share",
+const TRANSPORT_KEYS: [&str; 9] = [
+    "type", "command", "args", "env", "cwd", "instance", "url", "headers", "share",
 ];
 
 /// Whether an edit found the server there already.
@@ -115,6 +116,7 @@ fn members_of(settings: &UpstreamSettings) -> Map<String, Value> {
             args,
             env,
             cwd,
+            instance,
         } => {
             members.insert("command".to_owned(), command.as_str().into());
             members.insert("args".to_owned(), args.as_slice().into());
@@ -123,6 +125,9 @@ fn members_of(settings: &UpstreamSettings) -> Map<String, Value> {
             }
             if let Some(cwd) = cwd {
                 members.insert("cwd".to_owned(), cwd.to_string_lossy().into());
+            }
+            if *instance != Instance::default() {
+                members.insert("instance".to_owned(), instance.as_str().into());
             }
         }
         UpstreamTransport::Http { url, headers } => {
@@ -182,6 +187,7 @@ mod tests {
                 args: vec!["-y".to_owned()],
                 env: BTreeMap::from([("KEY".to_owned(), "value".to_owned())]),
                 cwd: Some("/work".into()),
+                instance: Instance::PerSession,
             },
         }
     }

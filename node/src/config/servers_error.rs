@@ -87,6 +87,9 @@ pub enum ServersProblem {
     /// A URL that shows a password to everyone who sees the URL.
     #[error("must not contain a user or password; put them into \"headers\"")]
     UrlWithPassword,
+    /// A server that this node does not start cannot be started several times.
+    #[error("is for servers with a \"command\"; remove it")]
+    InstanceOfUrl,
     /// A header that HTTP does not allow.
     #[error("is not an HTTP header: check its name, and its value for line breaks")]
     Header,

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::instance::Instance;
+
 /// One upstream, validated and with its variables expanded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamSettings {
@@ -26,6 +28,8 @@ pub enum UpstreamTransport {
         env: BTreeMap<String, String>,
         /// Working directory; the node's home when absent.
         cwd: Option<PathBuf>,
+        /// Who shares a process with whom.
+        instance: Instance,
     },
     /// A streamable HTTP endpoint.
     Http {
@@ -44,6 +48,7 @@ impl fmt::Debug for UpstreamTransport {
                 args,
                 env,
                 cwd,
+                instance: _,
             } => f
                 .debug_struct("Stdio")
                 .field("command", command)

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use peerage_protocol::catalog::manifest::ToolEntry;
+use peerage_protocol::catalog::shelf::{Shelf, ShelfItem};
 use peerage_protocol::catalog::snapshot::LocalServer;
 use peerage_protocol::id::ServerName;
 use peerage_protocol::node_state::Input;
 
-use crate::gateway::backend::upstream::{ToolDefinition, UpstreamChange, UpstreamEvent};
+use crate::gateway::backend::upstream::{Definition, Offer, UpstreamChange, UpstreamEvent};
 
 /// Something that changes what this node offers.
 #[derive(Clone, Debug)]
@@ -18,11 +19,11 @@ pub enum OfferChange {
     Configured(BTreeMap<ServerName, bool>),
 }
 
-/// The tools of the configured upstreams, as each last listed them.
+/// What the configured upstreams offer, as each last listed it.
 #[derive(Debug, Default)]
 pub struct LocalOffers {
     shares: BTreeMap<ServerName, bool>,
-    tools: BTreeMap<ServerName, Vec<ToolEntry>>,
+    offers: BTreeMap<ServerName, (Vec<ToolEntry>, Shelf)>,
 }
 
 impl LocalOffers {
@@ -30,16 +31,15 @@ impl LocalOffers {
     pub fn take(&mut self, change: OfferChange) -> Input {
         match change {
             OfferChange::Configured(shares) => {
-                self.tools.retain(|server, _| shares.contains_key(server));
+                self.offers.retain(|server, _| shares.contains_key(server));
                 self.shares = shares;
             }
             OfferChange::Upstream(UpstreamEvent { server, change }) => match change {
-                UpstreamChange::Tools(tools) => {
-                    let entries = tools.into_iter().filter_map(as_entry).collect();
-                    self.tools.insert(server, entries);
+                UpstreamChange::Offer(offer, _) => {
+                    self.offers.insert(server, sorted(offer));
                 }
                 UpstreamChange::Removed => {
-                    self.tools.remove(&server);
+                    self.offers.remove(&server);
                 }
             },
         }
@@ -49,20 +49,45 @@ impl LocalOffers {
     }
 
     fn servers(&self) -> Vec<LocalServer> {
-        let server = |(name, share): (&ServerName, &bool)| LocalServer {
-            name: name.clone(),
-            share: *share,
-            tools: self.tools.get(name).cloned().unwrap_or_default(),
+        let server = |(name, share): (&ServerName, &bool)| {
+            let (tools, shelf) = self.offers.get(name).cloned().unwrap_or_default();
+            LocalServer {
+                name: name.clone(),
+                share: *share,
+                tools,
+                shelf,
+            }
         };
         self.shares.iter().map(server).collect()
     }
 }
 
+fn sorted(offer: Offer) -> (Vec<ToolEntry>, Shelf) {
+    let items = |listed: Vec<Definition>| listed.into_iter().filter_map(as_item).collect();
+    let shelf = Shelf {
+        prompts: items(offer.prompts),
+        resources: items(offer.resources),
+        templates: items(offer.templates),
+    };
+    (
+        offer.tools.into_iter().filter_map(as_entry).collect(),
+        shelf,
+    )
+}
+
 /// JSON is UTF-8 by its grammar; an upstream that sends anything else offers nothing by it.
-fn as_entry(tool: ToolDefinition) -> Option<ToolEntry> {
+fn as_entry(tool: Definition) -> Option<ToolEntry> {
     let definition = std::str::from_utf8(&tool.definition).ok()?;
     Some(ToolEntry {
         name: tool.name.into(),
+        definition: definition.into(),
+    })
+}
+
+fn as_item(item: Definition) -> Option<ShelfItem> {
+    let definition = std::str::from_utf8(&item.definition).ok()?;
+    Some(ShelfItem {
+        key: item.name.into(),
         definition: definition.into(),
     })
 }
@@ -72,15 +97,22 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::gateway::backend::upstream::ListChanges;
 
     fn tools(server: &str, names: &[&str]) -> OfferChange {
-        let definition = |name: &&str| ToolDefinition {
+        let definition = |name: &&str| Definition {
             name: (*name).to_owned(),
             definition: format!(r#"{{"name":"{name}"}}"#).into(),
         };
         OfferChange::Upstream(UpstreamEvent {
             server: server.parse().unwrap(),
-            change: UpstreamChange::Tools(names.iter().map(definition).collect()),
+            change: UpstreamChange::Offer(
+                Offer {
+                    tools: names.iter().map(definition).collect(),
+                    ..Offer::default()
+                },
+                ListChanges::default(),
+            ),
         })
     }
 

@@ -10,6 +10,7 @@ use ed25519_dalek::SigningKey;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::catalog::manifest::ToolEntry;
+use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::LocalServer;
 use peerage_protocol::id::{Hash, NodeId};
 use peerage_protocol::membership::admission::{Claim, Verdict};
@@ -166,6 +167,7 @@ impl Running {
             name: server.parse().unwrap(),
             share: true,
             tools: vec![tool],
+            shelf: Shelf::default(),
         }];
         self.handle.tell(Input::LocalServers { servers }).await;
     }

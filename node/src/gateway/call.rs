@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::mcp::splice::Params;
 
 /// Who asks. The node that owns a tool decides by this.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Caller {
     /// A local client without a token.
     Guest,
@@ -104,8 +104,20 @@ pub enum CallError {
         /// As the caller named it.
         name: String,
     },
-    /// A plain name that several other nodes could mean.
-    #[error("no tool goes by the name {name} here; did you mean {}", candidates.join(" or "))]
+    /// No such prompt, or none that this caller may see.
+    #[error("Unknown prompt: {name}")]
+    UnknownPrompt {
+        /// As the caller named it.
+        name: String,
+    },
+    /// No such resource, or none that this caller may see.
+    #[error("Resource not found: {uri}")]
+    UnknownResource {
+        /// As the caller named it.
+        uri: String,
+    },
+    /// A plain name or URI that several others could mean.
+    #[error("nothing goes by the name {name} here; did you mean {}", candidates.join(" or "))]
     AmbiguousTool {
         /// As the caller named it.
         name: String,
@@ -171,6 +183,8 @@ impl CallError {
         match self {
             CallError::UnknownMethod { .. } => -32601,
             CallError::UnknownTool { .. }
+            | CallError::UnknownPrompt { .. }
+            | CallError::UnknownResource { .. }
             | CallError::AmbiguousTool { .. }
             | CallError::InvalidParams { .. }
             | CallError::TooLarge { .. } => -32602,
@@ -186,6 +200,8 @@ impl CallError {
     pub fn kind(&self) -> &'static str {
         match self {
             CallError::UnknownTool { .. } => "unknown_tool",
+            CallError::UnknownPrompt { .. } => "unknown_prompt",
+            CallError::UnknownResource { .. } => "unknown_resource",
             CallError::AmbiguousTool { .. } => "ambiguous_tool",
             CallError::UnknownMethod { .. } => "unknown_method",
             CallError::InvalidParams { .. } => "invalid_params",

@@ -15,6 +15,8 @@ pub fn to_wire(error: CallError) -> Failure {
     let none = String::new;
     match error {
         CallError::UnknownTool { name } => about(FailureKind::UnknownTool, name, none()),
+        CallError::UnknownPrompt { name } => about(FailureKind::UnknownPrompt, name, none()),
+        CallError::UnknownResource { uri } => about(FailureKind::UnknownResource, uri, none()),
         CallError::AmbiguousTool { name, candidates } => Failure {
             candidates,
             ..about(FailureKind::AmbiguousTool, name, none())
@@ -46,6 +48,8 @@ pub fn from_wire(failure: Failure, node: &NodeName) -> CallError {
     } = failure;
     match kind {
         FailureKind::UnknownTool => CallError::UnknownTool { name: subject },
+        FailureKind::UnknownPrompt => CallError::UnknownPrompt { name: subject },
+        FailureKind::UnknownResource => CallError::UnknownResource { uri: subject },
         FailureKind::AmbiguousTool => CallError::AmbiguousTool {
             name: subject,
             candidates,
@@ -91,6 +95,8 @@ mod tests {
     fn every_error() -> Vec<CallError> {
         vec![
             CallError::UnknownTool { name: text() },
+            CallError::UnknownPrompt { name: text() },
+            CallError::UnknownResource { uri: text() },
             CallError::AmbiguousTool {
                 name: text(),
                 candidates: vec![text()],

@@ -168,6 +168,7 @@ mod tests {
     use std::sync::Arc;
 
     use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
+    use peerage_protocol::catalog::shelf::Shelf;
     use peerage_protocol::catalog::snapshot::{LocalServer, MemberOffer};
     use peerage_protocol::id::NodeId;
     use serde_json::Value;
@@ -195,10 +196,12 @@ mod tests {
             name: "files".parse().unwrap(),
             share: false,
             tools: tools(local),
+            shelf: Shelf::default(),
         };
         let manifest = Manifest::new(vec![ServerManifest {
             name: "far".parse().unwrap(),
             tools: tools(remote),
+            shelf: Shelf::default(),
         }]);
         let laptop = MemberOffer {
             node: NodeId::from_public_key([1; 32]),
@@ -295,6 +298,7 @@ mod tests {
             name: "files".parse().unwrap(),
             share: false,
             tools: broken,
+            shelf: Shelf::default(),
         };
         let catalog = Catalog::build(vec![files], vec![]);
         assert_eq!(

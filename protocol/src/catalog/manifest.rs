@@ -8,9 +8,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::catalog::shelf::{Shelf, ShelfError};
 use crate::id::{Hash, ServerName};
 use crate::limits::{
-    MANIFEST_BYTES_MAX, MANIFEST_SERVERS_MAX, MANIFEST_TOOLS_MAX, TOOL_NAME_BYTES_MAX,
+    MANIFEST_BYTES_MAX, MANIFEST_ITEMS_MAX, MANIFEST_SERVERS_MAX, MANIFEST_TOOLS_MAX,
+    TOOL_NAME_BYTES_MAX,
 };
 use crate::mutation::Mutation;
 use crate::wire::{CborError, decode_cbor, encode_cbor};
@@ -34,6 +36,9 @@ pub struct ServerManifest {
     pub name: ServerName,
     /// Its tools in its own order, each named once.
     pub tools: Vec<ToolEntry>,
+    /// Its prompts and resources.
+    #[serde(default, skip_serializing_if = "Shelf::is_empty")]
+    pub shelf: Shelf,
 }
 
 /// One tool.
@@ -96,6 +101,8 @@ impl Manifest {
         check_bound("servers", self.servers.len(), MANIFEST_SERVERS_MAX)?;
         let tools = self.servers.iter().map(|server| server.tools.len()).sum();
         check_bound("tools", tools, MANIFEST_TOOLS_MAX)?;
+        let items = self.servers.iter().map(|server| server.shelf.len()).sum();
+        check_bound("prompts and resources", items, MANIFEST_ITEMS_MAX)?;
         let mut seen = BTreeSet::new();
         for server in &self.servers {
             if !seen.insert(&server.name) {
@@ -125,7 +132,10 @@ impl ServerManifest {
                 });
             }
         }
-        Ok(())
+        self.shelf.check().map_err(|error| ManifestError::Shelf {
+            server: self.name.clone(),
+            error,
+        })
     }
 }
 
@@ -166,6 +176,14 @@ pub enum ManifestError {
         /// The bound.
         limit: usize,
     },
+    /// The prompts and resources of one server.
+    #[error("the server {server}: {error}")]
+    Shelf {
+        /// Whose.
+        server: ServerName,
+        /// What is wrong.
+        error: ShelfError,
+    },
     /// A server named twice.
     #[error("the manifest names the server {server} twice")]
     DuplicateServer {
@@ -190,6 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::catalog::shelf::ShelfItem;
 
     fn server(name: &str, tools: &[&str]) -> ServerManifest {
         let entry = |name: &&str| ToolEntry {
@@ -199,6 +218,7 @@ mod tests {
         ServerManifest {
             name: name.parse().unwrap(),
             tools: tools.iter().map(entry).collect(),
+            shelf: Shelf::default(),
         }
     }
 
@@ -230,6 +250,26 @@ mod tests {
         let bytes = encode_cbor(&later.unwrap());
         let read = Manifest::decode(&bytes, Hash::of(&bytes)).unwrap();
         assert_eq!(read, Manifest::new(vec![server("a", &[])]));
+    }
+
+    #[test]
+    fn the_bytes_of_prompts_and_resources_are_fixed() {
+        let item = |key: &str| ShelfItem {
+            key: key.into(),
+            definition: "{}".into(),
+        };
+        let mut offer = server("files", &[]);
+        offer.shelf = Shelf {
+            prompts: vec![item("p")],
+            resources: vec![item("a:b")],
+            templates: vec![],
+        };
+        let manifest = Manifest::new(vec![offer]);
+        let golden = b"\xa2gversion\x01gservers\x81\xa3dnameefilesetools\x80eshelf\xa2gprompts\x81\xa2ckeyap\
+            jdefinition\x62{}iresources\x81\xa2ckeyca:bjdefinition\x62{}";
+        let encoded = manifest.encode().unwrap();
+        assert_eq!(encoded.bytes, golden);
+        assert_eq!(Manifest::decode(golden, encoded.hash).unwrap(), manifest);
     }
 
     #[test]

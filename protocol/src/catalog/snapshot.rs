@@ -9,8 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use super::section::Section;
+use crate::catalog::library::Library;
 use crate::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use crate::catalog::naming::{SEPARATOR, local_name};
+use crate::catalog::shelf::Shelf;
 use crate::id::{NodeId, NodeName, ServerName};
 use crate::mutation::Mutation;
 use crate::wire::failure::CANDIDATES_MAX;
@@ -24,6 +26,8 @@ pub struct LocalServer {
     pub share: bool,
     /// Its tools, in its own order.
     pub tools: Vec<ToolEntry>,
+    /// Its prompts and resources.
+    pub shelf: Shelf,
 }
 
 /// Another member and what it offers to this node.
@@ -93,14 +97,17 @@ pub enum Lookup<'a> {
     Unknown,
 }
 
-/// A snapshot of all tools.
+/// A snapshot of all tools, prompts and resources.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     local: Arc<Section>,
     /// By the node's name, then by node.
     members: Vec<Arc<MemberSection>>,
     shared: Vec<ServerManifest>,
+    /// Prompts and resources of this node's servers.
+    shelves: Arc<[(ServerName, Shelf)]>,
     suggestions: OnceLock<Suggestions>,
+    library: OnceLock<Arc<Library>>,
 }
 
 /// Plain tool name, and `server__tool` of peers' tools, to where they are: the section in order, and the place in it.
@@ -130,11 +137,17 @@ impl Catalog {
         locals.sort_by(|one, other| one.name.cmp(&other.name));
         self.local = Arc::new(Section::of_this_node(&locals));
         let offered = |local: &LocalServer| local.share || Mutation::ListUnsharedServer.is_on();
+        let shelf = |local: &LocalServer| (local.name.clone(), local.shelf.clone());
+        self.shelves = locals.iter().map(shelf).collect();
         let shared = locals.into_iter().filter(offered);
         self.shared = shared
-            .map(|LocalServer { name, tools, .. }| ServerManifest { name, tools })
+            .map(|local| ServerManifest {
+                name: local.name,
+                tools: local.tools,
+                shelf: local.shelf,
+            })
             .collect();
-        self.suggestions = OnceLock::new();
+        self.forget_derived();
     }
 
     /// Puts this in the place of what the member offered before; says whether anything has changed.
@@ -162,8 +175,14 @@ impl Catalog {
         };
         let removed = self.members.remove(place);
         self.share_out_name(&removed.offer.node_name);
-        self.suggestions = OnceLock::new();
+        self.forget_derived();
         true
+    }
+
+    /// What is made on first use is made anew.
+    fn forget_derived(&mut self) {
+        self.suggestions = OnceLock::new();
+        self.library = OnceLock::new();
     }
 
     fn place_of(&self, node: NodeId) -> Option<usize> {
@@ -184,7 +203,7 @@ impl Catalog {
                 *section = Arc::new(MemberSection::new(offer, &mut taken));
             }
         }
-        self.suggestions = OnceLock::new();
+        self.forget_derived();
     }
 
     /// What `name` means.
@@ -240,6 +259,14 @@ impl Catalog {
     /// What can be called now, in stable order.
     pub fn reachable(&self) -> impl Iterator<Item = &Entry> {
         self.entries().filter(|entry| entry.reachable)
+    }
+
+    /// Prompts, resources and resource templates.
+    pub fn library(&self) -> &Library {
+        self.library.get_or_init(|| {
+            let members = self.members.iter().map(|member| &member.offer);
+            Arc::new(Library::build(&self.shelves, members))
+        })
     }
 
     /// What this node offers to members: its shared servers only.

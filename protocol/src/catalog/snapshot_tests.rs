@@ -17,6 +17,7 @@ fn local(name: &str, share: bool, names: &[&str]) -> LocalServer {
         name: name.parse().unwrap(),
         share,
         tools: tools(names),
+        shelf: Shelf::default(),
     }
 }
 
@@ -24,6 +25,7 @@ fn member(key: u8, name: &str, servers: &[(&str, &[&str])]) -> MemberOffer {
     let server = |(name, names): &(&str, &[&str])| ServerManifest {
         name: name.parse().unwrap(),
         tools: tools(names),
+        shelf: Shelf::default(),
     };
     MemberOffer {
         node: NodeId::from_public_key([key; 32]),

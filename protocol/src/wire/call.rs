@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CborError, decode_cbor, encode_cbor};
 use crate::id::{AgentName, NodeId, ServerName};
-use crate::limits::CALL_TIME_LEFT_MAX;
+use crate::limits::{CALL_TIME_LEFT_MAX, CLIENT_BYTES_MAX};
 
 /// Most bytes of a method's or an exchange's name.
 pub const METHOD_BYTES_MAX: usize = 128;
@@ -48,6 +48,32 @@ pub struct CallHeader {
     /// Nodes that the request has passed, oldest first, the sender last.
     #[serde(default)]
     pub via: Vec<NodeId>,
+    /// The session of a legacy caller that answers requests of the upstream; a modern caller says the same in `_meta`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<Client>,
+}
+
+/// What a legacy session says of its client, at most [`CLIENT_BYTES_MAX`] bytes together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Client {
+    /// Tells one session of the calling node from another.
+    pub session: u64,
+    /// The raw JSON `capabilities` that it sent with `initialize`.
+    pub capabilities: String,
+    /// The raw JSON `clientInfo`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub info: Option<String>,
+    /// The level from which on it wants log messages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_level: Option<String>,
+}
+
+impl Client {
+    fn bytes(&self) -> usize {
+        let texts = [&self.info, &self.log_level];
+        let texts = texts.into_iter().flatten().map(String::len);
+        self.capabilities.len() + texts.sum::<usize>()
+    }
 }
 
 impl CallHeader {
@@ -122,6 +148,8 @@ impl Opening {
                 let trace = header.trace.as_ref().map_or(0, String::len);
                 check("trace", trace, TRACE_BYTES_MAX)?;
                 check("via", header.via.len(), VIA_READ_MAX)?;
+                let client = header.client.as_ref().map_or(0, Client::bytes);
+                check("client", client, CLIENT_BYTES_MAX)?;
             }
             Self::Exchange(exchange) => check("kind", exchange.kind.len(), METHOD_BYTES_MAX)?,
         }
@@ -176,6 +204,7 @@ mod tests {
             time_left_ms: 60_000,
             trace: None,
             via: vec![],
+            client: None,
         }
     }
 
@@ -210,6 +239,38 @@ mod tests {
         let golden = b"\xa2ceraflegacyeagain\xf5";
         assert_eq!(reply.encode(), golden);
         assert_eq!(ReplyHeader::decode(golden).unwrap(), reply);
+    }
+
+    #[test]
+    fn the_client_of_a_legacy_session_travels_with_the_call() {
+        let client = Client {
+            session: 7,
+            capabilities: r#"{"sampling":{}}"#.to_owned(),
+            info: None,
+            log_level: Some("info".to_owned()),
+        };
+        let call = CallHeader {
+            client: Some(client.clone()),
+            ..header()
+        };
+        let encoded = Opening::Call(call.clone()).encode();
+        assert_eq!(Opening::decode(&encoded), Ok(Opening::Call(call)));
+        let talkative = CallHeader {
+            client: Some(Client {
+                capabilities: "x".repeat(CLIENT_BYTES_MAX + 1),
+                log_level: None,
+                ..client
+            }),
+            ..header()
+        };
+        let refused = Opening::decode(&Opening::Call(talkative).encode());
+        assert!(matches!(
+            refused,
+            Err(OpeningError::TooLong {
+                member: "client",
+                ..
+            })
+        ));
     }
 
     #[test]

@@ -18,6 +18,10 @@ pub const CANDIDATES_MAX: usize = 16;
 pub enum FailureKind {
     /// No such tool, or none that this caller may see; the subject is its name.
     UnknownTool,
+    /// No such prompt, or none that this caller may see; the subject is its name.
+    UnknownPrompt,
+    /// No such resource, or none that this caller may see; the subject is its URI.
+    UnknownResource,
     /// The name (subject) could mean several tools (candidates).
     AmbiguousTool,
     /// Nothing answers the method or exchange (subject).
@@ -41,8 +45,10 @@ pub enum FailureKind {
 }
 
 /// The kinds of this version with their names on the wire.
-const KINDS: [(FailureKind, &str); 10] = [
+const KINDS: [(FailureKind, &str); 12] = [
     (FailureKind::UnknownTool, "unknown_tool"),
+    (FailureKind::UnknownPrompt, "unknown_prompt"),
+    (FailureKind::UnknownResource, "unknown_resource"),
     (FailureKind::AmbiguousTool, "ambiguous_tool"),
     (FailureKind::UnknownMethod, "unknown_method"),
     (FailureKind::InvalidParams, "invalid_params"),

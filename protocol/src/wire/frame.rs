@@ -43,11 +43,15 @@ pub enum FrameKind {
     End = 10,
     /// The answer to an exchange.
     Data = 11,
+    /// A raw JSON-RPC request of the upstream to the caller of this call, before its answer.
+    Request = 12,
+    /// The caller's raw JSON-RPC response to such a request.
+    Response = 13,
 }
 
 impl FrameKind {
     /// Every kind, in the order of its code.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Opening,
         Self::Params,
         Self::Notification,
@@ -59,6 +63,8 @@ impl FrameKind {
         Self::Busy,
         Self::End,
         Self::Data,
+        Self::Request,
+        Self::Response,
     ];
 
     /// The byte that stands for this kind.
@@ -75,9 +81,13 @@ impl FrameKind {
     pub const fn payload_max(self) -> usize {
         match self {
             Self::Opening => OPENING_BYTES_MAX,
-            Self::Params | Self::Notification | Self::Result | Self::Error | Self::Data => {
-                BODY_BYTES_MAX
-            }
+            Self::Params
+            | Self::Notification
+            | Self::Result
+            | Self::Error
+            | Self::Data
+            | Self::Request
+            | Self::Response => BODY_BYTES_MAX,
             Self::Failure => FAILURE_BYTES_MAX,
             Self::Reply | Self::Cancel | Self::Busy | Self::End => SIGNAL_BYTES_MAX,
         }
@@ -292,7 +302,7 @@ mod tests {
         assert_eq!(encode(&frames), golden);
         assert_eq!(decode(&[golden]).unwrap(), frames);
         let codes: Vec<u8> = FrameKind::ALL.map(FrameKind::code).to_vec();
-        assert_eq!(codes, (1..=11).collect::<Vec<u8>>());
+        assert_eq!(codes, (1..=13).collect::<Vec<u8>>());
     }
 
     #[test]

@@ -17,6 +17,7 @@ use peerage_node::net::peer_id::keypair;
 use peerage_node::net::{Network, NetworkSettings, StartError};
 use peerage_node::store::{Store, StoreError};
 use peerage_protocol::catalog::manifest::ToolEntry;
+use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{LocalServer, Lookup};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use peerage_protocol::node_state::{Input, Keys};
@@ -126,6 +127,7 @@ impl RealNode {
             name,
             share: true,
             tools: vec![tool],
+            shelf: Shelf::default(),
         }];
         self.control.tell(Input::LocalServers { servers }).await;
     }

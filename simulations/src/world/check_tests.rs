@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
+use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::admission::{Refusal, Verdict};
@@ -52,6 +53,7 @@ fn catalog(world: &World, name: &str, server: &str, tool: &str) -> Catalog {
     let server = ServerManifest {
         name: server.parse().unwrap(),
         tools: vec![entry],
+        shelf: Shelf::default(),
     };
     let offer = MemberOffer {
         node: world.machines[1].id,

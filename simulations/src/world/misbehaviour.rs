@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::catalog::manifest::{EncodedManifest, Manifest, ServerManifest, ToolEntry};
+use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::id::{Hash, NodeId};
 use peerage_protocol::limits::MANIFEST_TOOLS_MAX;
 use peerage_protocol::membership::certificate::{
@@ -220,6 +221,7 @@ fn junk(how: Misbehaviour) -> Vec<u8> {
     let server = ServerManifest {
         name,
         tools: (0..=MANIFEST_TOOLS_MAX).map(tool).collect(),
+        shelf: Shelf::default(),
     };
     let mut bytes = Vec::new();
     // Writing to memory does not fail.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use peerage_protocol::catalog::manifest::ToolEntry;
+use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::LocalServer;
 use peerage_protocol::node_state::{Input, NodeState, Output, RequestId, Write};
 use rustc_hash::FxHashMap;
@@ -338,6 +339,7 @@ pub(crate) fn local_servers(servers: &[ServerPlan]) -> Vec<LocalServer> {
             name,
             share: server.share,
             tools: (0..server.tools).map(tool).collect(),
+            shelf: Shelf::default(),
         })
     };
     servers.iter().filter_map(server).collect()

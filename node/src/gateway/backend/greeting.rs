@@ -29,7 +29,8 @@ const META_CAPABILITIES: &str = r#""io.modelcontextprotocol/clientCapabilities":
 pub(crate) fn initialize_params() -> Bytes {
     Bytes::from_static(
         concat!(
-            r#"{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"peerage","version":""#,
+            r#"{"protocolVersion":"2025-11-25","capabilities":{"roots":{"listChanged":true},"sampling":{"context":{},"tools":{}},"#,
+            r#""elicitation":{"form":{},"url":{}}},"clientInfo":{"name":"peerage","version":""#,
             env!("CARGO_PKG_VERSION"),
             r#""}}"#
         )
@@ -42,7 +43,7 @@ pub(crate) fn bare_params(era: Era) -> Bytes {
     own_params(era, "")
 }
 
-/// The params of `tools/list` for one page.
+/// The params of a list for one page.
 pub(crate) fn list_params(era: Era, cursor: Option<&str>) -> Bytes {
     match cursor {
         Some(cursor) => own_params(era, &format!(r#""cursor":{}"#, quoted(cursor))),
@@ -50,9 +51,12 @@ pub(crate) fn list_params(era: Era, cursor: Option<&str>) -> Bytes {
     }
 }
 
-/// The params of `subscriptions/listen` for changes of the tool list.
+/// The params of `subscriptions/listen` for changes of every list.
 pub(crate) fn listen_params() -> Bytes {
-    own_params(Era::Modern, r#""notifications":{"toolsListChanged":true}"#)
+    own_params(
+        Era::Modern,
+        r#""notifications":{"toolsListChanged":true,"promptsListChanged":true,"resourcesListChanged":true}"#,
+    )
 }
 
 fn own_params(era: Era, members: &str) -> Bytes {
@@ -126,6 +130,41 @@ fn insert_members(json: &Bytes, from: usize, members: &str) -> Bytes {
     [&json[..inside], members.as_bytes(), comma, &json[inside..]]
         .concat()
         .into()
+}
+
+/// What a server says in its greeting that it can do, as far as we act on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ServerCapabilities {
+    /// It has prompts.
+    pub(crate) prompts: bool,
+    /// It has resources.
+    pub(crate) resources: bool,
+    /// It sends log messages, from a level on that can be set.
+    pub(crate) logging: bool,
+}
+
+impl ServerCapabilities {
+    /// Reads the result of `initialize` or `server/discover`; what cannot be read is not there.
+    pub(crate) fn of(result: &[u8]) -> Self {
+        #[derive(Default, Deserialize)]
+        struct Members {
+            prompts: Option<IgnoredAny>,
+            resources: Option<IgnoredAny>,
+            logging: Option<IgnoredAny>,
+        }
+        #[derive(Deserialize)]
+        struct Greeting {
+            #[serde(default)]
+            capabilities: Members,
+        }
+        serde_json::from_slice::<Greeting>(result)
+            .map(|Greeting { capabilities }| Self {
+                prompts: capabilities.prompts.is_some(),
+                resources: capabilities.resources.is_some(),
+                logging: capabilities.logging.is_some(),
+            })
+            .unwrap_or_default()
+    }
 }
 
 #[derive(Deserialize)]

@@ -1,16 +1,13 @@
-//! What is asked of every upstream, whatever carries it: its list of tools; and why a handshake fails.
+//! What is asked of every upstream, whatever carries it: its lists; and why a handshake fails.
 
 use bytes::Bytes;
 use peerage_protocol::id::ServerName;
 
-use super::greeting::{GreetingError, list_params};
+use super::greeting::{GreetingError, ServerCapabilities, list_params};
+use super::offer_list::{OfferList, OfferListError};
 use super::rpc_error::{METHOD_NOT_FOUND, RpcError};
-use super::tool_list::{ToolList, ToolListError};
-use super::upstream::ToolDefinition;
+use super::upstream::{Definition, ListKind, Offer};
 use crate::gateway::call::{CallError, Era, ReplyBody};
-
-/// The notification that an upstream's tools have changed.
-pub(crate) const LIST_CHANGED: &str = "notifications/tools/list_changed";
 
 /// An upstream that answers requests of our own.
 pub(crate) trait Ask: Sync {
@@ -20,6 +17,9 @@ pub(crate) trait Ask: Sync {
     /// The era in which it is asked.
     fn era(&self) -> Era;
 
+    /// What it said in its greeting that it can do.
+    fn capabilities(&self) -> ServerCapabilities;
+
     /// Asks, and waits for the answer.
     fn ask(
         &self,
@@ -28,43 +28,75 @@ pub(crate) trait Ask: Sync {
     ) -> impl Future<Output = Result<ReplyBody, CallError>> + Send;
 }
 
-/// Lists all tools of a greeted upstream; one that knows no `tools/list` has none.
-pub(crate) async fn list_tools(upstream: &impl Ask) -> Result<Vec<ToolDefinition>, HandshakeError> {
-    let mut list = ToolList::default();
+/// Lists all that a greeted upstream offers. A broken list of prompts or resources must not hide the tools.
+pub(crate) async fn list_offer(upstream: &impl Ask) -> Result<Offer, HandshakeError> {
+    let can = upstream.capabilities();
+    let mut offer = Offer {
+        tools: list(upstream, ListKind::Tools).await?,
+        ..Offer::default()
+    };
+    if can.prompts {
+        offer.prompts = list_or_none(upstream, ListKind::Prompts).await?;
+    }
+    if can.resources {
+        offer.resources = list_or_none(upstream, ListKind::Resources).await?;
+        offer.templates = list_or_none(upstream, ListKind::Templates).await?;
+    }
+    Ok(offer)
+}
+
+async fn list_or_none(
+    upstream: &impl Ask,
+    kind: ListKind,
+) -> Result<Vec<Definition>, HandshakeError> {
+    match list(upstream, kind).await {
+        Err(HandshakeError::Unanswered(error)) => Err(HandshakeError::Unanswered(error)),
+        Err(error) => {
+            let server = upstream.server();
+            tracing::warn!(target: "upstream", %server, "not listed: {error}");
+            Ok(Vec::new())
+        }
+        listed => listed,
+    }
+}
+
+/// Follows all pages of one list; an upstream that does not know the method has none.
+async fn list(upstream: &impl Ask, kind: ListKind) -> Result<Vec<Definition>, HandshakeError> {
+    let mut list = OfferList::new(kind);
     let mut cursor = None;
     loop {
         let params = list_params(upstream.era(), cursor.as_deref());
-        match upstream.ask("tools/list", params).await? {
+        match upstream.ask(kind.method(), params).await? {
             ReplyBody::Result(result) => match list.add_page(&result)? {
                 Some(next) => cursor = Some(next),
                 None => {
-                    warn_of_nameless(upstream.server(), list.nameless());
-                    return Ok(list.into_tools());
+                    warn_of_nameless(upstream.server(), kind, list.nameless());
+                    return Ok(list.into_items());
                 }
             },
-            ReplyBody::Error(error) => return no_tools(RpcError::read(&error)),
+            ReplyBody::Error(error) => return none_listed(kind, RpcError::read(&error)),
         }
     }
 }
 
-/// One broken tool must not hide the others; but whoever wrote the server should hear of it.
-fn warn_of_nameless(server: &ServerName, count: usize) {
+/// One broken definition must not hide the others; but whoever wrote the server should hear of it.
+fn warn_of_nameless(server: &ServerName, kind: ListKind, count: usize) {
     if count > 0 {
-        tracing::warn!(target: "upstream", %server, count, "left out tools without a usable name");
+        tracing::warn!(target: "upstream", %server, ?kind, count, "left out what has no usable name");
     }
 }
 
-fn no_tools(error: RpcError) -> Result<Vec<ToolDefinition>, HandshakeError> {
+fn none_listed(kind: ListKind, error: RpcError) -> Result<Vec<Definition>, HandshakeError> {
     match error.code {
         METHOD_NOT_FOUND => Ok(Vec::new()),
         _ => Err(HandshakeError::Refused {
-            method: "tools/list",
+            method: kind.method(),
             error,
         }),
     }
 }
 
-/// Why an upstream is not greeted, or its tools not listed.
+/// Why an upstream is not greeted, or what it offers not listed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum HandshakeError {
     /// It answered with an error.
@@ -78,9 +110,9 @@ pub(crate) enum HandshakeError {
     /// It was understood, but not agreed with.
     #[error(transparent)]
     Greeting(#[from] GreetingError),
-    /// Its tools are not usable.
+    /// One of its lists is not usable.
     #[error(transparent)]
-    Tools(#[from] ToolListError),
+    List(#[from] OfferListError),
     /// No answer came.
     #[error("{}", cause(.0))]
     Unanswered(#[from] CallError),

@@ -1,5 +1,6 @@
 //! Where a request goes: a builtin, a child process, an HTTP server or a peer.
 
+mod announcements;
 pub mod backoff;
 pub mod builtin;
 mod desk;
@@ -7,6 +8,7 @@ mod greeting;
 mod handshake;
 pub mod http;
 mod incoming;
+mod offer_list;
 mod outgoing;
 pub mod peer;
 mod progress;
@@ -18,7 +20,6 @@ pub mod supervisor;
 #[cfg(test)]
 mod test_upstream;
 mod timing;
-mod tool_list;
 pub mod upstream;
 
 use std::sync::Arc;

@@ -89,6 +89,7 @@ impl<O: OpenSubstream> PeerBackend<O> {
             time_left_ms: u64::try_from(call.time_left().as_millis()).unwrap_or(u64::MAX),
             trace: call.trace.as_deref().and_then(bounded_trace),
             via,
+            client: None,
         }
     }
 

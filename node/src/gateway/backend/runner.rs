@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use peerage_protocol::id::ServerName;
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::Backoff;
 use super::desk::{Desk, Outage};
 use super::timing::Timing;
-use super::upstream::{ToolDefinition, UpstreamChange, UpstreamEvent};
+use super::upstream::{ListChanges, Offer, UpstreamChange, UpstreamEvent};
 
 /// How one kind of upstream is reached. Whatever must be ended lies in the link itself, so that the future of any
 /// method but `close` may be dropped at any point.
@@ -25,14 +25,14 @@ pub(crate) trait Link: Send + 'static {
     /// The back-off between two attempts.
     fn backoff(timing: &Timing) -> Backoff;
 
-    /// Starts the upstream, greets it and lists its tools.
+    /// Starts the upstream, greets it and lists what it offers.
     fn open(&mut self) -> impl Future<Output = Result<Opened<Self::Session>, Outage>> + Send;
 
-    /// Follows the changes of its tools until the session ends.
+    /// Follows the changes of its lists until the session ends.
     fn serve(
         &mut self,
         session: &Arc<Self::Session>,
-        news: &ToolNews,
+        news: &OfferNews,
     ) -> impl Future<Output = Ended> + Send;
 
     /// Ends what `open` began, also half done; calls in flight fail with `why`.
@@ -43,7 +43,7 @@ pub(crate) trait Link: Send + 'static {
 #[derive(Debug)]
 pub(crate) struct Opened<Session> {
     pub(crate) session: Arc<Session>,
-    pub(crate) tools: Vec<ToolDefinition>,
+    pub(crate) offer: Offer,
 }
 
 /// Why a session is over.
@@ -55,31 +55,42 @@ pub(crate) enum Ended {
     Forgotten,
 }
 
-/// Tells the rest of the node of an upstream's tools, once for each change.
+/// Tells the rest of the node what an upstream offers, once for each change.
 #[derive(Debug)]
-pub(crate) struct ToolNews {
+pub(crate) struct OfferNews {
     server: ServerName,
-    events: mpsc::Sender<UpstreamEvent>,
-    told: Mutex<Option<Vec<ToolDefinition>>>,
+    /// None where another process of the same program tells.
+    events: Option<mpsc::Sender<UpstreamEvent>>,
+    told: Mutex<Option<Offer>>,
 }
 
-impl ToolNews {
+impl OfferNews {
     pub(crate) fn new(server: ServerName, events: mpsc::Sender<UpstreamEvent>) -> Self {
         Self {
             server,
-            events,
+            events: Some(events),
             told: Mutex::new(None),
         }
     }
 
-    /// Tells the complete list, unless it was the last one told.
-    pub(crate) async fn tools(&self, tools: Vec<ToolDefinition>) {
+    /// News of a process that is one of several of its program: another one tells.
+    pub(crate) fn untold(server: ServerName) -> Self {
+        Self {
+            server,
+            events: None,
+            told: Mutex::new(None),
+        }
+    }
+
+    /// Tells the complete offer, unless it was the last one told and the upstream `announced` nothing.
+    pub(crate) async fn offer(&self, offer: Offer, announced: ListChanges) {
         let mut told = self.told.lock().await;
-        if told.as_ref() == Some(&tools) {
+        if told.as_ref() == Some(&offer) && !announced.any() {
             return;
         }
-        self.tell(UpstreamChange::Tools(tools.clone())).await;
-        *told = Some(tools);
+        self.tell(UpstreamChange::Offer(offer.clone(), announced))
+            .await;
+        *told = Some(offer);
     }
 
     /// Tells that the upstream is no longer configured.
@@ -88,14 +99,12 @@ impl ToolNews {
     }
 
     async fn tell(&self, change: UpstreamChange) {
+        let Some(events) = &self.events else {
+            return;
+        };
         let server = self.server.clone();
-        if self
-            .events
-            .send(UpstreamEvent { server, change })
-            .await
-            .is_err()
-        {
-            tracing::debug!(target: "upstream", server = %self.server, "nobody listens for its tools");
+        if events.send(UpstreamEvent { server, change }).await.is_err() {
+            tracing::debug!(target: "upstream", server = %self.server, "nobody listens for what it offers");
         }
     }
 }
@@ -105,14 +114,14 @@ impl ToolNews {
 pub(crate) struct Runner<L: Link> {
     pub(crate) link: L,
     pub(crate) desk: Arc<Desk<L::Session>>,
-    pub(crate) news: ToolNews,
+    pub(crate) news: OfferNews,
     pub(crate) timing: Timing,
     pub(crate) stop: CancellationToken,
 }
 
 impl<L: Link> Runner<L> {
     /// Runs until told to stop; then nothing of the upstream is left.
-    pub(crate) async fn run(mut self) -> ToolNews {
+    pub(crate) async fn run(mut self) -> OfferNews {
         let stop = self.stop.clone();
         tokio::select! {
             () = stop.cancelled() => {}
@@ -144,8 +153,8 @@ impl<L: Link> Runner<L> {
     }
 
     async fn live(&mut self, opened: Opened<L::Session>) -> End {
-        let Opened { session, tools } = opened;
-        self.news.tools(tools).await;
+        let Opened { session, offer } = opened;
+        self.news.offer(offer, ListChanges::default()).await;
         self.desk.set_ready(Arc::clone(&session));
         tracing::info!(target: "upstream", server = %self.desk.server(), "ready");
         let idle = go_idle(&self.desk, &session, self.timing.idle, L::STOPS_WHEN_IDLE);
@@ -205,13 +214,6 @@ async fn go_idle<S>(desk: &Desk<S>, session: &Arc<S>, idle: Duration, stops: boo
     }
 }
 
-/// Waits for `changed`, then a moment more for the rest of a burst.
-pub(crate) async fn settled(changed: &tokio::sync::Notify, coalesce: Duration) {
-    changed.notified().await;
-    sleep(coalesce).await;
-    let _ = timeout(Duration::ZERO, changed.notified()).await;
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -243,13 +245,13 @@ mod tests {
             match opened.len() % 5 {
                 0 => Ok(Opened {
                     session: Arc::new(()),
-                    tools: Vec::new(),
+                    offer: Offer::default(),
                 }),
                 _ => Err(Outage::new("it is moody")),
             }
         }
 
-        async fn serve(&mut self, _session: &Arc<()>, _news: &ToolNews) -> Ended {
+        async fn serve(&mut self, _session: &Arc<()>, _news: &OfferNews) -> Ended {
             sleep(LIFE).await;
             Ended::Failed(Outage::new("it lived long enough"))
         }
@@ -266,7 +268,7 @@ mod tests {
         let runner = Runner {
             link: link.clone(),
             desk: Arc::new(Desk::new(server.clone())),
-            news: ToolNews::new(server, events),
+            news: OfferNews::new(server, events),
             timing: Timing {
                 restart_first: Duration::from_millis(40),
                 restart_last: Duration::from_secs(60),

@@ -13,14 +13,16 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::desk::Desk;
 use super::http::{HttpLink, HttpUpstream};
-use super::runner::{Link, Runner, ToolNews};
-use super::stdio::{StdioLink, StdioUpstream};
+use super::runner::{Link, OfferNews, Runner};
+use super::stdio::{Instances, Program, StdioUpstream};
 use super::timing::Timing;
 use super::upstream::{UpstreamEvent, UpstreamState};
 use super::{Backend, LocalBackends};
+use crate::config::instance::Instance;
 use crate::config::upstream::{UpstreamSettings, UpstreamTransport};
 
 /// Time that [`Upstreams::stop`] gives all upstreams together; then what is left is killed.
@@ -64,6 +66,12 @@ trait Upstream: Backend {
 impl Upstream for StdioUpstream {
     fn state(&self) -> UpstreamState {
         self.desk().state()
+    }
+}
+
+impl Upstream for Instances {
+    fn state(&self) -> UpstreamState {
+        Instances::state(self)
     }
 }
 
@@ -194,19 +202,32 @@ impl Upstreams {
         let removed = Arc::new(AtomicBool::new(false));
         let predecessor = changes.tasks.remove(&server);
         let launch = Launch {
-            news: ToolNews::new(server.clone(), shared.events.clone()),
+            news: OfferNews::new(server.clone(), shared.events.clone()),
             timing: shared.timing,
             stop: stop.clone(),
             removed: Arc::clone(&removed),
             predecessor,
         };
         let (backend, task): (Arc<dyn Upstream>, _) = match &transport {
-            UpstreamTransport::Stdio { .. } => {
+            UpstreamTransport::Stdio { instance, .. } => {
                 let desk = Arc::new(Desk::new(server.clone()));
-                let home = shared.home.clone();
-                let link = StdioLink::new(server.clone(), transport.clone(), home, shared.timing);
-                let task = launch.spawn(link, Arc::clone(&desk));
-                (Arc::new(StdioUpstream::new(desk)), task)
+                let program = Program {
+                    server: server.clone(),
+                    transport: transport.clone(),
+                    home: shared.home.clone(),
+                    timing: shared.timing,
+                };
+                let link = program.link();
+                let upstream = StdioUpstream::new(Arc::clone(&desk));
+                match instance {
+                    Instance::Shared => (Arc::new(upstream), launch.spawn(link, desk)),
+                    Instance::PerSession | Instance::PerCaller => {
+                        let of_callers = stop.clone();
+                        let instances = Instances::new(program, *instance, upstream, of_callers);
+                        let task = launch.spawn_with(link, desk, instances.tasks());
+                        (Arc::new(instances), task)
+                    }
+                }
             }
             UpstreamTransport::Http { url, headers } => {
                 let desk = Arc::new(Desk::new(server.clone()));
@@ -228,7 +249,7 @@ impl Upstreams {
 
 /// What an upstream's task needs besides its link and desk.
 struct Launch {
-    news: ToolNews,
+    news: OfferNews,
     timing: Timing,
     stop: CancellationToken,
     removed: Arc<AtomicBool>,
@@ -237,6 +258,16 @@ struct Launch {
 
 impl Launch {
     fn spawn<L: Link + Sync>(self, link: L, desk: Arc<Desk<L::Session>>) -> JoinHandle<()> {
+        self.spawn_with(link, desk, TaskTracker::new())
+    }
+
+    /// The same, for an upstream that has other tasks, which stop when it does.
+    fn spawn_with<L: Link + Sync>(
+        self,
+        link: L,
+        desk: Arc<Desk<L::Session>>,
+        others: TaskTracker,
+    ) -> JoinHandle<()> {
         let runner = Runner {
             link,
             desk,
@@ -249,6 +280,8 @@ impl Launch {
                 let _ = predecessor.await;
             }
             let news = runner.run().await;
+            others.close();
+            others.wait().await;
             if self.removed.load(Ordering::Acquire) {
                 news.removed().await;
             }

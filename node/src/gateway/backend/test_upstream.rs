@@ -67,7 +67,9 @@ impl House {
             .unwrap()
             .unwrap();
         match event.change {
-            UpstreamChange::Tools(tools) => tools.into_iter().map(|tool| tool.name).collect(),
+            UpstreamChange::Offer(offer, _) => {
+                offer.tools.into_iter().map(|tool| tool.name).collect()
+            }
             UpstreamChange::Removed => panic!("{} was removed", event.server),
         }
     }
@@ -118,6 +120,7 @@ pub(crate) fn program(command: &str, args: &[&str]) -> UpstreamSettings {
             args: args.iter().map(|arg| (*arg).to_owned()).collect(),
             env: Default::default(),
             cwd: None,
+            instance: Default::default(),
         },
     }
 }

@@ -3,13 +3,69 @@
 use bytes::Bytes;
 use peerage_protocol::id::ServerName;
 
-/// One tool of an upstream, as it described it.
+/// A kind of thing that an upstream lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ListKind {
+    /// `tools/list`.
+    Tools,
+    /// `prompts/list`.
+    Prompts,
+    /// `resources/list`.
+    Resources,
+    /// `resources/templates/list`.
+    Templates,
+}
+
+impl ListKind {
+    /// The method that lists it.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
+}
+
+/// One tool, prompt, resource or template of an upstream, as it described it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ToolDefinition {
-    /// Its name at the upstream.
+pub struct Definition {
+    /// What the upstream knows it by: a name, a URI or a URI template.
     pub name: String,
     /// The raw JSON object from the upstream's list, on one line.
     pub definition: Bytes,
+}
+
+/// All that an upstream lists: all pages, in its own order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer {
+    /// Its tools.
+    pub tools: Vec<Definition>,
+    /// Its prompts.
+    pub prompts: Vec<Definition>,
+    /// Its resources.
+    pub resources: Vec<Definition>,
+    /// Its templates of resources.
+    pub templates: Vec<Definition>,
+}
+
+/// Lists that a server says have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListChanges {
+    /// Tools.
+    pub tools: bool,
+    /// Prompts.
+    pub prompts: bool,
+    /// Resources and their templates.
+    pub resources: bool,
+}
+
+impl ListChanges {
+    /// Whether any has.
+    pub const fn any(self) -> bool {
+        self.tools || self.prompts || self.resources
+    }
 }
 
 /// A change at one upstream.
@@ -24,8 +80,8 @@ pub struct UpstreamEvent {
 /// What happened at an upstream.
 #[derive(Clone, Debug)]
 pub enum UpstreamChange {
-    /// Its complete list of tools: all pages, in its own order.
-    Tools(Vec<ToolDefinition>),
+    /// Its complete lists, and which of them it said itself have changed.
+    Offer(Offer, ListChanges),
     /// It is no longer configured.
     Removed,
 }

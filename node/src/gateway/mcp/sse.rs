@@ -1,5 +1,7 @@
 //! Server-sent events, as streamable HTTP frames JSON-RPC messages.
 
+use std::fmt::Display;
+
 use bytes::Bytes;
 
 use super::splice::line;
@@ -10,6 +12,17 @@ pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 /// One JSON-RPC message as one event.
 pub fn event(message: &[u8]) -> Bytes {
     named_event("message", message)
+}
+
+/// The same, with the id by which a client takes the stream up again.
+pub fn event_with_id(id: impl Display, message: &[u8]) -> Bytes {
+    let head = format!("id: {id}\n");
+    [head.as_bytes(), &event(message)].concat().into()
+}
+
+/// An event that carries nothing but an id, so that a stream can be taken up again before it has said anything.
+pub fn id_alone(id: impl Display) -> Bytes {
+    format!("id: {id}\ndata: \n\n").into()
 }
 
 /// An event of another kind; line breaks in `data` become spaces.

@@ -250,6 +250,7 @@ fn header() -> wire::CallHeader {
         time_left_ms: 60_000,
         trace: None,
         via: vec![caller_id()],
+        client: None,
     }
 }
 

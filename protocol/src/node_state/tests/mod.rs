@@ -9,6 +9,7 @@ use ed25519_dalek::SigningKey;
 
 use super::*;
 use crate::catalog::manifest::ToolEntry;
+use crate::catalog::shelf::Shelf;
 use crate::catalog::snapshot::LocalServer;
 use crate::id::NodeName;
 use crate::limits::{CERTIFICATE_LIFETIME, CLOCK_LEEWAY};
@@ -205,6 +206,7 @@ impl Machine {
             name: server.parse().unwrap(),
             share,
             tools: vec![tool],
+            shelf: Shelf::default(),
         }];
         self.tell(Input::LocalServers { servers })
     }

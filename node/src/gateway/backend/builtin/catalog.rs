@@ -177,6 +177,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use peerage_protocol::catalog::manifest::ToolEntry;
+    use peerage_protocol::catalog::shelf::Shelf;
     use peerage_protocol::catalog::snapshot::LocalServer;
 
     use super::*;
@@ -189,6 +190,7 @@ mod tests {
                 name: "read".into(),
                 definition: definition.into(),
             }],
+            shelf: Shelf::default(),
         };
         let catalog = Catalog::build(vec![files], vec![]);
         let params = Bytes::from_static(br#"{"arguments":{"name":"files__read"}}"#);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::answer::Aside;
 use super::session::{Failure, Session};
 use crate::gateway::backend::greeting::with_modern_meta;
-use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
+use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::{self, PROGRESS};
 use crate::gateway::call::{Call, Era, Notification, Reply};
@@ -81,7 +81,7 @@ impl Relay<'_> {
             Aside::Notification { method } => match &*method {
                 PROGRESS => self.tell(self.with_callers_token(&message)).await,
                 LOG => self.tell(Some(on_one_line(message))).await,
-                LIST_CHANGED => self.session.list_changed.notify_one(),
+                other if self.session.announcements.take_in(other) => {}
                 _ => {}
             },
             Aside::Request { id, method } => {

@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::session::{Failure, Over, SESSION, Session};
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::greeting::{
-    bare_params, initialize_params, settled_version, speaks_modern,
+    ServerCapabilities, bare_params, initialize_params, settled_version, speaks_modern,
 };
 use crate::gateway::backend::handshake::{HandshakeError, cause};
 use crate::gateway::backend::rpc_error::RpcError;
@@ -27,8 +27,10 @@ pub(super) async fn greet(
         let asked = session
             .ask_with_headers("server/discover", bare_params(Era::Modern))
             .await;
-        if matches!(&asked, Ok((_, ReplyBody::Result(result))) if speaks_modern(result)) {
-            return Ok(session);
+        if let Ok((_, ReplyBody::Result(result))) = &asked
+            && speaks_modern(result)
+        {
+            return Ok(session.with_capabilities(ServerCapabilities::of(result)));
         }
         if let Some(Over::Failed(outage)) = session.over() {
             return Err(outage);
@@ -43,15 +45,18 @@ async fn initialize(greeting: Session) -> Result<Session, Outage> {
         .ask_with_headers("initialize", initialize_params())
         .await;
     let (headers, body) = asked.map_err(outage)?;
-    let version = match body {
-        ReplyBody::Result(result) => settled_version(&result).map_err(HandshakeError::from),
+    let greeted = match body {
+        ReplyBody::Result(result) => settled_version(&result)
+            .map(|version| (version, ServerCapabilities::of(&result)))
+            .map_err(HandshakeError::from),
         ReplyBody::Error(error) => Err(HandshakeError::Refused {
             method: "initialize",
             error: RpcError::read(&error),
         }),
     };
-    let version = version.map_err(|error| Outage::new(error.to_string()))?;
-    let session = Session::legacy(greeting, version, headers.get(SESSION).cloned());
+    let (version, capabilities) = greeted.map_err(|error| Outage::new(error.to_string()))?;
+    let session = Session::legacy(greeting, version, headers.get(SESSION).cloned())
+        .with_capabilities(capabilities);
     let told = session
         .tell("notifications/initialized", bare_params(Era::Legacy))
         .await;

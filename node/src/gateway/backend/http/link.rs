@@ -15,11 +15,12 @@ use super::session::{Over, Session};
 use crate::gateway::backend::backoff::Backoff;
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::greeting::listen_params;
-use crate::gateway::backend::handshake::{Ask, HandshakeError, LIST_CHANGED, list_tools};
+use crate::gateway::backend::handshake::{Ask, HandshakeError, list_offer};
 use crate::gateway::backend::incoming::Incoming;
 use crate::gateway::backend::outgoing::Outgoing;
-use crate::gateway::backend::runner::{Ended, Link, Opened, ToolNews, settled};
+use crate::gateway::backend::runner::{Ended, Link, OfferNews, Opened};
 use crate::gateway::backend::timing::Timing;
+use crate::gateway::backend::upstream::ListChanges;
 use crate::gateway::call::Era;
 
 /// An HTTP server and the session with it.
@@ -78,14 +79,14 @@ impl Link for HttpLink {
         let known = self.era.take();
         let session = Arc::new(greet(&self.server, endpoint, known, &self.timing).await?);
         self.session = Some(Arc::clone(&session));
-        let tools = list_tools(&*session).await;
-        let tools = tools.map_err(|error| Outage::new(error.to_string()))?;
-        session.learn(&tools);
+        let offer = list_offer(&*session).await;
+        let offer = offer.map_err(|error| Outage::new(error.to_string()))?;
+        session.learn(&offer.tools);
         self.era = Some(session.era());
-        Ok(Opened { session, tools })
+        Ok(Opened { session, offer })
     }
 
-    async fn serve(&mut self, session: &Arc<Session>, news: &ToolNews) -> Ended {
+    async fn serve(&mut self, session: &Arc<Session>, news: &OfferNews) -> Ended {
         let timing = &self.timing;
         tokio::select! {
             over = session.until_over() => over.into(),
@@ -112,7 +113,7 @@ impl From<Over> for Ended {
 
 /// Listens for announcements, and lists again after each, and after each gap. A server that announces nothing is
 /// asked from time to time instead, which also shows whether it is still there.
-async fn follow_announced(session: &Arc<Session>, news: &ToolNews, timing: &Timing) -> Outage {
+async fn follow_announced(session: &Arc<Session>, news: &OfferNews, timing: &Timing) -> Outage {
     let mut backoff = Backoff::new(timing.reconnect_first, timing.relist);
     loop {
         let wait = match listen(session).await {
@@ -127,37 +128,41 @@ async fn follow_announced(session: &Arc<Session>, news: &ToolNews, timing: &Timi
             None => timing.relist,
         };
         sleep(wait).await;
-        if let Err(outage) = list_anew(session, news).await {
+        if let Err(outage) = list_anew(session, news, ListChanges::default()).await {
             return outage;
         }
     }
 }
 
-/// Lists again when something happened: the server said that its tools changed, or a call went wrong.
-async fn follow_asked(session: &Arc<Session>, news: &ToolNews, timing: &Timing) -> Outage {
+/// Lists again when something happened: the server said so, or a call went wrong.
+async fn follow_asked(session: &Arc<Session>, news: &OfferNews, timing: &Timing) -> Outage {
     loop {
-        tokio::select! {
-            () = settled(&session.list_changed, timing.coalesce) => {}
-            () = session.suspect.notified() => {}
-        }
-        if let Err(outage) = list_anew(session, news).await {
+        let announced = tokio::select! {
+            announced = session.announcements.settled(timing.coalesce) => announced,
+            () = session.suspect.notified() => ListChanges::default(),
+        };
+        if let Err(outage) = list_anew(session, news, announced).await {
             return outage;
         }
     }
 }
 
-/// Lists the tools. A server that answers with nonsense keeps its old list; one that does not answer is down.
-async fn list_anew(session: &Arc<Session>, news: &ToolNews) -> Result<(), Outage> {
-    match list_tools(&**session).await {
-        Ok(tools) => {
-            session.learn(&tools);
-            news.tools(tools).await;
+/// Lists what it offers. A server that answers with nonsense keeps its old list; one that does not answer is down.
+async fn list_anew(
+    session: &Arc<Session>,
+    news: &OfferNews,
+    announced: ListChanges,
+) -> Result<(), Outage> {
+    match list_offer(&**session).await {
+        Ok(offer) => {
+            session.learn(&offer.tools);
+            news.offer(offer, announced).await;
         }
         Err(HandshakeError::Unanswered(error)) if session.over().is_none() => {
             return Err(Outage::new(HandshakeError::Unanswered(error).to_string()));
         }
         Err(error) => {
-            tracing::warn!(target: "upstream", server = %session.server, "the tools are not listed anew: {error}");
+            tracing::warn!(target: "upstream", server = %session.server, "what it offers is not listed anew: {error}");
         }
     }
     Ok(())
@@ -185,8 +190,8 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
 async fn hear(session: &Arc<Session>, mut stream: EventStream) {
     while let Ok(Some(message)) = stream.next().await {
         match Incoming::read(&message) {
-            Ok(Incoming::Notification { method, .. }) if method == LIST_CHANGED => {
-                session.list_changed.notify_one();
+            Ok(Incoming::Notification { method, .. }) => {
+                session.announcements.take_in(&method);
             }
             Ok(Incoming::Request { id, method }) => {
                 session.post_aside(Outgoing::answer(id.get(), &method), "");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use http::{HeaderMap, HeaderName};
 use serde_json::Value;
 
-use crate::gateway::backend::upstream::ToolDefinition;
+use crate::gateway::backend::upstream::Definition;
 use crate::gateway::mcp::header_text::encode;
 
 /// What marks a property of an input schema.
@@ -28,7 +28,7 @@ struct Marked {
 
 impl ParamHeaders {
     /// Reads the marks in the input schemas of `tools`.
-    pub(crate) fn of_tools(tools: &[ToolDefinition]) -> Self {
+    pub(crate) fn of_tools(tools: &[Definition]) -> Self {
         let mut marks = HashMap::new();
         for tool in tools {
             if memchr::memmem::find(&tool.definition, MARK.as_bytes()).is_none() {
@@ -106,7 +106,7 @@ mod tests {
             "bad": {"x-mcp-header": "not a token"},
             "force": {"type": "boolean"},
         }}});
-        let headers = ParamHeaders::of_tools(&[ToolDefinition {
+        let headers = ParamHeaders::of_tools(&[Definition {
             name: "deploy".to_owned(),
             definition: definition.to_string().into(),
         }]);

@@ -15,11 +15,12 @@ use tokio::time::timeout;
 use super::endpoint::{Endpoint, SendError};
 use super::name_header;
 use super::param_headers::ParamHeaders;
+use crate::gateway::backend::announcements::Announcements;
 use crate::gateway::backend::desk::Outage;
-use crate::gateway::backend::greeting::MODERN_VERSION;
+use crate::gateway::backend::greeting::{MODERN_VERSION, ServerCapabilities};
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::outgoing::Outgoing;
-use crate::gateway::backend::upstream::ToolDefinition;
+use crate::gateway::backend::upstream::Definition;
 use crate::gateway::call::{Call, CallError, Era, ReplyBody};
 use crate::gateway::mcp::header_text;
 
@@ -60,7 +61,8 @@ pub(crate) struct Session {
     param_headers: ArcSwap<ParamHeaders>,
     last_id: AtomicU64,
     over: watch::Sender<Option<Over>>,
-    pub(super) list_changed: Notify,
+    capabilities: ServerCapabilities,
+    pub(super) announcements: Announcements,
     /// A call went wrong in a way that may mean the server is gone.
     pub(super) suspect: Notify,
     asides: Arc<Semaphore>,
@@ -109,10 +111,19 @@ impl Session {
             param_headers: ArcSwap::default(),
             last_id: AtomicU64::new(0),
             over: watch::Sender::new(None),
-            list_changed: Notify::new(),
+            capabilities: ServerCapabilities::default(),
+            announcements: Announcements::default(),
             suspect: Notify::new(),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
             reach,
+        }
+    }
+
+    /// The same session, now that the server has said what it can do.
+    pub(super) fn with_capabilities(self, capabilities: ServerCapabilities) -> Self {
+        Self {
+            capabilities,
+            ..self
         }
     }
 
@@ -198,7 +209,7 @@ impl Session {
     }
 
     /// Keeps which arguments of these tools are sent as headers.
-    pub(super) fn learn(&self, tools: &[ToolDefinition]) {
+    pub(super) fn learn(&self, tools: &[Definition]) {
         if self.era == Era::Modern {
             self.param_headers
                 .store(Arc::new(ParamHeaders::of_tools(tools)));
@@ -328,6 +339,10 @@ impl Ask for Session {
 
     fn era(&self) -> Era {
         self.era
+    }
+
+    fn capabilities(&self) -> ServerCapabilities {
+        self.capabilities
     }
 
     async fn ask(&self, method: &str, params: Bytes) -> Result<ReplyBody, CallError> {

@@ -38,6 +38,7 @@ impl Child {
             args,
             env,
             cwd,
+            instance: _,
         } = transport
         else {
             return Err(SpawnError::NotAProgram);
@@ -191,6 +192,7 @@ mod tests {
             args: Vec::new(),
             env: Default::default(),
             cwd: cwd.map(PathBuf::from),
+            instance: Default::default(),
         }
     }
 

@@ -10,14 +10,15 @@ use bytes::Bytes;
 use peerage_protocol::id::ServerName;
 use peerage_protocol::limits::BODY_BYTES_MAX;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::lines::{LineError, Lines, LongLine};
 use super::outbox::{Closed, Outbox, Outflow, outbox};
 use super::pending::{Outcome, Pending, ProgressRoute};
-use crate::gateway::backend::greeting::with_modern_meta;
-use crate::gateway::backend::handshake::{Ask, LIST_CHANGED};
+use crate::gateway::backend::announcements::Announcements;
+use crate::gateway::backend::greeting::{ServerCapabilities, with_modern_meta};
+use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::PROGRESS;
@@ -31,7 +32,8 @@ pub(crate) struct Connection {
     era: OnceLock<Era>,
     outbox: Outbox,
     pub(super) pending: Pending,
-    list_changed: Notify,
+    capabilities: OnceLock<ServerCapabilities>,
+    announcements: Announcements,
     garbage: AtomicU64,
     /// Stops both tasks.
     stop: CancellationToken,
@@ -64,7 +66,8 @@ impl Connection {
             era: OnceLock::new(),
             outbox,
             pending: Pending::default(),
-            list_changed: Notify::new(),
+            capabilities: OnceLock::new(),
+            announcements: Announcements::default(),
             garbage: AtomicU64::new(0),
             stop: CancellationToken::new(),
             read_out: CancellationToken::new(),
@@ -80,9 +83,14 @@ impl Connection {
         let _ = self.era.set(era);
     }
 
-    /// Notified when the child says that its list of tools has changed.
-    pub(crate) fn list_changed(&self) -> &Notify {
-        &self.list_changed
+    /// Keeps what the child says it can do.
+    pub(crate) fn keep_capabilities(&self, capabilities: ServerCapabilities) {
+        let _ = self.capabilities.set(capabilities);
+    }
+
+    /// The changes of its lists that the child announces.
+    pub(crate) fn announcements(&self) -> &Announcements {
+        &self.announcements
     }
 
     /// Waits until the child's output has ended; why, unless it simply ended.
@@ -204,7 +212,7 @@ impl Connection {
             }
             Ok(Incoming::Notification { method }) => match &*method {
                 PROGRESS => self.take_progress(line),
-                LIST_CHANGED => self.list_changed.notify_one(),
+                other if self.announcements.take_in(other) => {}
                 _ => {}
             },
             Err(_) if line.trim_ascii().is_empty() => {}
@@ -262,6 +270,10 @@ impl Ask for Connection {
     /// Legacy until it is settled.
     fn era(&self) -> Era {
         self.era.get().copied().unwrap_or(Era::Legacy)
+    }
+
+    fn capabilities(&self) -> ServerCapabilities {
+        self.capabilities.get().copied().unwrap_or_default()
     }
 
     async fn ask(&self, method: &str, params: Bytes) -> Outcome {

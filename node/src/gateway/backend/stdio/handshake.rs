@@ -11,7 +11,8 @@ use tokio::time::timeout;
 use super::connection::Connection;
 use super::pending::Outcome;
 use crate::gateway::backend::greeting::{
-    bare_params, initialize_params, listen_params, settled_version, speaks_modern,
+    ServerCapabilities, bare_params, initialize_params, listen_params, settled_version,
+    speaks_modern,
 };
 use crate::gateway::backend::handshake::{Ask, HandshakeError};
 use crate::gateway::backend::rpc_error::RpcError;
@@ -44,33 +45,42 @@ async fn discover_or_initialize(
     let discover = connection.ask("server/discover", bare_params(Era::Modern));
     tokio::pin!(discover);
     match timeout(probe, &mut discover).await {
-        Ok(outcome) if is_modern(&outcome) => return Ok(Era::Modern),
+        Ok(outcome) if is_modern(connection, &outcome) => return Ok(Era::Modern),
         Ok(_) => return initialize(connection).await.map(|()| Era::Legacy),
         Err(_) => {}
     }
     let initialize = initialize(connection);
     tokio::pin!(initialize);
     tokio::select! {
-        outcome = &mut discover => match is_modern(&outcome) {
+        outcome = &mut discover => match is_modern(connection, &outcome) {
             true => Ok(Era::Modern),
             false => initialize.await.map(|()| Era::Legacy),
         },
         initialized = &mut initialize => match initialized {
             Ok(()) => Ok(Era::Legacy),
-            Err(_) if is_modern(&discover.await) => Ok(Era::Modern),
+            Err(_) if is_modern(connection, &discover.await) => Ok(Era::Modern),
             Err(error) => Err(error),
         },
     }
 }
 
-fn is_modern(outcome: &Outcome) -> bool {
-    matches!(outcome, Ok(ReplyBody::Result(result)) if speaks_modern(result))
+/// Whether it is the greeting of a modern server; if so, what it can do is kept.
+fn is_modern(connection: &Connection, outcome: &Outcome) -> bool {
+    let Ok(ReplyBody::Result(result)) = outcome else {
+        return false;
+    };
+    let modern = speaks_modern(result);
+    if modern {
+        connection.keep_capabilities(ServerCapabilities::of(result));
+    }
+    modern
 }
 
 async fn initialize(connection: &Connection) -> Result<(), HandshakeError> {
     match connection.ask("initialize", initialize_params()).await? {
         ReplyBody::Result(result) => {
             settled_version(&result)?;
+            connection.keep_capabilities(ServerCapabilities::of(&result));
             Ok(())
         }
         ReplyBody::Error(error) => Err(HandshakeError::Refused {
@@ -80,13 +90,13 @@ async fn initialize(connection: &Connection) -> Result<(), HandshakeError> {
     }
 }
 
-/// Asks a modern child to announce changes of its tools; one that does not know how is left alone.
+/// Asks a modern child to announce changes of its lists; one that does not know how is left alone.
 pub(crate) async fn listen(connection: &Connection) {
     if connection.era() == Era::Modern {
         let _ = connection
             .ask("subscriptions/listen", listen_params())
             .await;
-        tracing::debug!(target: "upstream", "it announces no changes of its tools any more");
+        tracing::debug!(target: "upstream", "it announces no changes of its lists any more");
     }
     std::future::pending().await
 }

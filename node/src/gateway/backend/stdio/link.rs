@@ -15,10 +15,10 @@ use super::stderr::LastWords;
 use crate::config::upstream::UpstreamTransport;
 use crate::gateway::backend::backoff::Backoff;
 use crate::gateway::backend::desk::Outage;
-use crate::gateway::backend::handshake::{HandshakeError, cause, list_tools};
-use crate::gateway::backend::runner::{Ended, Link, Opened, ToolNews, settled};
+use crate::gateway::backend::handshake::{HandshakeError, cause, list_offer};
+use crate::gateway::backend::runner::{Ended, Link, OfferNews, Opened};
 use crate::gateway::backend::timing::Timing;
-use crate::gateway::backend::upstream::ToolDefinition;
+use crate::gateway::backend::upstream::Offer;
 use crate::gateway::call::{CallError, Era};
 
 /// Time in which the last output of a process that ended is still read, and a process whose output ended may end.
@@ -96,11 +96,11 @@ impl StdioLink {
             stderr: last_words.lines(),
         };
         match greeted {
-            Ok(Ok((era, tools))) => {
+            Ok(Ok((era, offer))) => {
                 self.era = Some(era);
                 Ok(Opened {
                     session: connection,
-                    tools,
+                    offer,
                 })
             }
             // Its process may be about to end, and then says better why; or it lives on, but gave no answer of use.
@@ -151,13 +151,13 @@ impl Link for StdioLink {
         })
     }
 
-    async fn serve(&mut self, session: &Arc<Connection>, news: &ToolNews) -> Ended {
+    async fn serve(&mut self, session: &Arc<Connection>, news: &OfferNews) -> Ended {
         let Some(running) = &mut self.running else {
             return Ended::Failed(Outage::new("it is not running"));
         };
         tokio::select! {
             outage = running.ended() => Ended::Failed(outage),
-            () = follow_tools(session, news, self.timing.coalesce) => Ended::Forgotten,
+            () = follow_lists(session, news, self.timing.coalesce) => Ended::Forgotten,
             () = listen(session) => Ended::Forgotten,
         }
     }
@@ -222,19 +222,19 @@ async fn greet_and_list(
     connection: &Connection,
     known: Option<Era>,
     probe: Duration,
-) -> Result<(Era, Vec<ToolDefinition>), HandshakeError> {
+) -> Result<(Era, Offer), HandshakeError> {
     let era = greet(connection, known, probe).await?;
-    Ok((era, list_tools(connection).await?))
+    Ok((era, list_offer(connection).await?))
 }
 
-/// Lists the tools again whenever the child says that they changed. A list that fails leaves the old one.
-async fn follow_tools(connection: &Connection, news: &ToolNews, coalesce: Duration) {
+/// Lists again whenever the child says that something changed. A list that fails leaves the old one.
+async fn follow_lists(connection: &Connection, news: &OfferNews, coalesce: Duration) {
     loop {
-        settled(connection.list_changed(), coalesce).await;
-        match list_tools(connection).await {
-            Ok(tools) => news.tools(tools).await,
+        let announced = connection.announcements().settled(coalesce).await;
+        match list_offer(connection).await {
+            Ok(offer) => news.offer(offer, announced).await,
             Err(error) => {
-                tracing::warn!(target: "upstream", "the tools are not listed anew: {error}")
+                tracing::warn!(target: "upstream", "what it offers is not listed anew: {error}")
             }
         }
     }

@@ -3,6 +3,7 @@
 mod child;
 mod connection;
 mod handshake;
+mod instances;
 mod lines;
 mod link;
 mod outbox;
@@ -20,6 +21,7 @@ use super::Backend;
 use super::desk::Desk;
 use crate::gateway::call::{Call, CallError, Reply};
 use connection::Connection;
+pub(crate) use instances::{Instances, Program};
 pub(crate) use link::StdioLink;
 
 /// Passes calls on to a child process.

@@ -36,6 +36,16 @@ pub(super) enum Event {
     Answer(Answer),
 }
 
+impl Event {
+    /// The whole JSON-RPC message.
+    pub(super) fn message(&self) -> &Bytes {
+        match self {
+            Self::Notification(message) => message,
+            Self::Answer(answer) => &answer.message,
+        }
+    }
+}
+
 /// A call under way. Dropping it cancels the call.
 pub(super) struct Answering {
     id: RequestId,

@@ -12,6 +12,7 @@ mod http_sse;
 mod legacy;
 mod modern;
 mod refusal;
+mod replay;
 mod request;
 mod respond;
 mod serve;
@@ -45,6 +46,7 @@ use crate::gateway::mcp::era;
 use body::Budget;
 use http_sse::EventStreams;
 use refusal::HttpRefusal;
+use replay::KEPT_BYTES_MAX;
 use request::Exchange;
 use sessions::Sessions;
 
@@ -76,6 +78,8 @@ struct Frontend {
     subscriptions: Arc<Semaphore>,
     conversations: Arc<Semaphore>,
     event_streams: EventStreams,
+    /// Room for the events that legacy clients may ask for again.
+    replay: Arc<Semaphore>,
     bodies: Budget,
 }
 
@@ -90,6 +94,7 @@ pub fn http_frontend(service: HttpService) -> Router {
         subscriptions: Arc::new(Semaphore::new(SUBSCRIPTIONS_MAX)),
         conversations: Arc::new(Semaphore::new(CONVERSATIONS_MAX)),
         event_streams: EventStreams::default(),
+        replay: Arc::new(Semaphore::new(KEPT_BYTES_MAX / 1024)),
         bodies: Budget::new(BODIES_BYTES_MAX),
     };
     Router::new()

@@ -42,6 +42,8 @@ pub(super) enum HttpRefusal {
     SessionMissing,
     #[error("no such session; send initialize again")]
     SessionUnknown,
+    #[error("the events after this Last-Event-ID are not kept; the answer cannot be had any more")]
+    EventsGone,
     #[error("{SESSIONS_MAX} sessions are open and none is idle")]
     SessionsFull,
     #[error("{CONVERSATIONS_MAX} connections of clients that stay are open")]
@@ -74,6 +76,7 @@ impl HttpRefusal {
             | Self::Subprotocol
             | Self::Version { .. } => StatusCode::BAD_REQUEST,
             Self::SessionUnknown => StatusCode::NOT_FOUND,
+            Self::EventsGone => StatusCode::GONE,
             Self::BodiesFull
             | Self::SessionsFull
             | Self::ConversationsFull

@@ -89,10 +89,7 @@ pub(super) fn event_stream(frames: BoxStream<'static, Bytes>) -> Response {
 
 /// The event as a frame of a stream.
 pub(super) fn frame(event: Event) -> Bytes {
-    match event {
-        Event::Notification(message) => sse::event(&message),
-        Event::Answer(answer) => sse::event(&answer.message),
-    }
+    sse::event(event.message())
 }
 
 /// The HTTP status of an answer: the modern era translates error codes, the legacy one does not.

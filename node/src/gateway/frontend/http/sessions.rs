@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::refusal::HttpRefusal;
+use super::replay::{EventId, Numbered, Resumed, Streams, Writer};
 use super::service::Credential;
 use crate::gateway::mcp::envelope::{Incoming, RequestId};
 use crate::gateway::mcp::era::{LegacyVersion, RoutingHeaders};
@@ -42,6 +43,7 @@ pub(super) struct LegacySession {
 
 struct State {
     engine: Session,
+    streams: Streams,
     calls: BTreeMap<RequestId, AbortHandle>,
     open_streams: usize,
     last_used: Instant,
@@ -76,6 +78,7 @@ impl Sessions {
         let now = Instant::now();
         let state = State {
             engine,
+            streams: Streams::default(),
             calls: BTreeMap::new(),
             open_streams: 0,
             last_used: now,
@@ -163,6 +166,16 @@ impl LegacySession {
         let mut state = lock(&self.state);
         let task = start();
         state.calls.insert(id.clone(), task);
+    }
+
+    /// Begins the stream of one response, whose events count against `room`.
+    pub(super) fn begin_stream(&self, room: &Arc<Semaphore>) -> (Writer, mpsc::Receiver<Numbered>) {
+        lock(&self.state).streams.begin(room)
+    }
+
+    /// Takes a response up again after the event `id`; `None` when its events are not kept.
+    pub(super) fn resume(&self, id: EventId) -> Option<Resumed> {
+        lock(&self.state).streams.resume(id)
     }
 
     /// The call `id` has ended; false when it was cancelled before.

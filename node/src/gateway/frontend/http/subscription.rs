@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::refusal::HttpRefusal;
+use super::replay::{EventId, SESSION_STREAM};
 use super::request::Exchange;
 use super::sessions::OpenStream;
 use super::{Frontend, SUBSCRIPTIONS_MAX, respond};
@@ -95,10 +96,12 @@ pub(super) fn messages(
     Ok(first.chain(rest).boxed())
 }
 
-/// Opens the one stream of a legacy session; it ends with the credential that asked for it.
+/// Opens the one stream of a legacy session; it ends with the credential that asked for it. Taken up again, it begins
+/// with what the client may have missed: a list that has changed.
 pub(super) fn session_stream(
     frontend: &Arc<Frontend>,
     mut open: OpenStream,
+    resumed: bool,
     revoked: BoxFuture<'static, ()>,
 ) -> Response {
     let closed = async move {
@@ -107,7 +110,14 @@ pub(super) fn session_stream(
             () = revoked => {}
         }
     };
-    let frames = session_messages(frontend).map(|message| sse::event(&message));
+    let missed = stream::iter(resumed.then(|| list_changed(None)));
+    let messages = missed
+        .chain(session_messages(frontend))
+        .zip(stream::iter(1..));
+    let frames = messages.map(|(message, event)| {
+        let stream = SESSION_STREAM;
+        sse::event_with_id(EventId { stream, event }, &message)
+    });
     respond::event_stream(frames.take_until(closed).boxed())
 }
 

@@ -7,6 +7,7 @@ mod double;
 mod http_sse;
 mod legacy;
 mod modern;
+mod resumption;
 mod revoked;
 mod sockets;
 mod websocket;

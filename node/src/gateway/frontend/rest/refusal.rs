@@ -97,7 +97,11 @@ impl Refused {
 impl From<&CallError> for Refused {
     fn from(error: &CallError) -> Self {
         let (exit, hint) = match error {
-            CallError::UnknownTool { .. } => (Exit::Failed, "list the tools with: peerage tools"),
+            CallError::UnknownTool { .. }
+            | CallError::UnknownPrompt { .. }
+            | CallError::UnknownResource { .. } => {
+                (Exit::Failed, "list the tools with: peerage tools")
+            }
             CallError::AmbiguousTool { .. } => (Exit::Failed, "call it by one of these names"),
             CallError::UnknownMethod { .. } => {
                 (Exit::Failed, "use the same version of peerage at both ends")

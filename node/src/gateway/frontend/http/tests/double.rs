@@ -105,6 +105,19 @@ impl Double {
                 call.notifications.send(message).await.unwrap();
                 Ok(text("done"))
             }
+            "chatters" => {
+                for step in 1..=100 {
+                    let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progress":{step}}}}}"#);
+                    call.notifications.send(Notification(message.into())).await.unwrap();
+                }
+                Ok(text("done"))
+            }
+            "large" => {
+                let message = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
+                let message = Notification(Bytes::from_static(message.as_bytes()));
+                call.notifications.send(message).await.unwrap();
+                Ok(text(&"x".repeat(8 * 1024 * 1024)))
+            }
             "waits" => {
                 self.finish.notified().await;
                 Ok(text("waited"))
@@ -287,13 +300,20 @@ pub(super) async fn json_body(response: Response<Body>) -> Value {
 }
 
 /// The messages of an event stream, as far as it has come.
-pub(super) struct Events(pub(super) Body);
+pub(super) struct Events {
+    body: Body,
+    /// The id of the last event, where events have ids.
+    pub(super) last_id: Option<String>,
+}
 
 impl Events {
     pub(super) fn of(response: Response<Body>) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self(response.into_body())
+        Self {
+            body: response.into_body(),
+            last_id: None,
+        }
     }
 
     /// The next event by its name, and its data.
@@ -308,14 +328,33 @@ impl Events {
     }
 
     pub(super) async fn frame(&mut self) -> Option<Bytes> {
-        Some(self.0.frame().await?.unwrap().into_data().unwrap())
+        Some(self.body.frame().await?.unwrap().into_data().unwrap())
     }
 
+    /// The next event that carries a message.
     pub(super) async fn next(&mut self) -> Option<Value> {
-        let frame = self.frame().await?;
-        let data = frame.strip_prefix(b"event: message\ndata: ").unwrap();
-        let data = data.strip_suffix(b"\n\n").unwrap();
-        assert!(!data.contains(&b'\n'));
-        Some(serde_json::from_slice(data).unwrap())
+        loop {
+            let frame = String::from_utf8(self.frame().await?.to_vec()).unwrap();
+            let frame = frame.strip_suffix("\n\n").unwrap();
+            let mut message = None;
+            for line in frame.lines() {
+                match line.split_once(": ").unwrap() {
+                    ("id", id) => self.last_id = Some(id.to_owned()),
+                    ("data", data) => message = (!data.is_empty()).then(|| data.to_owned()),
+                    ("event", name) => assert_eq!(name, "message"),
+                    other => panic!("not a field of ours: {other:?}"),
+                }
+            }
+            if let Some(message) = message {
+                return Some(serde_json::from_str(&message).unwrap());
+            }
+        }
+    }
+
+    /// The next event is the one that only says where the stream begins.
+    pub(super) async fn primed(&mut self) -> String {
+        let frame = String::from_utf8(self.frame().await.unwrap().to_vec()).unwrap();
+        let id = frame.strip_prefix("id: ").unwrap();
+        id.strip_suffix("\ndata: \n\n").unwrap().to_owned()
     }
 }
