@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::client::{Connection, call};
-use crate::figures::Singles;
+use crate::figures::{Singles, Spread};
 use crate::load;
 use crate::roles::answers::HANG;
 use crate::stage::{DEAD, STUCK, Stage, endpoint, request, tool, until_answered};
@@ -20,6 +20,8 @@ const SETTLED: Duration = Duration::from_millis(700);
 const HANGING: usize = 32;
 /// Between two calls to a dead upstream.
 const DEAD_PAUSE: Duration = Duration::from_millis(20);
+/// How often the measure changes between disturbed and not, in one round.
+const TURNS: u32 = 4;
 /// Whom the disturbance is to leave alone.
 const UNDISTURBED: Subject = Subject::new(Road::Http, 4, KIBIBYTE);
 
@@ -71,19 +73,39 @@ async fn cold_call(stage: Stage) -> io::Result<(Stage, f64)> {
 
 /// p99 of calls to one upstream while others hang or are dead, by that without them.
 async fn isolation(stage: &Stage, duration: Duration) -> io::Result<f64> {
-    let askers = load::warm_up(stage.askers(UNDISTURBED).await?).await?;
-    let (askers, alone) = load::drive(askers, duration).await?;
+    let mut askers = stage.askers(UNDISTURBED).await?;
+    let mut all = [Vec::new(), Vec::new()];
+    for turn in 0..2 * TURNS {
+        let disturbed = turn % 2 == 1;
+        let mut disturbance = match disturbed {
+            true => disturb(stage.endpoint()),
+            false => JoinSet::new(),
+        };
+        askers = load::warm_up(askers).await?;
+        let answered;
+        (askers, answered) = load::drive(askers, duration / TURNS).await?;
+        disturbance.shutdown().await;
+        all[usize::from(disturbed)].push(answered.times);
+    }
+    let [alone, disturbed] = all.map(|turns| {
+        let p99 = turns
+            .iter()
+            .map(|times| times.value_at_quantile(0.99) as f64);
+        Spread::of(p99).map_or(f64::NAN, |spread| spread.median)
+    });
+    Ok(disturbed / alone)
+}
+
+/// Calls that hang at one upstream, and one after another to a dead one, until the set is dropped.
+fn disturb(endpoint: &str) -> JoinSet<io::Result<()>> {
     let mut disturbance = JoinSet::new();
     for _ in 0..HANGING {
         let hang = call(&format!("{STUCK}__{HANG}"), "{}");
-        disturbance.spawn(ask_again(stage.endpoint().to_owned(), hang, Duration::ZERO));
+        disturbance.spawn(ask_again(endpoint.to_owned(), hang, Duration::ZERO));
     }
     let dead = call(&tool(DEAD), "{}");
-    disturbance.spawn(ask_again(stage.endpoint().to_owned(), dead, DEAD_PAUSE));
-    let (_, disturbed) = load::drive(load::warm_up(askers).await?, duration).await?;
-    disturbance.shutdown().await;
-    let p99 = |answered: &load::Answered| answered.times.value_at_quantile(0.99) as f64;
-    Ok(p99(&disturbed) / p99(&alone))
+    disturbance.spawn(ask_again(endpoint.to_owned(), dead, DEAD_PAUSE));
+    disturbance
 }
 
 /// Asks without end, whatever is answered.
