@@ -266,9 +266,10 @@ impl NodeState {
     /// When to hand in [`Input::Wake`] next.
     pub fn next_deadline(&self) -> Option<Monotonic> {
         self.roster.as_ref()?;
+        let linked = self.links.standing().next().is_some();
         [
             self.links.next_deadline(),
-            self.own.next_deadline(),
+            self.own.next_deadline(linked),
             self.passing_on.next_deadline(),
             self.reconciliation.next_deadline(),
             self.manifests.next_deadline(),

@@ -85,10 +85,11 @@ impl OwnRecord {
         self.untold = true;
     }
 
-    pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+    /// When something is to be signed, or told where somebody is `linked` to hear it.
+    pub(super) fn next_deadline(&self, linked: bool) -> Option<Monotonic> {
         let kept = self.kept.map(|kept| kept.until);
-        let next = self.next.filter(|_| self.stale || self.untold);
-        next.max(kept.filter(|_| self.stale))
+        let due = self.stale || self.untold && linked;
+        self.next.max(kept).filter(|_| due)
     }
 }
 

@@ -17,6 +17,9 @@ const QUESTIONS_PER_LINK: usize = 8;
 /// been lost.
 const QUESTIONS_BASE: usize = 512;
 
+/// Deadlines that one node may have within one millisecond: more is a deadline that is not met by waking.
+const WAKES_MAX: u32 = 64;
+
 pub(super) struct Bounds;
 
 impl Check for Bounds {
@@ -25,6 +28,15 @@ impl Check for Bounds {
     }
 
     fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
+        if let Observation::Woken { node, times } = seen
+            && *times > WAKES_MAX
+        {
+            let what = format!(
+                "{} is woken {times} times within a millisecond, and would be without end",
+                view.called(*node)
+            );
+            return Err(Finding { node: *node, what });
+        }
         let Observation::Stepped { node, outputs } = seen else {
             return Ok(());
         };

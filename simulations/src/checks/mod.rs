@@ -30,6 +30,13 @@ pub(crate) enum Observation<'a> {
         /// How many.
         outputs: usize,
     },
+    /// A node's deadline has come.
+    Woken {
+        /// Which.
+        node: usize,
+        /// How often in this millisecond, this time included.
+        times: u32,
+    },
     /// A node has taken its end of a connection into use.
     LinkOpened {
         /// Which.

@@ -73,6 +73,8 @@ pub(crate) struct Process {
     pub(crate) kill: Option<KillOrder>,
     pub(crate) wake: u32,
     pub(crate) wake_at: Option<Monotonic>,
+    /// The last millisecond in which a deadline came, and how many did in it.
+    pub(crate) woken: (u64, u32),
     pub(crate) last_request: u64,
     pub(crate) requests: FxHashMap<RequestId, Request>,
     pub(crate) roster: Option<Arc<Roster>>,

@@ -45,6 +45,7 @@ impl World {
             kill: None,
             wake: 0,
             wake_at: None,
+            woken: (0, 0),
             last_request: 0,
             requests: FxHashMap::default(),
             roster: state.roster().cloned(),
@@ -247,6 +248,14 @@ impl World {
         };
         if process.boot == boot && process.wake == wake {
             process.wake_at = None;
+            let moment = self.now_us / 1_000;
+            let times = if process.woken.0 == moment {
+                process.woken.1 + 1
+            } else {
+                1
+            };
+            process.woken = (moment, times);
+            self.observe(&Observation::Woken { node, times });
             self.tell(node, Input::Wake);
         }
     }
