@@ -19,9 +19,11 @@ use super::http::{HttpLink, HttpUpstream};
 use super::runner::{Link, OfferNews, Runner};
 use super::stdio::{StdioLink, StdioUpstream};
 use super::timing::Timing;
+use super::translate::parking::Parking;
 use super::upstream::{UpstreamEvent, UpstreamState};
 use super::{Backend, LocalBackends};
 use crate::config::upstream::{UpstreamSettings, UpstreamTransport};
+use crate::gateway::call::Era;
 
 /// Time that [`Upstreams::stop`] gives all upstreams together; then what is left is killed.
 const STOP_LIMIT: Duration = Duration::from_secs(3);
@@ -37,6 +39,7 @@ struct Shared {
     node: NodeId,
     events: mpsc::Sender<UpstreamEvent>,
     timing: Timing,
+    parking: Arc<Parking>,
     running: ArcSwap<BTreeMap<ServerName, Arc<Running>>>,
     changes: Mutex<Changes>,
 }
@@ -99,6 +102,7 @@ impl Upstreams {
                 node,
                 events,
                 timing,
+                parking: Arc::default(),
                 running: ArcSwap::default(),
                 changes: Mutex::default(),
             }),
@@ -203,17 +207,26 @@ impl Upstreams {
         let (backend, task): (Arc<dyn Upstream>, _) = match &transport {
             UpstreamTransport::Stdio { .. } => {
                 let desk = Arc::new(Desk::new(server.clone()));
-                let home = shared.home.clone();
-                let link = StdioLink::new(server.clone(), transport.clone(), home, shared.timing);
-                let task = launch.spawn(link, Arc::clone(&desk));
-                (Arc::new(StdioUpstream::new(desk)), task)
+                let legacy = Arc::new(Desk::new(server.clone()));
+                let link = || {
+                    let home = shared.home.clone();
+                    StdioLink::new(server.clone(), transport.clone(), home, shared.timing)
+                };
+                let second = launch.on_demand(link().only(Era::Legacy), Arc::clone(&legacy));
+                let first = launch.spawn(link(), Arc::clone(&desk));
+                let task = tokio::spawn(async move {
+                    let _ = tokio::join!(first, second);
+                });
+                let parking = Arc::clone(&shared.parking);
+                (Arc::new(StdioUpstream::new(desk, legacy, parking)), task)
             }
             UpstreamTransport::Http { url, headers } => {
                 let desk = Arc::new(Desk::new(server.clone()));
                 let link = HttpLink::new(server.clone(), url, headers, shared.node, shared.timing);
                 let gateway = link.gateway();
                 let task = launch.spawn(link, Arc::clone(&desk));
-                (Arc::new(HttpUpstream::new(desk, gateway)), task)
+                let parking = Arc::clone(&shared.parking);
+                (Arc::new(HttpUpstream::new(desk, gateway, parking)), task)
             }
         };
         changes.tasks.insert(server, task);
@@ -236,6 +249,23 @@ struct Launch {
 }
 
 impl Launch {
+    /// The same upstream once more, started by its first call; what it offers is known already.
+    fn on_demand<L: Link + Sync>(&self, link: L, desk: Arc<Desk<L::Session>>) -> JoinHandle<()> {
+        let (nobody, _) = mpsc::channel(1);
+        desk.set_idle();
+        let runner = Runner {
+            link,
+            news: OfferNews::new(desk.server().clone(), nobody),
+            desk,
+            timing: self.timing,
+            stop: self.stop.clone(),
+            on_demand: true,
+        };
+        tokio::spawn(async move {
+            runner.run().await;
+        })
+    }
+
     fn spawn<L: Link + Sync>(self, link: L, desk: Arc<Desk<L::Session>>) -> JoinHandle<()> {
         let runner = Runner {
             link,
@@ -243,6 +273,7 @@ impl Launch {
             news: self.news,
             timing: self.timing,
             stop: self.stop,
+            on_demand: false,
         };
         tokio::spawn(async move {
             if let Some(predecessor) = self.predecessor {

@@ -43,17 +43,28 @@ pub(super) async fn post(
     let session = find(frontend, exchange, head)?;
     match session.message(incoming, &exchange.routing) {
         Output::Answer(answer) => Ok(respond::answer(Era::Legacy, exchange.accept, answer)),
-        Output::Dispatch { era, request } => {
+        Output::Dispatch {
+            era,
+            client,
+            request,
+        } => {
             let id = request.id.clone();
-            Ok(match Answering::begin(frontend, exchange, era, request) {
-                Ok(answering) => {
-                    respond::events(era, exchange.accept, run(&session, answering)).await
-                }
-                Err(answer) => {
-                    session.answered(&id);
-                    respond::answer(era, exchange.accept, answer)
-                }
-            })
+            Ok(
+                match Answering::begin(frontend, exchange, era, client, request) {
+                    Ok(answering) => {
+                        respond::events(
+                            era,
+                            exchange.accept,
+                            run(&session, answering, exchange.accept.stream),
+                        )
+                        .await
+                    }
+                    Err(answer) => {
+                        session.answered(&id);
+                        respond::answer(era, exchange.accept, answer)
+                    }
+                },
+            )
         }
         // Only a modern message asks to listen, and none comes here.
         Output::Listen(_) | Output::Cancel(_) | Output::Nothing => Ok(respond::accepted()),
@@ -90,7 +101,7 @@ pub(super) fn batch(
     if events.is_empty() {
         return Ok(respond::accepted());
     }
-    let frames = select_all(events).map(respond::frame);
+    let frames = select_all(events).filter_map(respond::frame);
     Ok(respond::event_stream(frames.boxed()))
 }
 
@@ -177,15 +188,21 @@ fn one_of_batch(
     };
     match session.message(incoming, &exchange.routing) {
         Output::Answer(answer) => Some(at_once(answer)),
-        Output::Dispatch { era, request } => {
+        Output::Dispatch {
+            era,
+            client,
+            request,
+        } => {
             let id = request.id.clone();
-            Some(match Answering::begin(frontend, exchange, era, request) {
-                Ok(answering) => run(session, answering).boxed(),
-                Err(answer) => {
-                    session.answered(&id);
-                    at_once(answer)
-                }
-            })
+            Some(
+                match Answering::begin(frontend, exchange, era, client, request) {
+                    Ok(answering) => run(session, answering, true).boxed(),
+                    Err(answer) => {
+                        session.answered(&id);
+                        at_once(answer)
+                    }
+                },
+            )
         }
         Output::Listen(_) | Output::Cancel(_) | Output::Nothing => None,
     }
@@ -195,10 +212,11 @@ fn one_of_batch(
 fn run(
     session: &Arc<LegacySession>,
     answering: Answering,
+    can_ask: bool,
 ) -> impl Stream<Item = Event> + Send + 'static {
     let (sender, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
     let id = answering.id().clone();
-    let task = carry_in_time(session.clone(), id.clone(), answering, sender);
+    let task = carry_in_time(session.clone(), id.clone(), answering, sender, can_ask);
     session.run(&id, || tokio::spawn(task).abort_handle());
     stream::unfold(receiver, |mut receiver| async move {
         receiver.recv().await.map(|event| (event, receiver))
@@ -210,9 +228,10 @@ async fn carry_in_time(
     id: RequestId,
     answering: Answering,
     client: mpsc::Sender<Event>,
+    can_ask: bool,
 ) {
     let deadline = answering.deadline() + READING_GRACE;
-    let carried = carry(&session, &id, answering, client);
+    let carried = carry(&session, &id, answering, client, can_ask);
     // A client that does not read holds its call no longer than one that does.
     if timeout_at(deadline, carried).await.is_err() {
         session.answered(&id);
@@ -224,9 +243,17 @@ async fn carry(
     id: &RequestId,
     mut answering: Answering,
     client: mpsc::Sender<Event>,
+    can_ask: bool,
 ) {
     let mut client = Some(client);
     while let Some(event) = answering.next().await {
+        let event = match event {
+            Event::Request(request) if can_ask => match session.ask(Some(id), request) {
+                Some(message) => Event::Notification(message),
+                None => continue,
+            },
+            other => other,
+        };
         if matches!(event, Event::Answer(_)) && !session.answered(id) {
             return;
         }

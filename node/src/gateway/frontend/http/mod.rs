@@ -138,7 +138,7 @@ fn era_of(incoming: &Incoming, version_header: Option<&str>) -> Era {
     match incoming {
         Incoming::Request(request) => era::of_message(version_header, &request.params),
         Incoming::Notification { params, .. } => era::of_message(version_header, params),
-        Incoming::Response => Era::Legacy,
+        Incoming::Response { .. } => Era::Legacy,
     }
 }
 

@@ -21,13 +21,17 @@ pub(super) async fn post(
     let mut session = Session::new(Transport::Http);
     match session.message(incoming, Some(&exchange.routing)) {
         Output::Answer(answer) => Ok(respond::answer(Era::Modern, exchange.accept, answer)),
-        Output::Dispatch { era, request } => {
-            Ok(match Answering::begin(frontend, exchange, era, request) {
+        Output::Dispatch {
+            era,
+            client,
+            request,
+        } => Ok(
+            match Answering::begin(frontend, exchange, era, client, request) {
                 Ok(answering) => respond::events(era, exchange.accept, answering.events()).await,
                 Err(answer) => respond::answer(era, exchange.accept, answer),
-            })
-        }
-        Output::Listen(request) => subscription::listen(frontend, exchange, &request),
+            },
+        ),
+        Output::Listen(request) => subscription::listen(frontend, exchange, &request).await,
         // Over HTTP a client cancels by closing the response; notifications have nothing to act on.
         Output::Cancel(_) | Output::Nothing => Ok(respond::accepted()),
     }

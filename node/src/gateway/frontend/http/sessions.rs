@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::refusal::HttpRefusal;
-use crate::gateway::call::Caller;
+use crate::gateway::aside::{Aside, ServerRequest};
+use crate::gateway::call::{Caller, Notification};
 use crate::gateway::mcp::envelope::{Incoming, RequestId};
 use crate::gateway::mcp::era::{LegacyVersion, RoutingHeaders};
 use crate::gateway::mcp::session::{Loss, Output, Session};
@@ -38,6 +40,8 @@ pub(super) struct LegacySession {
     state: Mutex<State>,
     /// The number of the stream that is current; each new one closes the one before.
     stream: watch::Sender<u64>,
+    /// What the client is told outside of its calls; the current stream holds it.
+    unasked: Arc<tokio::sync::Mutex<Option<mpsc::Receiver<Aside>>>>,
 }
 
 struct State {
@@ -49,9 +53,19 @@ struct State {
 
 /// A session's stream; the session is not idle while it is open.
 pub(super) struct OpenStream {
-    session: Arc<LegacySession>,
+    talking: Talking,
+    closing: Closing,
+}
+
+/// Learns when a stream is to end.
+pub(super) struct Closing {
     number: u64,
     current: watch::Receiver<u64>,
+}
+
+/// Learns what the client is to be told on its stream.
+pub(super) struct Talking {
+    session: Arc<LegacySession>,
 }
 
 impl Sessions {
@@ -70,9 +84,10 @@ impl Sessions {
         &self,
         caller: Caller,
         version: LegacyVersion,
-        engine: Session,
+        mut engine: Session,
     ) -> Result<Box<str>, HttpRefusal> {
         let id = random_id()?;
+        let unasked = Arc::new(tokio::sync::Mutex::new(engine.take_unasked()));
         let now = Instant::now();
         let state = State {
             engine,
@@ -85,6 +100,7 @@ impl Sessions {
             version,
             state: Mutex::new(state),
             stream: watch::Sender::new(0),
+            unasked,
         };
         let mut table = lock(&self.table);
         table.make_room(now)?;
@@ -157,6 +173,11 @@ impl LegacySession {
         output
     }
 
+    /// The message that asks the client what an upstream wants to know during the call `call`, or outside of any.
+    pub(super) fn ask(&self, call: Option<&RequestId>, request: ServerRequest) -> Option<Bytes> {
+        lock(&self.state).engine.ask(call, request)
+    }
+
     /// Starts the task that answers `id`; `start` must not block.
     pub(super) fn run(&self, id: &RequestId, start: impl FnOnce() -> AbortHandle) {
         // The lock is held while the task starts, so that it cannot end before it is entered.
@@ -186,9 +207,10 @@ impl LegacySession {
         let mut current = self.stream.subscribe();
         let number = *current.borrow_and_update();
         OpenStream {
-            session: self.clone(),
-            number,
-            current,
+            talking: Talking {
+                session: self.clone(),
+            },
+            closing: Closing { number, current },
         }
     }
 
@@ -220,6 +242,34 @@ impl State {
 }
 
 impl OpenStream {
+    /// Both sides, to be waited for at once.
+    pub(super) fn split(&mut self) -> (&mut Closing, &Talking) {
+        (&mut self.closing, &self.talking)
+    }
+}
+
+impl Talking {
+    /// The next message for the client outside of its calls; for ever, where there is none. Waits until the stream
+    /// before this one has ended. Cancel-safe.
+    pub(super) async fn unasked(&self) -> Bytes {
+        let mut told = self.session.unasked.lock().await;
+        while let Some(unasked) = told.as_mut() {
+            match unasked.recv().await {
+                Some(Aside::Notification(Notification(message))) => return message,
+                Some(Aside::Request(request)) => {
+                    if let Some(message) = self.session.ask(None, request) {
+                        return message;
+                    }
+                }
+                None => *told = None,
+            }
+        }
+        drop(told);
+        std::future::pending().await
+    }
+}
+
+impl Closing {
     /// Waits until the session ends or opens another stream.
     pub(super) async fn closed(&mut self) {
         let number = self.number;
@@ -228,7 +278,7 @@ impl OpenStream {
     }
 }
 
-impl Drop for OpenStream {
+impl Drop for Talking {
     fn drop(&mut self) {
         let mut state = lock(&self.session.state);
         state.open_streams -= 1;

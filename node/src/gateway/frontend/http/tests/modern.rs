@@ -204,7 +204,10 @@ async fn a_subscription_is_acknowledged_kept_alive_told_and_closed_under_its_id(
     assert_eq!(events.frame().await.unwrap(), &b": keep-alive\n\n"[..]);
     assert_eq!(before.elapsed(), Duration::from_secs(15));
 
-    client.double.tools.send_modify(|version| *version += 1);
+    client
+        .double
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     let changed = events.next().await.unwrap();
     assert_eq!(changed["method"], "notifications/tools/list_changed");
     assert_eq!(changed["params"]["_meta"], tag);
