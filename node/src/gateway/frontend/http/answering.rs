@@ -41,13 +41,24 @@ const HINT: CacheHint = CacheHint {
 /// Something to tell the client.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A notification that belongs to the request.
+    /// A notification that belongs to the request, or a request of the upstream that the client is to answer.
     Notification(Bytes),
-    /// A request of the upstream, which the client is to answer.
-    Request(ServerRequest),
     /// Its answer: the last event.
     Answer(Answer),
 }
+
+impl Event {
+    /// The whole JSON-RPC message.
+    pub(super) fn message(&self) -> &Bytes {
+        match self {
+            Self::Notification(message) => message,
+            Self::Answer(answer) => &answer.message,
+        }
+    }
+}
+
+/// Makes the message that asks the client what an upstream wants to know; `None` where it cannot be asked.
+pub(super) type Asker = Box<dyn FnMut(ServerRequest) -> Option<Bytes> + Send>;
 
 /// A call under way. Dropping it cancels the call.
 pub(super) struct Answering {
@@ -59,6 +70,7 @@ pub(super) struct Answering {
     deadline: Instant,
     call: Option<BoxFuture<'static, Result<Reply, CallError>>>,
     asides: mpsc::Receiver<Aside>,
+    ask: Option<Asker>,
     answer: Option<Answer>,
     _permit: OwnedSemaphorePermit,
 }
@@ -88,7 +100,7 @@ impl Answering {
         let trace = request.params.meta_str("traceparent");
         let trace = trace.map(|trace| trace.into_owned().into());
         let call = Call {
-            caller: exchange.caller.clone(),
+            caller: exchange.credential.caller.clone(),
             era,
             method: request.method,
             params: request.params,
@@ -106,9 +118,26 @@ impl Answering {
             deadline,
             call: Some(in_time(frontend.service.clone(), call).boxed()),
             asides,
+            ask: None,
             answer: None,
             _permit: permit,
         })
+    }
+
+    /// The same call of a client that can be asked.
+    pub(super) fn asking(mut self, ask: Asker) -> Self {
+        self.ask = Some(ask);
+        self
+    }
+
+    fn asked(&mut self, request: ServerRequest) -> Option<Bytes> {
+        match &mut self.ask {
+            Some(ask) => ask(request),
+            None => {
+                request.refuse("this client cannot be asked now");
+                None
+            }
+        }
     }
 
     /// The request that is being answered.
@@ -125,7 +154,11 @@ impl Answering {
     pub(super) async fn next(&mut self) -> Option<Event> {
         while let Some(aside) = self.aside().await {
             match aside {
-                Aside::Request(request) => return Some(Event::Request(request)),
+                Aside::Request(request) => {
+                    if let Some(message) = self.asked(request) {
+                        return Some(Event::Notification(message));
+                    }
+                }
                 Aside::Notification(Notification(message)) => {
                     if self.logs || !is_log_message(&message) {
                         return Some(Event::Notification(message));

@@ -1,4 +1,7 @@
 //! POST, GET and DELETE in the legacy era: within a session, which owns its calls.
+//!
+//! A response that is not one answer becomes a stream, and so does one that is long in coming: then a client that
+//! loses its connection can take the stream up again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +14,12 @@ use http::StatusCode;
 use http::header::{HeaderName, HeaderValue};
 use http::request::Parts;
 use tokio::sync::mpsc;
-use tokio::time::timeout_at;
+use tokio::time::{timeout, timeout_at};
 
 use super::answering::{Answering, Event};
 use super::refusal::HttpRefusal;
-use super::request::{Exchange, single};
+use super::replay::{EventId, Numbered, ReplayableStream, SESSION_STREAM, Writer};
+use super::request::{Accept, Exchange, single};
 use super::sessions::LegacySession;
 use super::{Frontend, respond, subscription};
 use crate::gateway::call::Era;
@@ -23,10 +27,12 @@ use crate::gateway::mcp::answer::Answer;
 use crate::gateway::mcp::envelope::{self, EnvelopeError, Incoming, RequestId};
 use crate::gateway::mcp::era::LegacyVersion;
 use crate::gateway::mcp::session::{Output, Session, Transport};
+use crate::gateway::mcp::sse;
 
 const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-/// Events of one call that may wait for its client to read.
-const EVENTS_WAITING_MAX: usize = 16;
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// How long a client that takes streams waits for one answer before it gets a stream.
+const SILENCE_BEFORE_STREAM: Duration = Duration::from_secs(2);
 /// Time beyond the call's own in which its last event must be read.
 const READING_GRACE: Duration = Duration::from_secs(5);
 
@@ -52,12 +58,9 @@ pub(super) async fn post(
             Ok(
                 match Answering::begin(frontend, exchange, era, client, request) {
                     Ok(answering) => {
-                        respond::events(
-                            era,
-                            exchange.accept,
-                            run(&session, answering, exchange.accept.stream),
-                        )
-                        .await
+                        let answering = ask_on(&session, exchange.accept, answering);
+                        let response = run(frontend, &session, answering);
+                        respond_as_it_comes(&session, exchange.accept, response).await
                     }
                     Err(answer) => {
                         session.answered(&id);
@@ -101,11 +104,11 @@ pub(super) fn batch(
     if events.is_empty() {
         return Ok(respond::accepted());
     }
-    let frames = select_all(events).filter_map(respond::frame);
+    let frames = select_all(events).map(respond::frame);
     Ok(respond::event_stream(frames.boxed()))
 }
 
-/// Opens the stream for notifications outside of any call.
+/// Opens the stream for notifications outside of any call, or takes one up again that was lost.
 pub(super) fn get(frontend: &Arc<Frontend>, head: &Parts) -> Result<Response, HttpRefusal> {
     let exchange = Exchange::begin(frontend, head)?;
     if !head.headers.contains_key(SESSION_ID) {
@@ -115,9 +118,24 @@ pub(super) fn get(frontend: &Arc<Frontend>, head: &Parts) -> Result<Response, Ht
     if !exchange.accept.stream {
         return Err(HttpRefusal::NotAcceptable);
     }
+    let after = match head.headers.contains_key(LAST_EVENT_ID) {
+        true => {
+            let id = single(&head.headers, LAST_EVENT_ID.as_str());
+            let id: Option<EventId> = id.and_then(|id| id.parse().ok());
+            Some(id.ok_or(HttpRefusal::EventsGone)?)
+        }
+        false => None,
+    };
+    if let Some(id) = after.filter(|id| id.stream != SESSION_STREAM) {
+        let resumed = session.resume(id).ok_or(HttpRefusal::EventsGone)?;
+        return Ok(respond::event_stream(resumed.frames()));
+    }
+    let revoked = frontend.service.until_revoked(&exchange.credential);
     Ok(subscription::session_stream(
         frontend,
         session.open_stream(),
+        after.is_some(),
+        revoked,
     ))
 }
 
@@ -129,7 +147,7 @@ pub(super) fn delete(frontend: &Arc<Frontend>, head: &Parts) -> Result<Response,
     }
     find(frontend, &exchange, head)?;
     let id = session_id(head)?;
-    frontend.sessions.close(id, &exchange.caller)?;
+    frontend.sessions.close(id, &exchange.credential)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -145,8 +163,8 @@ fn initialize(
     let version = engine.version();
     let mut response = respond::answer(Era::Legacy, exchange.accept, answer);
     if let Some(version) = version {
-        let caller = exchange.caller.clone();
-        let id = frontend.sessions.open(caller, version, engine)?;
+        let credential = exchange.credential.clone();
+        let id = frontend.sessions.open(credential, version, engine)?;
         let id = HeaderValue::from_str(&id).map_err(|_| HttpRefusal::NoRandomness)?;
         response.headers_mut().insert(SESSION_ID, id);
     }
@@ -160,7 +178,7 @@ fn find(
 ) -> Result<Arc<LegacySession>, HttpRefusal> {
     let session = frontend
         .sessions
-        .find(session_id(head)?, &exchange.caller)?;
+        .find(session_id(head)?, &exchange.credential)?;
     let spoken = session.version();
     match exchange.routing.version.map(LegacyVersion::parse) {
         Some(None) => Err(HttpRefusal::Version { spoken }),
@@ -196,7 +214,10 @@ fn one_of_batch(
             let id = request.id.clone();
             Some(
                 match Answering::begin(frontend, exchange, era, client, request) {
-                    Ok(answering) => run(session, answering, true).boxed(),
+                    Ok(answering) => {
+                        let answering = ask_on(session, exchange.accept, answering);
+                        run(frontend, session, answering).events().boxed()
+                    }
                     Err(answer) => {
                         session.answered(&id);
                         at_once(answer)
@@ -208,63 +229,103 @@ fn one_of_batch(
     }
 }
 
+/// A call under way in its session's own task, as its response hears of it.
+struct Running {
+    stream: Arc<ReplayableStream>,
+    coming: mpsc::Receiver<Numbered>,
+}
+
+impl Running {
+    fn events(self) -> impl Stream<Item = Event> + Send + 'static {
+        stream::unfold(self.coming, |mut coming| async move {
+            let (_, event) = coming.recv().await?;
+            Some((event, coming))
+        })
+    }
+
+    /// The rest of the response as a stream, beginning with `first`.
+    fn frames(self, version: LegacyVersion, first: Option<Numbered>) -> BoxStream<'static, Bytes> {
+        let stream = self.stream.begin_streaming();
+        let id = move |event| EventId { stream, event };
+        let frame =
+            move |(number, event): Numbered| sse::event_with_id(id(number), event.message());
+        // Clients of earlier versions take an event without data for a broken message.
+        let priming = (version >= LegacyVersion::November2025).then(|| sse::id_alone(id(0)));
+        let opening = priming.into_iter().chain(first.map(frame));
+        let rest = stream::unfold(self.coming, |mut coming| async move {
+            coming.recv().await.map(|event| (event, coming))
+        });
+        stream::iter(opening).chain(rest.map(frame)).boxed()
+    }
+}
+
+/// A client that takes streams can be asked on them.
+fn ask_on(session: &Arc<LegacySession>, accept: Accept, answering: Answering) -> Answering {
+    if !accept.stream {
+        return answering;
+    }
+    let (session, id) = (session.clone(), answering.id().clone());
+    answering.asking(Box::new(move |request| session.ask(Some(&id), request)))
+}
+
 /// Lets the session's own task answer, so that the call outlives the response.
-fn run(
-    session: &Arc<LegacySession>,
-    answering: Answering,
-    can_ask: bool,
-) -> impl Stream<Item = Event> + Send + 'static {
-    let (sender, receiver) = mpsc::channel(EVENTS_WAITING_MAX);
+fn run(frontend: &Frontend, session: &Arc<LegacySession>, answering: Answering) -> Running {
+    let (writer, coming) = session.begin_stream(&frontend.replay);
+    let stream = writer.stream();
     let id = answering.id().clone();
-    let task = carry_in_time(session.clone(), id.clone(), answering, sender, can_ask);
+    let task = carry_in_time(session.clone(), id.clone(), answering, writer);
     session.run(&id, || tokio::spawn(task).abort_handle());
-    stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|event| (event, receiver))
-    })
+    Running { stream, coming }
+}
+
+/// The answer as JSON if it is the first event and soon there, else a stream. A client that takes no streams is
+/// spared the notifications; one whose call was cancelled gets an empty stream.
+async fn respond_as_it_comes(
+    session: &LegacySession,
+    accept: Accept,
+    mut response: Running,
+) -> Response {
+    loop {
+        let first = match accept.stream {
+            true => timeout(SILENCE_BEFORE_STREAM, response.coming.recv()).await,
+            false => Ok(response.coming.recv().await),
+        };
+        match first {
+            Ok(Some((_, Event::Answer(answer)))) => {
+                return respond::answer(Era::Legacy, accept, answer);
+            }
+            Ok(Some(_)) if !accept.stream => {}
+            Ok(Some(first)) => {
+                return respond::event_stream(response.frames(session.version(), Some(first)));
+            }
+            Err(_) => return respond::event_stream(response.frames(session.version(), None)),
+            Ok(None) if accept.stream => return respond::event_stream(stream::empty().boxed()),
+            Ok(None) => return respond::accepted(),
+        }
+    }
 }
 
 async fn carry_in_time(
     session: Arc<LegacySession>,
     id: RequestId,
     answering: Answering,
-    client: mpsc::Sender<Event>,
-    can_ask: bool,
+    client: Writer,
 ) {
     let deadline = answering.deadline() + READING_GRACE;
-    let carried = carry(&session, &id, answering, client, can_ask);
+    let carried = carry(&session, &id, answering, client);
     // A client that does not read holds its call no longer than one that does.
     if timeout_at(deadline, carried).await.is_err() {
         session.answered(&id);
     }
 }
 
-async fn carry(
-    session: &LegacySession,
-    id: &RequestId,
-    mut answering: Answering,
-    client: mpsc::Sender<Event>,
-    can_ask: bool,
-) {
-    let mut client = Some(client);
+async fn carry(session: &LegacySession, id: &RequestId, mut answering: Answering, client: Writer) {
     while let Some(event) = answering.next().await {
-        let event = match event {
-            Event::Request(request) if can_ask => match session.ask(Some(id), request) {
-                Some(message) => Event::Notification(message),
-                None => continue,
-            },
-            other => other,
-        };
         if matches!(event, Event::Answer(_)) && !session.answered(id) {
             return;
         }
-        let Some(listening) = &client else {
-            continue;
-        };
-        if listening.send(event).await.is_err() {
-            if !session.goes_on_without_stream(id) {
-                return;
-            }
-            client = None;
+        if !client.send(event).await && !session.goes_on_without_stream(id) {
+            return;
         }
     }
 }

@@ -31,7 +31,7 @@ pub(super) async fn post(
                 Err(answer) => respond::answer(era, exchange.accept, answer),
             },
         ),
-        Output::Listen(request) => subscription::listen(frontend, exchange, &request).await,
+        Output::Listen(request) => subscription::listen(frontend, exchange, &request),
         // Over HTTP a client cancels by closing the response; notifications have nothing to act on.
         Output::Cancel(_) | Output::Nothing => Ok(respond::accepted()),
     }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use futures::future::{Ready, ready};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
 use http::StatusCode;
@@ -61,10 +60,9 @@ pub(super) async fn events(
         match events.next().await {
             Some(Event::Answer(first)) => return answer(era, accept, first),
             Some(Event::Notification(_)) if !accept.stream => {}
-            Some(Event::Request(request)) => request.refuse("this client cannot be asked now"),
             Some(first) => {
                 let first = stream::once(std::future::ready(first));
-                return event_stream(first.chain(events).filter_map(frame).boxed());
+                return event_stream(first.chain(events).map(frame).boxed());
             }
             None if accept.stream => return event_stream(stream::empty().boxed()),
             None => return accepted(),
@@ -89,16 +87,9 @@ pub(super) fn event_stream(frames: BoxStream<'static, Bytes>) -> Response {
     (headers, Body::from_stream(kept_alive)).into_response()
 }
 
-/// The event as a frame of a stream. Whoever can ask the client has made a message of every request before.
-pub(super) fn frame(event: Event) -> Ready<Option<Bytes>> {
-    ready(match event {
-        Event::Notification(message) => Some(sse::event(&message)),
-        Event::Answer(answer) => Some(sse::event(&answer.message)),
-        Event::Request(request) => {
-            request.refuse("this client cannot be asked now");
-            None
-        }
-    })
+/// The event as a frame of a stream.
+pub(super) fn frame(event: Event) -> Bytes {
+    sse::event(event.message())
 }
 
 /// The HTTP status of an answer: the modern era translates error codes, the legacy one does not.

@@ -1,17 +1,21 @@
-//! The legacy sessions: bound to their callers, bounded in number, forgotten when idle for long.
+//! The legacy sessions: bound to their callers' tokens, bounded in number, forgotten when idle for long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::refusal::HttpRefusal;
+use super::replay::{EventId, Numbered, Resumed, Streams, Writer};
+use super::service::Credential;
 use crate::gateway::aside::{Aside, ServerRequest};
-use crate::gateway::call::{Caller, Notification};
+use crate::gateway::call::Notification;
 use crate::gateway::mcp::envelope::{Incoming, RequestId};
 use crate::gateway::mcp::era::{LegacyVersion, RoutingHeaders};
 use crate::gateway::mcp::session::{Loss, Output, Session};
@@ -35,7 +39,7 @@ struct Table {
 
 /// One session.
 pub(super) struct LegacySession {
-    caller: Caller,
+    credential: Credential,
     version: LegacyVersion,
     state: Mutex<State>,
     /// The number of the stream that is current; each new one closes the one before.
@@ -46,6 +50,7 @@ pub(super) struct LegacySession {
 
 struct State {
     engine: Session,
+    streams: Streams,
     calls: BTreeMap<RequestId, AbortHandle>,
     open_streams: usize,
     last_used: Instant,
@@ -64,7 +69,7 @@ pub(super) struct Closing {
 }
 
 /// Learns what the client is to be told on its stream.
-pub(super) struct Talking {
+struct Talking {
     session: Arc<LegacySession>,
 }
 
@@ -79,10 +84,10 @@ impl Sessions {
         }
     }
 
-    /// Takes in a session that `caller` has just initialized, and names it.
+    /// Takes in a session that `credential` has just initialized, and names it.
     pub(super) fn open(
         &self,
-        caller: Caller,
+        credential: Credential,
         version: LegacyVersion,
         mut engine: Session,
     ) -> Result<Box<str>, HttpRefusal> {
@@ -91,12 +96,13 @@ impl Sessions {
         let now = Instant::now();
         let state = State {
             engine,
+            streams: Streams::default(),
             calls: BTreeMap::new(),
             open_streams: 0,
             last_used: now,
         };
         let session = LegacySession {
-            caller,
+            credential,
             version,
             state: Mutex::new(state),
             stream: watch::Sender::new(0),
@@ -108,15 +114,15 @@ impl Sessions {
         Ok(id)
     }
 
-    /// The session `id`, if it is `caller`'s and alive.
+    /// The session `id`, if it was opened with `credential` and is alive.
     pub(super) fn find(
         &self,
         id: &str,
-        caller: &Caller,
+        credential: &Credential,
     ) -> Result<Arc<LegacySession>, HttpRefusal> {
         let mut table = lock(&self.table);
         let session = table.sessions.get(id).ok_or(HttpRefusal::SessionUnknown)?;
-        if session.caller != *caller {
+        if session.credential != *credential {
             return Err(HttpRefusal::SessionUnknown);
         }
         let now = Instant::now();
@@ -129,8 +135,8 @@ impl Sessions {
     }
 
     /// Ends the session `id` and all its calls.
-    pub(super) fn close(&self, id: &str, caller: &Caller) -> Result<(), HttpRefusal> {
-        let session = self.find(id, caller)?;
+    pub(super) fn close(&self, id: &str, credential: &Credential) -> Result<(), HttpRefusal> {
+        let session = self.find(id, credential)?;
         lock(&self.table).sessions.remove(id);
         session.end();
         Ok(())
@@ -184,6 +190,16 @@ impl LegacySession {
         let mut state = lock(&self.state);
         let task = start();
         state.calls.insert(id.clone(), task);
+    }
+
+    /// Begins the stream of one response, whose events count against `room`.
+    pub(super) fn begin_stream(&self, room: &Arc<Semaphore>) -> (Writer, mpsc::Receiver<Numbered>) {
+        lock(&self.state).streams.begin(room)
+    }
+
+    /// Takes a response up again after the event `id`; `None` when its events are not kept.
+    pub(super) fn resume(&self, id: EventId) -> Option<Resumed> {
+        lock(&self.state).streams.resume(id)
     }
 
     /// The call `id` has ended; false when it was cancelled before.
@@ -242,16 +258,19 @@ impl State {
 }
 
 impl OpenStream {
-    /// Both sides, to be waited for at once.
-    pub(super) fn split(&mut self) -> (&mut Closing, &Talking) {
-        (&mut self.closing, &self.talking)
+    /// The end of the stream, and what the client is to be told on it.
+    pub(super) fn split(self) -> (Closing, BoxStream<'static, Bytes>) {
+        let messages = stream::unfold(self.talking, |talking| async move {
+            Some((talking.unasked().await, talking))
+        });
+        (self.closing, messages.boxed())
     }
 }
 
 impl Talking {
     /// The next message for the client outside of its calls; for ever, where there is none. Waits until the stream
     /// before this one has ended. Cancel-safe.
-    pub(super) async fn unasked(&self) -> Bytes {
+    async fn unasked(&self) -> Bytes {
         let mut told = self.session.unasked.lock().await;
         while let Some(unasked) = told.as_mut() {
             match unasked.recv().await {
@@ -292,7 +311,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// 192 random bits, in visible ASCII as the specification demands.
-fn random_id() -> Result<Box<str>, HttpRefusal> {
+pub(super) fn random_id() -> Result<Box<str>, HttpRefusal> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).map_err(|_| HttpRefusal::NoRandomness)?;
     Ok(data_encoding::BASE64URL_NOPAD.encode(&bytes).into())

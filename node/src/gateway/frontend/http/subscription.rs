@@ -6,13 +6,14 @@ use std::sync::Arc;
 use axum::response::Response;
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use futures::stream::FuturesUnordered;
-use futures::{FutureExt, StreamExt, stream};
+use futures::stream::{self, BoxStream, FuturesUnordered};
+use futures::{FutureExt, StreamExt};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::refusal::HttpRefusal;
+use super::replay::{EventId, SESSION_STREAM};
 use super::request::Exchange;
 use super::sessions::OpenStream;
 use super::{Frontend, SUBSCRIPTIONS_MAX, respond};
@@ -66,8 +67,8 @@ struct Subscription {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Opens the stream of one `subscriptions/listen`: acknowledged first, every message tagged with its id.
-pub(super) async fn listen(
+/// Opens the stream of one `subscriptions/listen` as a response.
+pub(super) fn listen(
     frontend: &Arc<Frontend>,
     exchange: &Exchange<'_>,
     request: &Request,
@@ -75,21 +76,36 @@ pub(super) async fn listen(
     if !exchange.accept.stream {
         return Err(HttpRefusal::NotAcceptable);
     }
-    let refuse = |refusal: &Refusal| {
-        let answer = Answer::refusal(Some(&request.id), refusal);
-        Ok(respond::answer(Era::Modern, exchange.accept, answer))
-    };
+    let revoked = frontend.service.until_revoked(&exchange.credential);
+    Ok(match messages(frontend, request) {
+        Ok(messages) => {
+            let frames = messages.map(|message| sse::event(&message));
+            respond::event_stream(frames.take_until(revoked).boxed())
+        }
+        Err(answer) => respond::answer(Era::Modern, exchange.accept, answer),
+    })
+}
+
+/// The messages of one `subscriptions/listen`: acknowledged first, every one tagged with its id, at last the answer.
+pub(super) fn messages(
+    frontend: &Arc<Frontend>,
+    request: &Request,
+) -> Result<BoxStream<'static, Bytes>, Answer> {
+    let refused = |refusal: &Refusal| Answer::refusal(Some(&request.id), refusal);
     let filter = match serde_json::from_slice::<ListenParams>(&request.params.to_bytes()) {
         Ok(params) => params.notifications,
-        Err(error) => return refuse(&Refusal::new(-32602, format!("Invalid params: {error}"))),
+        Err(error) => {
+            let refusal = Refusal::new(-32602, format!("Invalid params: {error}"));
+            return Err(refused(&refusal));
+        }
     };
     let Ok(permit) = frontend.subscriptions.clone().try_acquire_owned() else {
         let what = format!("{SUBSCRIPTIONS_MAX} subscriptions are open at this node");
-        return refuse(&(&CallError::Busy { what }).into());
+        return Err(refused(&(&CallError::Busy { what }).into()));
     };
     if filter.resource_subscriptions.len() > FOLLOWED_MAX {
         let what = format!("{FOLLOWED_MAX} resources on one stream");
-        return refuse(&(&CallError::Busy { what }).into());
+        return Err(refused(&(&CallError::Busy { what }).into()));
     }
     let mut subscription = Subscription {
         id: request.id.clone(),
@@ -101,45 +117,78 @@ pub(super) async fn listen(
         over: false,
         _permit: permit,
     };
-    subscription.follow_resources(frontend).await;
-    let first = stream::once(std::future::ready(subscription.acknowledgement()));
-    let rest = stream::unfold(subscription, |mut subscription| async move {
-        subscription.next().await.map(|frame| (frame, subscription))
+    let frontend = frontend.clone();
+    let begun = async move {
+        subscription.follow_resources(&frontend).await;
+        subscription.due.push_back(subscription.acknowledgement());
+        subscription
+    };
+    let messages = stream::once(begun).flat_map(|subscription| {
+        stream::unfold(subscription, |mut subscription| async move {
+            let message = subscription.next().await;
+            message.map(|message| (message, subscription))
+        })
     });
-    Ok(respond::event_stream(first.chain(rest).boxed()))
+    Ok(messages.boxed())
 }
 
-/// Opens the one stream of a legacy session.
-pub(super) fn session_stream(frontend: &Arc<Frontend>, open: OpenStream) -> Response {
+/// Opens the one stream of a legacy session; it ends with the credential that asked for it. Taken up again, it begins
+/// with what the client may have missed: lists that have changed.
+pub(super) fn session_stream(
+    frontend: &Arc<Frontend>,
+    open: OpenStream,
+    resumed: bool,
+    revoked: BoxFuture<'static, ()>,
+) -> Response {
+    let (mut closing, unasked) = open.split();
+    let closed = async move {
+        tokio::select! {
+            () = closing.closed() => {}
+            () = revoked => {}
+        }
+    };
+    let missed = if resumed { all_changed() } else { Vec::new() };
+    let messages = stream::iter(missed)
+        .chain(session_messages(frontend, unasked))
+        .zip(stream::iter(1..));
+    let frames = messages.map(|(message, event)| {
+        let stream = SESSION_STREAM;
+        sse::event_with_id(EventId { stream, event }, &message)
+    });
+    respond::event_stream(frames.take_until(closed).boxed())
+}
+
+/// What a legacy session hears outside of its calls, until the node stops: changed lists, and what is `unasked`.
+pub(super) fn session_messages(
+    frontend: &Arc<Frontend>,
+    unasked: BoxStream<'static, Bytes>,
+) -> BoxStream<'static, Bytes> {
     let changes = ListsWatch::new(frontend.service.lists_changed());
-    let shutdown = frontend.shutdown.clone();
-    let state = (open, changes, VecDeque::<Bytes>::new(), shutdown);
-    let frames = stream::unfold(
-        state,
-        |(mut open, mut changes, mut due, shutdown)| async move {
-            loop {
-                if let Some(message) = due.pop_front() {
-                    return Some((sse::event(&message), (open, changes, due, shutdown)));
-                }
-                let (closing, talking) = open.split();
-                tokio::select! {
-                    biased;
-                    () = shutdown.cancelled() => return None,
-                    () = closing.closed() => return None,
-                    message = talking.unasked() => due.push_back(message),
-                    changed = changes.changed() => due.extend(list_changed(changed?, None)),
-                }
-            }
-        },
-    );
-    respond::event_stream(frames.boxed())
+    let changed = stream::unfold(changes, |mut changes| async move {
+        let changed = changes.changed().await?;
+        Some((stream::iter(list_changed(changed, None)), changes))
+    });
+    let shutdown = frontend.shutdown.clone().cancelled_owned();
+    stream::select(changed.flatten(), unasked)
+        .take_until(shutdown)
+        .boxed()
+}
+
+/// A message for every list.
+fn all_changed() -> Vec<Bytes> {
+    let all = ListChanges {
+        tools: true,
+        prompts: true,
+        resources: true,
+    };
+    list_changed(all, None)
 }
 
 impl Subscription {
     async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(message) = self.due.pop_front() {
-                return Some(sse::event(&message));
+                return Some(message);
             }
             if self.over {
                 return None;
@@ -217,10 +266,7 @@ impl Subscription {
         }
         let granted = serde_json::Value::from(granted);
         let params = format!(r#"{{"_meta":{},"notifications":{granted}}}"#, tag(&self.id));
-        sse::event(&notification(
-            "notifications/subscriptions/acknowledged",
-            &params,
-        ))
+        notification("notifications/subscriptions/acknowledged", &params)
     }
 }
 

@@ -4,6 +4,10 @@
 
 mod doors;
 mod double;
+mod http_sse;
 mod legacy;
 mod modern;
+mod resumption;
+mod revoked;
 mod sockets;
+mod websocket;

@@ -7,7 +7,12 @@ use super::*;
 use crate::gateway::aside::ServerRequest;
 use serde_json::{Value, json};
 
-const CONNECTIONS: [Transport; 3] = [Transport::Stdio, Transport::WebSocket, Transport::Peer];
+const CONNECTIONS: [Transport; 4] = [
+    Transport::HttpSse,
+    Transport::Stdio,
+    Transport::WebSocket,
+    Transport::Peer,
+];
 
 fn id(number: u32) -> RequestId {
     RequestId::from_json(&number.to_string()).unwrap()

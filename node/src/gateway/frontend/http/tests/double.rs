@@ -16,19 +16,23 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::super::{Health, HttpService, Service, Unauthorized, http_frontend};
+use super::super::{Credential, Health, HttpService, Service, Unauthorized, http_frontend};
 use crate::control::ListVersions;
 use crate::gateway::aside::{Aside, ServerRequest};
 use crate::gateway::call::{Call, CallError, Caller, Era, Reply, ReplyBody};
+use crate::identity::TokenId;
 
 pub(super) const OWN_ID: NodeId = NodeId::from_public_key([1; 32]);
 pub(super) const TOKEN: &str = "good-token";
+/// Another token of the same agent.
+pub(super) const SECOND_TOKEN: &str = "better-token";
 
 /// A service whose tools do what their names say.
 pub(super) struct Double {
     pub(super) in_flight: watch::Sender<usize>,
     pub(super) finish: Notify,
     pub(super) lists: watch::Sender<ListVersions>,
+    pub(super) revoked: watch::Sender<Option<TokenId>>,
 }
 
 /// Counts a call for as long as it lives.
@@ -64,6 +68,7 @@ impl Double {
             in_flight: watch::Sender::new(0),
             finish: Notify::new(),
             lists: watch::Sender::default(),
+            revoked: watch::Sender::new(None),
         })
     }
 
@@ -101,6 +106,19 @@ impl Double {
                 let message = Aside::notification(Bytes::from_static(message.as_bytes()));
                 call.asides.send(message).await.unwrap();
                 Ok(text("done"))
+            }
+            "chatters" => {
+                for step in 1..=100 {
+                    let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progress":{step}}}}}"#);
+                    call.asides.send(Aside::notification(message.into())).await.unwrap();
+                }
+                Ok(text("done"))
+            }
+            "large" => {
+                let message = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
+                let message = Aside::notification(Bytes::from_static(message.as_bytes()));
+                call.asides.send(message).await.unwrap();
+                Ok(text(&"x".repeat(8 * 1024 * 1024)))
             }
             "waits" => {
                 self.finish.notified().await;
@@ -158,12 +176,23 @@ impl Service for Double {
         .boxed()
     }
 
-    fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Unauthorized> {
-        match bearer {
-            None => Ok(Caller::Guest),
-            Some(TOKEN) => Ok(Caller::Agent("ada".parse().unwrap())),
-            Some(_) => Err(Unauthorized),
+    fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized> {
+        let caller = match bearer {
+            None => Caller::Guest,
+            Some(TOKEN | SECOND_TOKEN) => Caller::Agent("ada".parse().unwrap()),
+            Some(_) => return Err(Unauthorized),
+        };
+        let token = bearer.map(TokenId::of);
+        Ok(Credential { caller, token })
+    }
+
+    fn until_revoked(&self, credential: &Credential) -> BoxFuture<'static, ()> {
+        let (token, mut revoked) = (credential.token, self.revoked.subscribe());
+        async move {
+            let is_this = |revoked: &Option<TokenId>| token.is_some() && *revoked == token;
+            let _ = revoked.wait_for(is_this).await;
         }
+        .boxed()
     }
 
     fn node_id(&self) -> NodeId {
@@ -298,24 +327,61 @@ pub(super) async fn json_body(response: Response<Body>) -> Value {
 }
 
 /// The messages of an event stream, as far as it has come.
-pub(super) struct Events(pub(super) Body);
+pub(super) struct Events {
+    body: Body,
+    /// The id of the last event, where events have ids.
+    pub(super) last_id: Option<String>,
+}
 
 impl Events {
     pub(super) fn of(response: Response<Body>) -> Self {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        Self(response.into_body())
+        Self {
+            body: response.into_body(),
+            last_id: None,
+        }
+    }
+
+    /// The next event by its name, and its data.
+    pub(super) async fn named(&mut self) -> Option<(String, String)> {
+        let frame = String::from_utf8(self.frame().await?.to_vec()).unwrap();
+        let (name, data) = frame.split_once("\ndata: ").unwrap();
+        let name = name.strip_prefix("event: ").unwrap();
+        Some((
+            name.to_owned(),
+            data.strip_suffix("\n\n").unwrap().to_owned(),
+        ))
     }
 
     pub(super) async fn frame(&mut self) -> Option<Bytes> {
-        Some(self.0.frame().await?.unwrap().into_data().unwrap())
+        Some(self.body.frame().await?.unwrap().into_data().unwrap())
     }
 
+    /// The next event that carries a message.
     pub(super) async fn next(&mut self) -> Option<Value> {
-        let frame = self.frame().await?;
-        let data = frame.strip_prefix(b"event: message\ndata: ").unwrap();
-        let data = data.strip_suffix(b"\n\n").unwrap();
-        assert!(!data.contains(&b'\n'));
-        Some(serde_json::from_slice(data).unwrap())
+        loop {
+            let frame = String::from_utf8(self.frame().await?.to_vec()).unwrap();
+            let frame = frame.strip_suffix("\n\n").unwrap();
+            let mut message = None;
+            for line in frame.lines() {
+                match line.split_once(": ").unwrap() {
+                    ("id", id) => self.last_id = Some(id.to_owned()),
+                    ("data", data) => message = (!data.is_empty()).then(|| data.to_owned()),
+                    ("event", name) => assert_eq!(name, "message"),
+                    other => panic!("not a field of ours: {other:?}"),
+                }
+            }
+            if let Some(message) = message {
+                return Some(serde_json::from_str(&message).unwrap());
+            }
+        }
+    }
+
+    /// The next event is the one that only says where the stream begins.
+    pub(super) async fn primed(&mut self) -> String {
+        let frame = String::from_utf8(self.frame().await.unwrap().to_vec()).unwrap();
+        let id = frame.strip_prefix("id: ").unwrap();
+        id.strip_suffix("\ndata: \n\n").unwrap().to_owned()
     }
 }
