@@ -31,13 +31,9 @@ impl ParamHeaders {
     pub(crate) fn of_tools(tools: &[Definition]) -> Self {
         let mut marks = HashMap::new();
         for tool in tools {
-            if memchr::memmem::find(&tool.definition, MARK.as_bytes()).is_none() {
-                continue;
+            if let Some(found) = marks_in(&tool.definition) {
+                marks.insert(tool.name.clone(), found);
             }
-            let definition: Value = serde_json::from_slice(&tool.definition).unwrap_or_default();
-            let mut found = Vec::new();
-            find_marks(&definition["inputSchema"], &mut Vec::new(), &mut found);
-            marks.insert(tool.name.clone(), found);
         }
         Self { tools: marks }
     }
@@ -57,32 +53,41 @@ impl ParamHeaders {
         }
         headers
     }
+}
 
-    /// The first header that does not say what the raw arguments of a call of `tool` say; what they do not say, no
-    /// header may.
-    pub(crate) fn mismatch(
-        &self,
-        tool: &str,
-        arguments: Option<&[u8]>,
-        headers: &HeaderMap,
-    ) -> Option<&HeaderName> {
-        let marked = self.tools.get(tool)?;
-        let arguments: Value = arguments
-            .and_then(|raw| serde_json::from_slice(raw).ok())
-            .unwrap_or_default();
-        let differs = |mark: &&Marked| {
-            let argument = mark.argument(&arguments);
-            let text = argument.and_then(as_text);
-            let is_number = argument.is_some_and(Value::is_number);
-            let mut values = headers.get_all(&mark.header).iter();
-            match (text, values.next(), values.next()) {
-                (None, None, None) => false,
-                (Some(text), Some(value), None) => !says(value, &text, is_number),
-                _ => true,
-            }
-        };
-        marked.iter().find(differs).map(|mark| &mark.header)
-    }
+/// The first header that does not say what the raw arguments of a call say, by the marks in the tool's raw definition;
+/// what the arguments do not say, no header may.
+pub(crate) fn mismatch(
+    definition: &[u8],
+    arguments: Option<&[u8]>,
+    headers: &HeaderMap,
+) -> Option<HeaderName> {
+    let marked = marks_in(definition)?;
+    let arguments: Value = arguments
+        .and_then(|raw| serde_json::from_slice(raw).ok())
+        .unwrap_or_default();
+    let differs = |mark: &Marked| {
+        let argument = mark.argument(&arguments);
+        let text = argument.and_then(as_text);
+        let is_number = argument.is_some_and(Value::is_number);
+        let mut values = headers.get_all(&mark.header).iter();
+        match (text, values.next(), values.next()) {
+            (None, None, None) => false,
+            (Some(text), Some(value), None) => !says(value, &text, is_number),
+            _ => true,
+        }
+    };
+    let first = marked.into_iter().find(differs);
+    first.map(|mark| mark.header)
+}
+
+/// The marks in a tool's raw definition; `None` where there are none, which is nearly always.
+fn marks_in(definition: &[u8]) -> Option<Vec<Marked>> {
+    memchr::memmem::find(definition, MARK.as_bytes())?;
+    let definition: Value = serde_json::from_slice(definition).unwrap_or_default();
+    let mut found = Vec::new();
+    find_marks(&definition["inputSchema"], &mut Vec::new(), &mut found);
+    Some(found)
 }
 
 impl Marked {
@@ -143,18 +148,15 @@ mod tests {
             "region": {"type": "string", "x-mcp-header": "Region"},
             "racks": {"type": "number", "x-mcp-header": "Racks"},
         }}});
-        let marks = ParamHeaders::of_tools(&[Definition {
-            name: "deploy".to_owned(),
-            definition: definition.to_string().into(),
-        }]);
+        let definition = definition.to_string();
         let differs = |arguments: Value, sent: &[(&'static str, &str)]| {
             let mut headers = HeaderMap::new();
             for (name, value) in sent {
                 headers.append(*name, value.parse().unwrap());
             }
             let arguments = arguments.to_string();
-            let header = marks.mismatch("deploy", Some(arguments.as_bytes()), &headers);
-            header.map(ToString::to_string)
+            let header = mismatch(definition.as_bytes(), Some(arguments.as_bytes()), &headers);
+            header.map(|header| header.to_string())
         };
         let region = || json!({"region": "Hello"});
         for good in ["Hello", "=?base64?SGVsbG8=?="] {
@@ -177,10 +179,7 @@ mod tests {
             None
         );
         assert_eq!(differs(json!({"region": null}), &[]), None);
-        assert_eq!(
-            marks.mismatch("other", Some(b"{}"), &HeaderMap::new()),
-            None
-        );
+        assert_eq!(mismatch(b"{}", None, &HeaderMap::new()), None);
     }
 
     #[test]
