@@ -30,6 +30,6 @@ pub use local_offers::{LocalOffers, OfferChange};
 pub use network::{JoiningDials, PeerNetwork, follow_network};
 pub use requests::{Membership, MembershipError};
 pub use servers::{Reloaded, Servers};
-pub use snapshots::{LinkStatus, Links, Snapshots};
+pub use snapshots::{LinkStatus, Links, ListVersions, Snapshots};
 pub use soundings::{Depth, OtherInstance, Soundings};
 pub use task::{Control, ControlError};

@@ -10,6 +10,8 @@ use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::membership::roster::Roster;
 use tokio::sync::{broadcast, watch};
 
+use crate::gateway::backend::upstream::ListChanges;
+
 /// Failed dials that a slow listener can still hear of.
 const DIAL_FAILURES_KEPT: usize = 64;
 
@@ -25,6 +27,25 @@ pub struct LinkStatus {
     pub address: String,
 }
 
+/// Each rises with every change of its list, and with every announcement of one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListVersions {
+    /// Of the tools.
+    pub tools: u64,
+    /// Of the prompts.
+    pub prompts: u64,
+    /// Of the resources and their templates.
+    pub resources: u64,
+}
+
+impl ListVersions {
+    fn raise(&mut self, changes: ListChanges) {
+        self.tools += u64::from(changes.tools);
+        self.prompts += u64::from(changes.prompts);
+        self.resources += u64::from(changes.resources);
+    }
+}
+
 /// The roster, the catalog and the manifest as they stand, each replaced whole.
 pub struct Snapshots {
     roster: ArcSwapOption<Roster>,
@@ -32,7 +53,7 @@ pub struct Snapshots {
     manifest: ArcSwapOption<EncodedManifest>,
     links: watch::Sender<Arc<Links>>,
     dial_failures: broadcast::Sender<NodeId>,
-    catalog_version: watch::Sender<u64>,
+    list_versions: watch::Sender<ListVersions>,
     shares: ArcSwap<BTreeMap<ServerName, bool>>,
 }
 
@@ -44,7 +65,7 @@ impl Default for Snapshots {
             manifest: ArcSwapOption::empty(),
             links: watch::Sender::new(Arc::default()),
             dial_failures: broadcast::Sender::new(DIAL_FAILURES_KEPT),
-            catalog_version: watch::Sender::new(0),
+            list_versions: watch::Sender::default(),
             shares: ArcSwap::default(),
         }
     }
@@ -66,9 +87,17 @@ impl Snapshots {
         self.manifest.load_full()
     }
 
-    /// Rises with every change of the catalog.
-    pub fn catalog_changes(&self) -> watch::Receiver<u64> {
-        self.catalog_version.subscribe()
+    /// The versions of the lists of the catalog.
+    pub fn list_changes(&self) -> watch::Receiver<ListVersions> {
+        self.list_versions.subscribe()
+    }
+
+    /// An upstream says that some of its lists have changed, whether or not that can be seen in them.
+    pub fn announce(&self, changes: ListChanges) {
+        if changes.any() {
+            self.list_versions
+                .send_modify(|versions| versions.raise(changes));
+        }
     }
 
     /// The links that stand or stood since the start.
@@ -99,8 +128,8 @@ impl Snapshots {
     }
 
     pub(super) fn set_catalog(&self, catalog: Arc<Catalog>) {
-        self.catalog.store(catalog);
-        self.catalog_version.send_modify(|version| *version += 1);
+        let before = self.catalog.swap(catalog.clone());
+        self.announce(differences(&before, &catalog));
     }
 
     pub(super) fn link_up(&self, node: NodeId, address: String) {
@@ -124,5 +153,14 @@ impl Snapshots {
 
     fn change_links(&self, change: impl FnOnce(&mut Links)) {
         self.links.send_modify(|links| change(Arc::make_mut(links)));
+    }
+}
+
+fn differences(before: &Catalog, after: &Catalog) -> ListChanges {
+    let (old, new) = (before.library(), after.library());
+    ListChanges {
+        tools: !before.entries().eq(after.entries()),
+        prompts: old.prompts() != new.prompts(),
+        resources: old.resources() != new.resources() || old.templates() != new.templates(),
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use peerage_protocol::id::{AgentName, NodeId, NodeName};
 use peerage_protocol::wire::call as wire;
-use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::aside::AsideSender;
+use super::client::Client;
 use super::mcp::splice::Params;
 
 /// Who asks. The node that owns a tool decides by this.
@@ -56,8 +57,10 @@ pub struct Call {
     pub via: Vec<NodeId>,
     /// W3C trace context, as the caller sent it.
     pub trace: Option<Box<str>>,
-    /// Where progress and log notifications of this request go, before its reply.
-    pub notifications: NotificationSender,
+    /// What there is to know of the caller's client.
+    pub client: Client,
+    /// Where notifications and requests of the upstream go, before the reply.
+    pub asides: AsideSender,
 }
 
 impl Call {
@@ -65,17 +68,29 @@ impl Call {
     pub fn time_left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
+
+    /// The same call with other params.
+    pub fn with_params(&self, params: Params) -> Self {
+        Self {
+            caller: self.caller.clone(),
+            era: self.era,
+            method: self.method.clone(),
+            params,
+            deadline: self.deadline,
+            via: self.via.clone(),
+            trace: self.trace.clone(),
+            client: self.client.clone(),
+            asides: self.asides.clone(),
+        }
+    }
 }
 
 /// A notification that belongs to one request: a whole JSON-RPC message, its progress token already the caller's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification(pub Bytes);
 
-/// Notifications that one request may have waiting; a caller that reads slower has its request refused.
-pub const NOTIFICATIONS_WAITING_MAX: usize = 256;
-
-/// Carries the notifications of one request to its frontend.
-pub type NotificationSender = mpsc::Sender<Notification>;
+/// Notifications and requests of an upstream that one call may have waiting; a caller that reads slower has its request refused.
+pub const ASIDES_WAITING_MAX: usize = 256;
 
 /// What a backend answered, as raw JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,16 +1,19 @@
-//! The answer to `tools/list`, rendered once for each catalog: local tools in full, remote ones within a budget.
+//! The answers to the lists, rendered once for each catalog: local tools in full, remote ones within a budget; prompts,
+//! resources and templates in full, since no client puts them all before a model.
 
 use bytes::Bytes;
+use peerage_protocol::catalog::library::{Item, Items};
 use peerage_protocol::catalog::snapshot::{Catalog, Entry, Provider};
 use peerage_protocol::limits::{LISTED_REMOTE_BYTES_MAX, LISTED_REMOTE_TOOLS_MAX};
 use serde_json::value::RawValue;
 
 use super::backend::builtin;
-use super::mcp::splice::Params;
+use super::backend::upstream::ListKind;
+use super::mcp::splice::{Params, replace_member};
 use crate::config::choices::{ToolList, ToolNames};
 
-/// Tools on one page.
-const PAGE_TOOLS_MAX: usize = 1_000;
+/// Items on one page.
+const PAGE_ITEMS_MAX: usize = 1_000;
 /// Bytes of definitions after which a page is full.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -18,6 +21,39 @@ const PAGE_BYTES_MAX: usize = 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct Listing {
     pages: Vec<Bytes>,
+}
+
+/// The lists of every kind.
+#[derive(Clone, Debug)]
+pub struct Listings {
+    tools: Listing,
+    prompts: Listing,
+    resources: Listing,
+    templates: Listing,
+}
+
+impl Listings {
+    /// Renders what of `catalog` comes from providers that `shown` lets through.
+    pub fn render(catalog: &Catalog, style: ListStyle, shown: impl Fn(&Provider) -> bool) -> Self {
+        let library = catalog.library();
+        let items = |kind, items| Listing::of_items(kind, items, style, &shown);
+        Self {
+            tools: Listing::render(catalog, style, |entry| shown(&entry.provider)),
+            prompts: items(ListKind::Prompts, library.prompts()),
+            resources: items(ListKind::Resources, library.resources()),
+            templates: items(ListKind::Templates, library.templates()),
+        }
+    }
+
+    /// The list of this kind.
+    pub const fn of(&self, kind: ListKind) -> &Listing {
+        match kind {
+            ListKind::Tools => &self.tools,
+            ListKind::Prompts => &self.prompts,
+            ListKind::Resources => &self.resources,
+            ListKind::Templates => &self.templates,
+        }
+    }
 }
 
 /// How the owner wants tools listed.
@@ -52,7 +88,25 @@ impl Listing {
                 pages.push(definition.as_bytes());
             }
         }
-        pages.finish()
+        pages.finish(ListKind::Tools.member())
+    }
+
+    fn of_items(
+        kind: ListKind,
+        items: &Items,
+        style: ListStyle,
+        shown: impl Fn(&Provider) -> bool,
+    ) -> Self {
+        let mut pages = Pages::default();
+        for item in items.reachable().filter(|item| shown(&item.provider)) {
+            match item_as_listed(kind, items, item, style.names) {
+                Some(definition) => pages.push(&definition),
+                None => {
+                    tracing::debug!(name = %item.name, "a definition is not a JSON object; it is not listed");
+                }
+            }
+        }
+        pages.finish(kind.member())
     }
 
     /// The page that `cursor` names; `None` when there is none such.
@@ -73,6 +127,23 @@ fn definition_as_listed(catalog: &Catalog, entry: &Entry, names: ToolNames) -> O
     definition.name()?;
     definition.set_name(listed_name(catalog, entry, names));
     Some(definition.to_bytes())
+}
+
+/// The same for a prompt, which is named like a tool, and for a resource or a template, which keeps its URI where that
+/// means it alone.
+fn item_as_listed(kind: ListKind, items: &Items, item: &Item, names: ToolNames) -> Option<Bytes> {
+    let _valid: &RawValue = serde_json::from_str(&item.definition).ok()?;
+    let raw = Bytes::copy_from_slice(item.definition.as_bytes());
+    let (member, shown) = match (kind, names) {
+        (ListKind::Resources, _) => ("uri", items.shown(item)),
+        (ListKind::Templates, _) => ("uriTemplate", items.shown(item)),
+        (_, ToolNames::Plain) => ("name", items.shown(item)),
+        (_, ToolNames::Qualified) => ("name", item.name.as_str()),
+    };
+    match shown == &*item.key {
+        true => Some(raw),
+        false => replace_member(&raw, member, shown),
+    }
 }
 
 fn listed_name<'a>(catalog: &Catalog, entry: &'a Entry, names: ToolNames) -> &'a str {
@@ -130,7 +201,7 @@ struct Pages {
 
 impl Pages {
     fn push(&mut self, definition: &[u8]) {
-        if self.on_page >= PAGE_TOOLS_MAX || self.page.len() >= PAGE_BYTES_MAX {
+        if self.on_page >= PAGE_ITEMS_MAX || self.page.len() >= PAGE_BYTES_MAX {
             self.full.push(std::mem::take(&mut self.page));
             self.on_page = 0;
         }
@@ -141,13 +212,13 @@ impl Pages {
         self.on_page += 1;
     }
 
-    fn finish(mut self) -> Listing {
+    fn finish(mut self, member: &str) -> Listing {
         self.full.push(self.page);
         let last = self.full.len() - 1;
-        let wrap = |(number, tools): (usize, Vec<u8>)| {
-            let mut page = Vec::with_capacity(tools.len() + 40);
-            page.extend_from_slice(br#"{"tools":["#);
-            page.extend_from_slice(&tools);
+        let wrap = |(number, items): (usize, Vec<u8>)| {
+            let mut page = Vec::with_capacity(items.len() + 48);
+            page.extend_from_slice(format!("{{\"{member}\":[").as_bytes());
+            page.extend_from_slice(&items);
             page.push(b']');
             if number < last {
                 page.extend_from_slice(format!(r#","nextCursor":"{}""#, number + 1).as_bytes());

@@ -1,7 +1,9 @@
 //! The MCP gateway: frontends accept requests, one router sends each to a backend.
 
+pub mod aside;
 pub mod backend;
 pub mod call;
+pub mod client;
 pub mod failure;
 pub mod frontend;
 pub mod listing;

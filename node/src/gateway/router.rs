@@ -1,5 +1,8 @@
 //! Sends each request to the backend that answers it, by one look at the catalog.
 
+mod library;
+pub mod subscriptions;
+
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -12,28 +15,43 @@ use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use serde::Deserialize;
 
 use super::backend::peer::PeerBackend;
+use super::backend::upstream::ListKind;
 use super::backend::{Backend, LocalBackends, builtin};
 use super::call::{Call, CallError, Era, Reply, ReplyBody};
 use super::frontend::peer::CallService;
-use super::listing::{ListStyle, Listing};
-use super::mcp::splice::Params;
+use super::listing::{ListStyle, Listings};
+use super::mcp::splice::{Params, Reference};
 use crate::config::choices::ToolNames;
 use crate::control::Snapshots;
 use crate::net::substream::OpenSubstream;
 
 /// The method that calls a tool.
 const TOOLS_CALL: &str = "tools/call";
-/// The method that lists tools.
-const TOOLS_LIST: &str = "tools/list";
+/// The method that asks for updates of a resource, between nodes as in the modern era.
+const LISTEN: &str = "subscriptions/listen";
 
-/// Routes requests of local callers to every backend, and those of members to this node's shared servers only.
+/// Routes requests of local callers to every backend, and those of members to this node's shared servers only. A clone
+/// routes alike.
 pub struct Router<O> {
     me: NodeId,
     snapshots: Arc<Snapshots>,
     locals: Arc<dyn LocalBackends>,
     opener: Arc<O>,
     style: ListStyle,
-    listing: ArcSwapOption<(Arc<Catalog>, Listing)>,
+    listings: Arc<ArcSwapOption<(Arc<Catalog>, Listings)>>,
+}
+
+impl<O> Clone for Router<O> {
+    fn clone(&self) -> Self {
+        Self {
+            me: self.me,
+            snapshots: self.snapshots.clone(),
+            locals: self.locals.clone(),
+            opener: self.opener.clone(),
+            style: self.style,
+            listings: self.listings.clone(),
+        }
+    }
 }
 
 impl<O: OpenSubstream> Router<O> {
@@ -51,7 +69,7 @@ impl<O: OpenSubstream> Router<O> {
             locals,
             opener,
             style,
-            listing: ArcSwapOption::empty(),
+            listings: Arc::new(ArcSwapOption::empty()),
         }
     }
 
@@ -59,14 +77,19 @@ impl<O: OpenSubstream> Router<O> {
     pub async fn call(&self, call: Call) -> Result<Reply, CallError> {
         match &*call.method {
             TOOLS_CALL => self.call_tool(call).await,
-            TOOLS_LIST => self.list_tools(&call),
-            method => Err(CallError::UnknownMethod {
-                method: method.to_owned(),
-            }),
+            "prompts/get" => self.get_prompt(call).await,
+            "resources/read" => self.read_resource(call).await,
+            "completion/complete" => self.complete(call).await,
+            "resources/subscribe" if call.era == Era::Legacy => self.subscribe(call).await,
+            "resources/unsubscribe" if call.era == Era::Legacy => self.unsubscribe(&call),
+            method => match ListKind::of_method(method) {
+                Some(kind) => self.list(kind, &call),
+                None => self.carry(call).await,
+            },
         }
     }
 
-    fn list_tools(&self, call: &Call) -> Result<Reply, CallError> {
+    fn list(&self, kind: ListKind, call: &Call) -> Result<Reply, CallError> {
         #[derive(Deserialize)]
         struct Page {
             cursor: Option<String>,
@@ -74,44 +97,45 @@ impl<O: OpenSubstream> Router<O> {
         let raw = call.params.to_bytes();
         let page: Page =
             serde_json::from_slice(&raw).map_err(|error| CallError::InvalidParams {
-                what: format!("params of tools/list: {error}"),
+                what: format!("params of {}: {error}", call.method),
             })?;
-        let tools = if call.via.is_empty() {
-            self.listing().1.page(page.cursor.as_deref())
+        let page = page.cursor.as_deref();
+        let items = if call.via.is_empty() {
+            self.listings().1.of(kind).page(page)
         } else {
-            self.listing_for_gateways().page(page.cursor.as_deref())
+            self.listings_for_gateways().of(kind).page(page)
         };
-        let tools = tools.ok_or_else(|| CallError::InvalidParams {
+        let items = items.ok_or_else(|| CallError::InvalidParams {
             what: "params.cursor is not one that this list gave out; list again from the start"
                 .to_owned(),
         })?;
-        Ok(own_reply(tools))
+        Ok(own_reply(items))
     }
 
-    /// The list of the catalog as it stands, rendered at most once for each catalog.
-    fn listing(&self) -> Arc<(Arc<Catalog>, Listing)> {
+    /// The lists of the catalog as it stands, rendered at most once for each catalog.
+    fn listings(&self) -> Arc<(Arc<Catalog>, Listings)> {
         let catalog = self.snapshots.catalog();
-        if let Some(rendered) = self.listing.load_full()
+        if let Some(rendered) = self.listings.load_full()
             && Arc::ptr_eq(&rendered.0, &catalog)
         {
             return rendered;
         }
-        let listing = Listing::render(&catalog, self.style, |_| true);
-        let rendered = Arc::new((catalog, listing));
-        self.listing.store(Some(rendered.clone()));
+        let listings = Listings::render(&catalog, self.style, |_| true);
+        let rendered = Arc::new((catalog, listings));
+        self.listings.store(Some(rendered.clone()));
         rendered
     }
 
     /// What another node that has this one for an upstream is shown: one hop, no transit. Two nodes that are each
     /// other's upstreams would else list each other's lists without end.
-    fn listing_for_gateways(&self) -> Listing {
+    fn listings_for_gateways(&self) -> Listings {
         let catalog = self.snapshots.catalog();
-        Listing::render(&catalog, self.style, |entry| self.is_own(entry))
+        Listings::render(&catalog, self.style, |provider| self.is_own(provider))
     }
 
-    /// Whether a tool is this node's own: not a member's, and not that of a node reached as an upstream.
-    fn is_own(&self, entry: &Entry) -> bool {
-        let Provider::Local { server } = &entry.provider else {
+    /// Whether a server is this node's own: not a member's, and not a node reached as an upstream.
+    fn is_own(&self, provider: &Provider) -> bool {
+        let Provider::Local { server } = provider else {
             return false;
         };
         let backend = self.locals.backend(server);
@@ -136,13 +160,26 @@ impl<O: OpenSubstream> Router<O> {
             }
             _ => {}
         }
-        let entry = self.resolve(&catalog, &name)?;
-        if !call.via.is_empty() && !self.is_own(entry) {
-            return Err(CallError::UnknownTool { name });
-        }
+        let entry = self.resolve_tool(&catalog, &name)?;
         call.params.set_name(&entry.tool);
-        match &entry.provider {
-            Provider::Local { server } => self.call_local(server, &name, call).await,
+        let unknown = CallError::UnknownTool { name };
+        self.send(&entry.provider, entry.reachable, call, unknown)
+            .await
+    }
+
+    /// Sends a request to whoever answers it; `unknown` where there is no such server for this caller.
+    async fn send(
+        &self,
+        provider: &Provider,
+        reachable: bool,
+        call: Call,
+        unknown: CallError,
+    ) -> Result<Reply, CallError> {
+        if !call.via.is_empty() && !self.is_own(provider) {
+            return Err(unknown);
+        }
+        match provider {
+            Provider::Local { server } => self.call_local(server, call, unknown).await,
             Provider::Peer {
                 node,
                 node_name,
@@ -153,12 +190,19 @@ impl<O: OpenSubstream> Router<O> {
                     name: node_name,
                     server,
                 };
-                self.call_peer(peer, entry.reachable, call).await
+                self.call_peer(peer, reachable, call).await
             }
         }
     }
 
-    fn resolve<'a>(&self, catalog: &'a Catalog, name: &str) -> Result<&'a Entry, CallError> {
+    /// The raw definition of the tool that goes by `name` here.
+    pub fn tool_definition(&self, name: &str) -> Option<Arc<str>> {
+        let catalog = self.snapshots.catalog();
+        let entry = self.resolve_tool(&catalog, name).ok()?;
+        Some(entry.definition.clone())
+    }
+
+    fn resolve_tool<'a>(&self, catalog: &'a Catalog, name: &str) -> Result<&'a Entry, CallError> {
         match catalog.lookup(name) {
             Lookup::Found(entry) => Ok(entry),
             otherwise => match self.style.names {
@@ -194,13 +238,10 @@ impl<O: OpenSubstream> Router<O> {
     async fn call_local(
         &self,
         server: &ServerName,
-        name: &str,
         call: Call,
+        unknown: CallError,
     ) -> Result<Reply, CallError> {
-        let backend = self.locals.backend(server);
-        let backend = backend.ok_or_else(|| CallError::UnknownTool {
-            name: name.to_owned(),
-        })?;
+        let backend = self.locals.backend(server).ok_or(unknown)?;
         backend.call(call).await
     }
 
@@ -216,29 +257,37 @@ impl<O: OpenSubstream> Router<O> {
                 why: "there is no link to it; it is dialed in the background".to_owned(),
             });
         }
-        let backend = PeerBackend::new(
+        self.peer_backend(peer).call(call).await
+    }
+
+    fn peer_backend(&self, peer: Peer<'_>) -> PeerBackend<O> {
+        PeerBackend::new(
             self.me,
             peer.node,
             peer.name.clone(),
             peer.server.clone(),
             self.opener.clone(),
-        );
-        backend.call(call).await
+        )
     }
 
-    /// Answers a member: calls of shared servers, and nothing else. What is private looks like what is not there.
+    /// Answers a member: requests to shared servers, and nothing else. What is private looks like what is not there.
     async fn call_for_member(&self, server: ServerName, call: Call) -> Result<Reply, CallError> {
-        if &*call.method != TOOLS_CALL {
-            return Err(CallError::UnknownMethod {
-                method: call.method.to_string(),
-            });
-        }
-        let name = tool_name(&call.params)?;
+        let unknown = match unknown(&call) {
+            Some(unknown) if is_for_servers(&call.method) => unknown,
+            _ => {
+                return Err(CallError::UnknownMethod {
+                    method: call.method.into(),
+                });
+            }
+        };
         let shared = self.snapshots.shares().get(&server).copied();
         if shared != Some(true) {
-            return Err(CallError::UnknownTool { name });
+            return Err(unknown);
         }
-        self.call_local(&server, &name, call).await
+        match &*call.method {
+            LISTEN => self.follow_for_member(&server, call, unknown).await,
+            _ => self.call_local(&server, call, unknown).await,
+        }
     }
 }
 
@@ -252,6 +301,40 @@ struct Peer<'a> {
     node: NodeId,
     name: &'a NodeName,
     server: &'a ServerName,
+}
+
+/// Whether a member may send this method to one of this node's servers: the session's own methods end at each node.
+fn is_for_servers(method: &str) -> bool {
+    let own = matches!(
+        method,
+        "initialize"
+            | "ping"
+            | "server/discover"
+            | "logging/setLevel"
+            | "resources/subscribe"
+            | "resources/unsubscribe"
+    );
+    !own && !method.starts_with("notifications/") && ListKind::of_method(method).is_none()
+}
+
+/// What a caller is told that asks for something it may not see, or that is not there; `None` where the request says
+/// not what it is about.
+fn unknown(call: &Call) -> Option<CallError> {
+    let params = &call.params;
+    let name = || params.name().map(|name| name.into_owned());
+    let uri = || params.uri().map(|uri| uri.into_owned());
+    match &*call.method {
+        "prompts/get" => Some(CallError::UnknownPrompt { name: name()? }),
+        "completion/complete" => Some(match params.reference()? {
+            Reference::Prompt(name) => CallError::UnknownPrompt { name },
+            Reference::Resource(uri) => CallError::UnknownResource { uri },
+        }),
+        LISTEN => Some(CallError::UnknownResource { uri: String::new() }),
+        _ => match uri() {
+            Some(uri) => Some(CallError::UnknownResource { uri }),
+            None => Some(CallError::UnknownTool { name: name()? }),
+        },
+    }
 }
 
 fn tool_name(params: &Params) -> Result<String, CallError> {

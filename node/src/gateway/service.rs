@@ -6,12 +6,12 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::call::{Call, CallError, Caller, Reply};
 use super::frontend::http::{Credential, Health, Service, Unauthorized};
 use super::router::Router;
-use crate::control::{Clock, Snapshots};
+use crate::control::{Clock, ListVersions, Snapshots};
 use crate::identity::{TokenId, Tokens};
 use crate::net::substream::OpenSubstream;
 
@@ -72,8 +72,26 @@ impl<O: OpenSubstream> Service for GatewayService<O> {
         self.router.call(call).boxed()
     }
 
-    fn tools_changed(&self) -> watch::Receiver<u64> {
-        self.snapshots.catalog_changes()
+    fn tool_definition(&self, name: &str) -> Option<Arc<str>> {
+        self.router.tool_definition(name)
+    }
+
+    fn lists_changed(&self) -> watch::Receiver<ListVersions> {
+        self.snapshots.list_changes()
+    }
+
+    fn follow(
+        &self,
+        uri: String,
+        updated: mpsc::Sender<()>,
+    ) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, CallError>> {
+        let router = Router::clone(&self.router);
+        async move {
+            let updates = router.follow(&uri).await?;
+            let following = async move { router.keep_following(uri, updates, updated).await };
+            Ok(following.boxed())
+        }
+        .boxed()
     }
 
     fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized> {

@@ -1,10 +1,12 @@
 //! The answering end of a substream: hears the question, then writes what precedes the answer, and the answer with
 //! its END.
 //!
-//! The asking end keeps its half open while it waits. A CANCEL frame, any other frame, or the end of that half before
-//! the answer drops what is in progress. After an answer that says so, the next question may follow.
+//! The asking end keeps its half open while it waits, and answers on it what the upstream asks meanwhile. A CANCEL
+//! frame, any other frame, or the end of that half before the answer drops what is in progress. After an answer that
+//! says so, the next question may follow.
 
 use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
@@ -13,7 +15,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::framed::{FrameReader, FrameWriter, ReadError, WriteError, split};
-use crate::gateway::call::{NOTIFICATIONS_WAITING_MAX, Notification};
+use crate::gateway::aside::Aside;
+use crate::gateway::call::{ASIDES_WAITING_MAX, Notification};
+use crate::gateway::mcp::asked::Asked;
+use crate::gateway::mcp::envelope::{self, Incoming};
 
 /// How long a refusal may take to be written.
 const REFUSAL_DEADLINE: Duration = Duration::from_secs(5);
@@ -40,20 +45,32 @@ impl<S: AsyncRead + AsyncWrite> Answering<S> {
         }
     }
 
-    /// Answers with what `answer` comes to, after its notifications; gives up when the caller does, or at `end`.
-    /// Closes this half unless `again`, when another question may be heard. Whether all was written.
+    /// The first frame of the next question, until `deadline`. What the caller still answers to requests of the
+    /// question before comes too late for anybody.
+    pub async fn hear_next(&mut self, deadline: Instant) -> Result<Frame, HearError> {
+        loop {
+            let frame = self.hear(deadline).await?;
+            if frame.kind != FrameKind::Response {
+                return Ok(frame);
+            }
+        }
+    }
+
+    /// Answers with what `answer` comes to, after what the upstream says before; gives up when the caller does, or at
+    /// `end`. Closes this half unless `again`, when another question may be heard. Whether all was written.
     pub async fn serve(
         &mut self,
         answer: impl Future<Output = Vec<Frame>>,
-        notifications: mpsc::Receiver<Notification>,
+        asides: mpsc::Receiver<Aside>,
         end: Instant,
         again: bool,
     ) -> bool {
-        let answered = until_answer(&mut self.writer, answer, notifications);
+        let asked = Mutex::default();
+        let answered = until_answer(&mut self.writer, answer, asides, &asked);
         let answered = tokio::select! {
             biased;
             answered = timeout_at(end, answered) => answered,
-            () = caller_gone(&mut self.reader) => {
+            () = caller_gone(&mut self.reader, &asked) => {
                 tracing::debug!("a caller gave up");
                 return false;
             }
@@ -102,32 +119,47 @@ pub enum HearError {
     Silent,
 }
 
-/// Resolves once the caller cancels, closes its half, or says something that has no place in a call.
-async fn caller_gone<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) {
-    match reader.read_frame().await {
-        Ok(Some(frame)) => tracing::trace!(kind = ?frame.kind, "a caller cancels"),
-        Ok(None) => tracing::trace!("a caller closed its half"),
-        Err(error) => tracing::trace!(%error, "a caller is lost"),
+/// Resolves once the caller cancels, closes its half, or says something that has no place in a call. What it answers
+/// to the upstream's requests is brought there meanwhile.
+async fn caller_gone<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>, asked: &Mutex<Asked>) {
+    loop {
+        match reader.read_frame().await {
+            Ok(Some(frame)) if frame.kind == FrameKind::Response => take_response(&frame, asked),
+            Ok(Some(frame)) => return tracing::trace!(kind = ?frame.kind, "a caller cancels"),
+            Ok(None) => return tracing::trace!("a caller closed its half"),
+            Err(error) => return tracing::trace!(%error, "a caller is lost"),
+        }
     }
 }
 
-/// Writes notifications as they come; the answer, with what waits before it, is left to be written.
+fn take_response(frame: &Frame, asked: &Mutex<Asked>) {
+    match envelope::read(&frame.payload) {
+        Ok(Incoming::Response { id, body }) => {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.answered(&id, body);
+        }
+        _ => tracing::debug!("a response frame holds no response"),
+    }
+}
+
+/// Writes asides as they come; the answer, with what waits before it, is left to be written.
 async fn until_answer<W: AsyncWrite + Unpin>(
     writer: &mut FrameWriter<W>,
     answer: impl Future<Output = Vec<Frame>>,
-    mut notifications: mpsc::Receiver<Notification>,
+    mut asides: mpsc::Receiver<Aside>,
+    asked: &Mutex<Asked>,
 ) -> Result<Vec<Frame>, WriteError> {
     let mut answer = pin!(answer);
     let answer = loop {
         tokio::select! {
             biased;
-            Some(first) = notifications.recv() => {
-                writer.write_frames(&waiting(Some(first), &mut notifications)).await?;
+            Some(first) = asides.recv() => {
+                writer.write_frames(&waiting(Some(first), &mut asides, asked)).await?;
             }
             answer = &mut answer => break answer,
         }
     };
-    let mut frames = waiting(None, &mut notifications);
+    let mut frames = waiting(None, &mut asides, asked);
     frames.extend(answer);
     Ok(frames)
 }
@@ -140,15 +172,29 @@ async fn write_last<W: AsyncWrite + Unpin>(
     Ok(writer.close().await?)
 }
 
-/// `first` and the notifications that wait behind it.
+/// `first` and the asides that wait behind it.
 fn waiting(
-    first: Option<Notification>,
-    notifications: &mut mpsc::Receiver<Notification>,
+    first: Option<Aside>,
+    asides: &mut mpsc::Receiver<Aside>,
+    asked: &Mutex<Asked>,
 ) -> Vec<Frame> {
-    let more = std::iter::from_fn(|| notifications.try_recv().ok());
+    let more = std::iter::from_fn(|| asides.try_recv().ok());
     first
         .into_iter()
-        .chain(more.take(NOTIFICATIONS_WAITING_MAX))
-        .map(|Notification(message)| Frame::new(FrameKind::Notification, message))
+        .chain(more.take(ASIDES_WAITING_MAX))
+        .filter_map(|aside| frame(aside, asked))
         .collect()
+}
+
+fn frame(aside: Aside, asked: &Mutex<Asked>) -> Option<Frame> {
+    match aside {
+        Aside::Notification(Notification(message)) => {
+            Some(Frame::new(FrameKind::Notification, message))
+        }
+        Aside::Request(request) => {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let message = asked.ask(None, request)?;
+            Some(Frame::new(FrameKind::Request, message))
+        }
+    }
 }

@@ -1,24 +1,29 @@
-//! The asking end of a substream: sends a question, hears what precedes the answer, and takes the answer once it is
-//! complete.
+//! The asking end of a substream: sends a question, hears what precedes the answer, answers what the upstream asks
+//! meanwhile, and takes the answer once it is complete.
 //!
 //! The answer may come while the question is still being sent (a busy node does not read it), and counts even when
 //! sending failed. Giving up before the answer is complete cancels at the far end: by a CANCEL frame where one can
 //! still be written, else by the stream that ends.
 
-use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use peerage_protocol::wire::CborError;
 use peerage_protocol::wire::call::{Era, ReplyHeader};
 use peerage_protocol::wire::failure::Failure;
 use peerage_protocol::wire::frame::{Frame, FrameError, FrameKind};
+use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
 use super::framed::{FrameReader, FrameWriter, ReadError, WriteError, split};
-use crate::gateway::call::{Notification, NotificationSender};
+use crate::gateway::aside::{Aside, AsideSender, ServerRequest, refusal};
+use crate::gateway::call::ReplyBody;
+use crate::gateway::mcp::envelope;
 
 /// How long a CANCEL frame may take to be written before the stream is dropped without it.
 const CANCEL_DEADLINE: Duration = Duration::from_secs(1);
@@ -57,12 +62,12 @@ pub struct Heard<S> {
     pub rested: Option<S>,
 }
 
-/// Sends `question` on `stream` and waits for the answer. Notifications go to `notifications`, in order and before
-/// the answer is returned; where there is nowhere for them to go they are refused.
+/// Sends `question` on `stream` and waits for the answer. What the upstream says before it goes to `asides`, in order
+/// and before the answer is returned; where there is nowhere for it to go it is refused.
 pub async fn ask<S>(
     stream: S,
     question: &[Frame],
-    notifications: Option<&NotificationSender>,
+    asides: Option<&AsideSender>,
 ) -> Result<Heard<S>, AnswerError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
@@ -70,34 +75,17 @@ where
     let (reader, writer) = split(stream);
     let mut asked = Asked(None);
     let Halves { reader, writer } = asked.0.insert(Halves { reader, writer });
-    let mut hearing = Hearing::default();
-    let answer = hear_while_sending(
-        writer.write_frames(question),
-        hearing.hear(reader, notifications),
-    )
-    .await?;
+    let mut hearing = Hearing::new(asides);
+    let answer = match hearing.while_sending(reader, writer, question).await? {
+        Some(answer) => answer,
+        None => hearing.until_answered(reader, writer).await?,
+    };
     let again = hearing.header.is_some_and(|header| header.again);
     let halves = asked.settle().filter(|_| again);
     Ok(Heard {
         answer,
         rested: halves.and_then(Halves::rested),
     })
-}
-
-async fn hear_while_sending(
-    sending: impl Future<Output = Result<(), WriteError>>,
-    hearing: impl Future<Output = Result<Answer, AnswerError>>,
-) -> Result<Answer, AnswerError> {
-    let (mut sending, mut hearing) = (pin!(sending), pin!(hearing));
-    let sent = tokio::select! {
-        biased;
-        sent = &mut sending => sent,
-        answer = &mut hearing => return answer,
-    };
-    match sent {
-        Err(WriteError::Frame(error)) => Err(AnswerError::Question(error)),
-        Ok(()) | Err(WriteError::Broken(_) | WriteError::Torn) => hearing.await,
-    }
 }
 
 struct Halves<S> {
@@ -145,29 +133,109 @@ async fn cancel<S: AsyncRead + AsyncWrite + Unpin>(mut halves: Halves<S>) {
     }
 }
 
+/// A response of the caller to one of the upstream's requests, once it is there.
+type Responding = BoxFuture<'static, Frame>;
+
 /// What has been heard of an answer so far.
-#[derive(Default)]
-struct Hearing {
+struct Hearing<'a> {
+    asides: Option<&'a AsideSender>,
+    responding: FuturesUnordered<Responding>,
     header: Option<ReplyHeader>,
     answer: Option<Answer>,
 }
 
-impl Hearing {
-    async fn hear<R: AsyncRead + Unpin>(
+impl<'a> Hearing<'a> {
+    fn new(asides: Option<&'a AsideSender>) -> Self {
+        Self {
+            asides,
+            responding: FuturesUnordered::new(),
+            header: None,
+            answer: None,
+        }
+    }
+
+    /// Sends the question; the answer, where it comes before all of that is sent.
+    async fn while_sending<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
         &mut self,
         reader: &mut FrameReader<R>,
-        notifications: Option<&NotificationSender>,
+        writer: &mut FrameWriter<W>,
+        question: &[Frame],
+    ) -> Result<Option<Answer>, AnswerError> {
+        let mut sending = pin!(writer.write_frames(question));
+        let sent = loop {
+            let frame = tokio::select! {
+                biased;
+                sent = &mut sending => break sent,
+                frame = reader.read_frame() => frame?.ok_or(AnswerError::Empty)?,
+            };
+            if let Some(answer) = self.hear(frame).await? {
+                return Ok(Some(answer));
+            }
+        };
+        match sent {
+            Err(WriteError::Frame(error)) => Err(AnswerError::Question(error)),
+            Ok(()) | Err(WriteError::Broken(_) | WriteError::Torn) => Ok(None),
+        }
+    }
+
+    async fn until_answered<R: AsyncRead + Unpin, W: AsyncWrite + Unpin>(
+        &mut self,
+        reader: &mut FrameReader<R>,
+        writer: &mut FrameWriter<W>,
     ) -> Result<Answer, AnswerError> {
         loop {
-            let frame = reader.read_frame().await?.ok_or(AnswerError::Empty)?;
-            match (frame.kind, &self.answer) {
-                (FrameKind::Busy, None) => return Ok(Answer::Busy),
-                (FrameKind::End, _) => return self.answer.take().ok_or(AnswerError::Empty),
-                (FrameKind::Notification, None) => notify(notifications, frame).await?,
-                (_, None) => self.take(frame)?,
-                (kind, Some(_)) => return Err(AnswerError::Unexpected { kind }),
+            let frame = tokio::select! {
+                biased;
+                Some(response) = self.responding.next(), if !self.responding.is_empty() => {
+                    // A stream that does not take it is about to say why.
+                    let _ = writer.write_frames(&[response]).await;
+                    continue;
+                }
+                frame = reader.read_frame() => frame?.ok_or(AnswerError::Empty)?,
+            };
+            if let Some(answer) = self.hear(frame).await? {
+                return Ok(answer);
             }
         }
+    }
+
+    /// Takes the next frame; the answer, once it is complete.
+    async fn hear(&mut self, frame: Frame) -> Result<Option<Answer>, AnswerError> {
+        match (frame.kind, &self.answer) {
+            (FrameKind::Busy, None) => return Ok(Some(Answer::Busy)),
+            (FrameKind::End, _) => return self.answer.take().map(Some).ok_or(AnswerError::Empty),
+            (FrameKind::Notification | FrameKind::Request, None) => self.pass_on(frame).await?,
+            (_, None) => self.take(frame)?,
+            (kind, Some(_)) => return Err(AnswerError::Unexpected { kind }),
+        }
+        Ok(None)
+    }
+
+    /// Waits while the caller is slow: the far end then waits too, and refuses once its own queue is full.
+    async fn pass_on(&mut self, Frame { kind, payload }: Frame) -> Result<(), AnswerError> {
+        let asides = self.asides.ok_or(AnswerError::Unexpected { kind })?;
+        let aside = match kind {
+            FrameKind::Request => match self.request(&payload) {
+                Some(request) => Aside::Request(request),
+                None => return Err(AnswerError::Unexpected { kind }),
+            },
+            _ => Aside::notification(payload),
+        };
+        if asides.send(aside).await.is_err() {
+            tracing::debug!("an upstream spoke to a caller that no longer listens");
+        }
+        Ok(())
+    }
+
+    /// The upstream's request in a frame; its response is sent once it is there.
+    fn request(&mut self, payload: &Bytes) -> Option<ServerRequest> {
+        let message = envelope::parse(payload).ok()?;
+        let own = |raw: &RawValue| payload.slice_ref(raw.get().as_bytes());
+        let (id, method) = (own(message.id?), message.method?);
+        let (request, answered) = ServerRequest::new(&*method, message.params.map(own));
+        self.responding
+            .push(async move { response(&id, answered.await.ok()) }.boxed());
+        Some(request)
     }
 
     fn take(&mut self, Frame { kind, payload }: Frame) -> Result<(), AnswerError> {
@@ -198,16 +266,19 @@ impl Hearing {
     }
 }
 
-/// Waits while the caller is slow: the far end then waits too, and refuses once its own queue is full.
-async fn notify(
-    notifications: Option<&NotificationSender>,
-    Frame { kind, payload }: Frame,
-) -> Result<(), AnswerError> {
-    let notifications = notifications.ok_or(AnswerError::Unexpected { kind })?;
-    if notifications.send(Notification(payload)).await.is_err() {
-        tracing::debug!("a notification came for a caller that no longer listens");
-    }
-    Ok(())
+fn response(id: &[u8], answer: Option<ReplyBody>) -> Frame {
+    let (member, raw) = match answer {
+        Some(ReplyBody::Result(raw)) => ("result", raw),
+        Some(ReplyBody::Error(raw)) => ("error", raw),
+        None => ("error", refusal("the client gave no answer")),
+    };
+    let mut message = Vec::with_capacity(raw.len() + id.len() + 40);
+    message.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    message.extend_from_slice(id);
+    message.extend_from_slice(format!(",\"{member}\":").as_bytes());
+    message.extend_from_slice(&raw);
+    message.push(b'}');
+    Frame::new(FrameKind::Response, message.into())
 }
 
 /// Why there is no complete answer.

@@ -126,6 +126,11 @@ impl<Session> Desk<Session> {
         }
     }
 
+    /// The next caller wakes the upstream.
+    pub(crate) fn set_idle(&self) {
+        self.phase.send_replace(Phase::Idle);
+    }
+
     /// Callers wait from now on.
     pub(crate) fn set_starting(&self) {
         self.phase.send_replace(Phase::Starting);

@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::outgoing::quoted;
 use crate::gateway::call::Era;
+use crate::gateway::client::{Client, LogLevel};
 
 /// The modern version we speak.
 pub(crate) const MODERN_VERSION: &str = "2026-07-28";
@@ -59,7 +60,8 @@ pub(crate) fn listen_params() -> Bytes {
     )
 }
 
-fn own_params(era: Era, members: &str) -> Bytes {
+/// The params of a request of our own with these raw members, and what `era` demands.
+pub(crate) fn own_params(era: Era, members: &str) -> Bytes {
     match (era, members) {
         (Era::Legacy, _) => format!("{{{members}}}"),
         (Era::Modern, "") => format!(r#"{{"_meta":{{{}}}}}"#, whole_meta()),
@@ -86,24 +88,52 @@ struct CallerMeta {
     client: Option<IgnoredAny>,
     #[serde(rename = "io.modelcontextprotocol/clientCapabilities")]
     capabilities: Option<IgnoredAny>,
+    #[serde(rename = "io.modelcontextprotocol/logLevel")]
+    log_level: Option<IgnoredAny>,
 }
 
-/// A legacy caller's `params` with the `_meta` members that a modern upstream demands; what the caller gave stays.
-/// Params whose `_meta` is no object go as they are, for the upstream to refuse.
-pub(crate) fn with_modern_meta(params: Bytes) -> Bytes {
+/// The members of `_meta` that say of a session's client what it said with `initialize`: name, capabilities, level.
+fn meta_of(client: &Client) -> (String, String, String) {
+    let level =
+        |level: LogLevel| format!(r#""io.modelcontextprotocol/logLevel":"{}""#, level.as_str());
+    let Client::Session(session) = client else {
+        let (info, capabilities) = (META_CLIENT.to_owned(), META_CAPABILITIES.to_owned());
+        return (info, capabilities, level(LogLevel::Info));
+    };
+    let raw = |json: &Bytes| String::from_utf8_lossy(json).into_owned();
+    let info = session.info().map_or_else(
+        || META_CLIENT.to_owned(),
+        |info| format!(r#""io.modelcontextprotocol/clientInfo":{}"#, raw(info)),
+    );
+    let capabilities = format!(
+        r#""io.modelcontextprotocol/clientCapabilities":{}"#,
+        raw(session.capabilities())
+    );
+    // A session that has set no level takes what is usual.
+    let wanted = session.log_level().unwrap_or(LogLevel::Info);
+    (info, capabilities, level(wanted))
+}
+
+/// A legacy caller's `params` with the `_meta` members that a modern upstream demands: what its session said of its
+/// client. What the caller gave itself stays. Params whose `_meta` is no object go as they are, for the upstream to
+/// refuse.
+pub(crate) fn with_modern_meta(params: Bytes, client: &Client) -> Bytes {
+    let (info, capabilities, log_level) = meta_of(client);
     let Ok(parsed) = serde_json::from_slice::<CallerParams<'_>>(&params) else {
         return params;
     };
     let Some(raw) = parsed.meta else {
-        return insert_members(&params, 0, &format!(r#""_meta":{{{}}}"#, whole_meta()));
+        let members = [META_VERSION, &info, &capabilities, &log_level].join(",");
+        return insert_members(&params, 0, &format!(r#""_meta":{{{members}}}"#));
     };
     let Ok(given) = serde_json::from_str::<CallerMeta>(raw.get()) else {
         return params;
     };
     let missing: Vec<&str> = [
         (given.version.is_none(), META_VERSION),
-        (given.client.is_none(), META_CLIENT),
-        (given.capabilities.is_none(), META_CAPABILITIES),
+        (given.client.is_none(), &*info),
+        (given.capabilities.is_none(), &*capabilities),
+        (given.log_level.is_none(), &*log_level),
     ]
     .iter()
     .filter_map(|(missing, member)| missing.then_some(*member))
@@ -113,7 +143,7 @@ pub(crate) fn with_modern_meta(params: Bytes) -> Bytes {
 }
 
 /// Puts `members` first into the object that begins at or after `from`.
-fn insert_members(json: &Bytes, from: usize, members: &str) -> Bytes {
+pub(crate) fn insert_members(json: &Bytes, from: usize, members: &str) -> Bytes {
     let Some(brace) = json[from..].iter().position(|byte| *byte == b'{') else {
         return json.clone();
     };
@@ -225,7 +255,11 @@ mod tests {
     use super::*;
 
     fn completed(params: &str) -> Value {
-        serde_json::from_slice(&with_modern_meta(Bytes::from(params.to_owned()))).unwrap()
+        serde_json::from_slice(&with_modern_meta(
+            Bytes::from(params.to_owned()),
+            &Client::Stateless,
+        ))
+        .unwrap()
     }
 
     #[test]
@@ -301,7 +335,7 @@ mod tests {
         #[test]
         fn completed_params_stay_valid_json(key in "[a-z]{0,8}", value in "\\PC*", space in "[ \n]{0,3}") {
             let raw = format!("{space}{{{space}{}:{},\"_meta\":{space}{{{space}}}}}", quoted(&key), quoted(&value));
-            let whole: Value = serde_json::from_slice(&with_modern_meta(raw.into())).unwrap();
+            let whole: Value = serde_json::from_slice(&with_modern_meta(raw.into(), &Client::Stateless)).unwrap();
             prop_assert_eq!(&whole[&key], &Value::from(value));
             prop_assert!(whole["_meta"]["io.modelcontextprotocol/protocolVersion"].is_string());
         }

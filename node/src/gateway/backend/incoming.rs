@@ -24,6 +24,8 @@ pub(crate) enum Incoming<'a> {
         id: &'a RawValue,
         /// What it asks.
         method: Cow<'a, str>,
+        /// With what.
+        params: Option<&'a RawValue>,
     },
     /// A notification.
     Notification {
@@ -57,6 +59,8 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    params: Option<&'a RawValue>,
     #[serde(borrow, default, deserialize_with = "present")]
     result: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -87,7 +91,11 @@ impl<'a> Incoming<'a> {
             (None, Some(result), None) => Ok(answer(Answer::Result(result))),
             (None, None, Some(error)) => Ok(answer(Answer::Error(error))),
             (Some(method), None, None) => Ok(match envelope.id {
-                Some(id) => Incoming::Request { id, method },
+                Some(id) => Incoming::Request {
+                    id,
+                    method,
+                    params: envelope.params,
+                },
                 None => Incoming::Notification { method },
             }),
             _ => Err(NotAMessage::Ambiguous),

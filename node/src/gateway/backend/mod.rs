@@ -4,11 +4,13 @@ mod announcements;
 pub mod backoff;
 pub mod builtin;
 mod desk;
+mod followed;
 mod greeting;
 mod handshake;
 pub mod http;
 mod incoming;
 mod offer_list;
+mod origin;
 mod outgoing;
 pub mod peer;
 mod progress;
@@ -20,6 +22,7 @@ pub mod supervisor;
 #[cfg(test)]
 mod test_upstream;
 mod timing;
+mod translate;
 pub mod upstream;
 
 use std::sync::Arc;
@@ -28,6 +31,7 @@ use futures::future::BoxFuture;
 use peerage_protocol::id::ServerName;
 
 use crate::gateway::call::{Call, CallError, Reply};
+use crate::gateway::router::subscriptions::Updates;
 
 /// Something that answers MCP requests.
 ///
@@ -35,6 +39,9 @@ use crate::gateway::call::{Call, CallError, Reply};
 pub trait Backend: Send + Sync + 'static {
     /// Answers `call`; its tool name is already the one that this backend knows.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
+
+    /// Follows the resource `uri`; a server that announces no updates never says anything.
+    fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>>;
 
     /// Whether it is a Peerage node itself, reached as an upstream: what it offers is not passed on to a third node.
     fn is_gateway(&self) -> bool {

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::gateway::aside::refusal;
+use crate::gateway::call::ReplyBody;
 use crate::gateway::mcp::splice::line;
 
 /// A JSON-RPC message in two parts; `}` closes it.
@@ -47,20 +49,24 @@ impl Outgoing {
         )
     }
 
-    /// Our answer to a request of the upstream, whose raw id is `id`: we are alive, and answer nothing else.
-    pub(crate) fn answer(id: &str, method: &str) -> Self {
-        let (member, raw) = match method {
-            "ping" => ("result", &b"{}"[..]),
-            _ => (
-                "error",
-                &br#"{"code":-32601,"message":"this client does not answer requests of servers"}"#
-                    [..],
-            ),
+    /// The answer to a request of the upstream, whose raw id is `id`.
+    pub(crate) fn response(id: &str, body: ReplyBody) -> Self {
+        let (member, raw) = match body {
+            ReplyBody::Result(raw) => ("result", raw),
+            ReplyBody::Error(raw) => ("error", raw),
         };
         Self {
             head: format!(r#"{{"jsonrpc":"2.0","id":{id},"{member}":"#).into(),
-            raw: Bytes::from_static(raw),
+            raw,
         }
+    }
+}
+
+/// What is answered to a request of the upstream that goes to no caller: we are alive, and `why` it goes to none.
+pub(crate) fn own_answer(method: &str, why: &str) -> ReplyBody {
+    match method {
+        "ping" => ReplyBody::Result(Bytes::from_static(b"{}")),
+        _ => ReplyBody::Error(refusal(why)),
     }
 }
 
@@ -113,10 +119,11 @@ mod tests {
     #[test]
     fn only_ping_is_answered_with_a_result() {
         assert_eq!(
-            text(&Outgoing::answer("\"p\"", "ping")),
+            text(&Outgoing::response("\"p\"", own_answer("ping", ""))),
             r#"{"jsonrpc":"2.0","id":"p","result":{}}"#
         );
-        assert!(text(&Outgoing::answer("4", "roots/list")).contains("-32601"));
+        let refused = Outgoing::response("4", own_answer("roots/list", "nobody calls"));
+        assert!(text(&refused).contains("-32601"));
     }
 
     #[test]

@@ -4,15 +4,23 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
 use peerage_protocol::id::{AgentName, NodeId, NodeName, ServerName};
-use peerage_protocol::limits::{BODY_BYTES_MAX, HOPS_MAX};
-use peerage_protocol::wire::call::{CallHeader, METHOD_BYTES_MAX, Opening, TRACE_BYTES_MAX};
+use peerage_protocol::limits::{BODY_BYTES_MAX, CALL_TIME_LEFT_MAX, HOPS_MAX};
+use peerage_protocol::wire::call::{
+    self as wire, CallHeader, METHOD_BYTES_MAX, Opening, TRACE_BYTES_MAX,
+};
 use peerage_protocol::wire::frame::{Frame, FrameKind};
-use tokio::time::timeout_at;
+use serde_json::json;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
 
 use super::Backend;
-use crate::gateway::call::{Call, CallError, Caller, Reply, ReplyBody};
+use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Reply, ReplyBody};
+use crate::gateway::client::Client;
 use crate::gateway::failure;
+use crate::gateway::mcp::splice::Params;
+use crate::gateway::router::subscriptions::Updates;
 use crate::net::OpenError;
 use crate::net::asking::{Answer, Heard, ask};
 use crate::net::substream::OpenSubstream;
@@ -66,7 +74,7 @@ impl<O: OpenSubstream> PeerBackend<O> {
             Frame::new(FrameKind::Opening, opening.into()),
             Frame::new(FrameKind::Params, params),
         ];
-        match ask(stream, &question, Some(&call.notifications)).await {
+        match ask(stream, &question, Some(&call.asides)).await {
             Ok(Heard { answer, rested }) => {
                 if let Some(stream) = rested {
                     self.opener.give_back(stream);
@@ -89,7 +97,7 @@ impl<O: OpenSubstream> PeerBackend<O> {
             time_left_ms: u64::try_from(call.time_left().as_millis()).unwrap_or(u64::MAX),
             trace: call.trace.as_deref().and_then(bounded_trace),
             via,
-            client: None,
+            client: client(&call.client),
         }
     }
 
@@ -135,9 +143,59 @@ impl<O: OpenSubstream> PeerBackend<O> {
 }
 
 impl<O: OpenSubstream> Backend for PeerBackend<O> {
+    fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>> {
+        let backend = Self::new(
+            self.own,
+            self.node,
+            self.node_name.clone(),
+            self.server.clone(),
+            self.opener.clone(),
+        );
+        Box::pin(follow(backend, uri))
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
         Box::pin(self.ask(call))
     }
+}
+
+/// Follows a resource by a call that lasts: acknowledged once the other node follows it, given up when it is dropped.
+async fn follow<O: OpenSubstream>(
+    backend: PeerBackend<O>,
+    uri: String,
+) -> Result<Updates, CallError> {
+    let (asides, mut told) = mpsc::channel(ASIDES_WAITING_MAX);
+    let params = json!({"notifications": {"resourceSubscriptions": [uri]}}).to_string();
+    let params = Params::scan(params.into()).map_err(|error| CallError::InvalidParams {
+        what: error.to_string(),
+    })?;
+    let call = Call {
+        caller: Caller::Owner,
+        era: Era::Modern,
+        method: "subscriptions/listen".into(),
+        params,
+        deadline: Instant::now() + CALL_TIME_LEFT_MAX,
+        via: Vec::new(),
+        trace: None,
+        client: Client::Stateless,
+        asides,
+    };
+    let mut lasting = async move { backend.ask(call).await }.boxed();
+    tokio::select! {
+        biased;
+        _acknowledged = told.recv() => {}
+        ended = &mut lasting => {
+            ended?;
+        }
+    }
+    let updates = stream::unfold((lasting, told), |(mut lasting, mut told)| async move {
+        tokio::select! {
+            biased;
+            update = told.recv() => update.map(|_| ((), (lasting, told))),
+            _ = &mut lasting => None,
+        }
+    });
+    Ok(updates.boxed())
 }
 
 /// Refuses here what the other node would refuse.
@@ -166,6 +224,20 @@ fn agent(caller: &Caller) -> Option<AgentName> {
         Caller::Agent(name) => Some(name.clone()),
         Caller::Guest | Caller::Owner | Caller::Peer { .. } => None,
     }
+}
+
+/// What a session's client has said of itself; a modern one says it in each request.
+fn client(client: &Client) -> Option<wire::Client> {
+    let Client::Session(session) = client else {
+        return None;
+    };
+    let text = |raw: &Bytes| String::from_utf8(raw.to_vec()).ok();
+    Some(wire::Client {
+        session: session.number(),
+        capabilities: text(session.capabilities())?,
+        info: session.info().and_then(text),
+        log_level: session.log_level().map(|level| level.as_str().to_owned()),
+    })
 }
 
 /// A trace context beyond its bound is not carried on, as W3C Trace Context allows.

@@ -117,6 +117,8 @@ pub(crate) struct Runner<L: Link> {
     pub(crate) news: OfferNews,
     pub(crate) timing: Timing,
     pub(crate) stop: CancellationToken,
+    /// Whether it is started by its first call only; one that never answered is not tried again for long.
+    pub(crate) on_demand: bool,
 }
 
 impl<L: Link> Runner<L> {
@@ -135,11 +137,20 @@ impl<L: Link> Runner<L> {
 
     async fn keep_up(&mut self) {
         let mut backoff = L::backoff(&self.timing);
+        let mut has_answered = !self.on_demand;
+        if self.on_demand {
+            self.desk.set_idle();
+            self.sleep_until_woken().await;
+        }
         loop {
             let started = Instant::now();
             let end = match self.link.open().await {
-                Ok(opened) => self.live(opened).await,
-                Err(outage) => End::Failed(outage),
+                Ok(opened) => {
+                    has_answered = true;
+                    self.live(opened).await
+                }
+                Err(outage) if has_answered => End::Failed(outage),
+                Err(outage) => End::Unable(outage),
             };
             if started.elapsed() >= self.timing.steady {
                 backoff.reset();
@@ -147,7 +158,17 @@ impl<L: Link> Runner<L> {
             match end {
                 End::Failed(outage) => self.rest(outage, backoff.wait()).await,
                 End::Forgotten => self.link.close("its session ended").await,
-                End::Idle => self.sleep_until_woken().await,
+                End::Unable(outage) => {
+                    self.desk.set_down(outage);
+                    self.link.close("it does not answer").await;
+                    sleep(self.timing.verdict).await;
+                    self.desk.set_idle();
+                    self.sleep_until_woken().await;
+                }
+                End::Idle => {
+                    tracing::info!(target: "upstream", server = %self.desk.server(), "stopped for want of calls");
+                    self.sleep_until_woken().await;
+                }
             }
         }
     }
@@ -176,7 +197,6 @@ impl<L: Link> Runner<L> {
     }
 
     async fn sleep_until_woken(&mut self) {
-        tracing::info!(target: "upstream", server = %self.desk.server(), "stopped for want of calls");
         self.link.close("it is idle").await;
         self.desk.woken().await;
         self.desk.set_starting();
@@ -185,6 +205,7 @@ impl<L: Link> Runner<L> {
 
 enum End {
     Failed(Outage),
+    Unable(Outage),
     Forgotten,
     Idle,
 }
@@ -276,6 +297,7 @@ mod tests {
                 ..hurried()
             },
             stop: stop.clone(),
+            on_demand: false,
         };
         let running = tokio::spawn(runner.run());
         until(|| link.opened.lock().unwrap().len() == 6).await;

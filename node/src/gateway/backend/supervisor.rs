@@ -20,6 +20,7 @@ use super::http::{HttpLink, HttpUpstream};
 use super::runner::{Link, OfferNews, Runner};
 use super::stdio::{Instances, Program, StdioUpstream};
 use super::timing::Timing;
+use super::translate::parking::Parking;
 use super::upstream::{UpstreamEvent, UpstreamState};
 use super::{Backend, LocalBackends};
 use crate::config::instance::Instance;
@@ -39,6 +40,7 @@ struct Shared {
     node: NodeId,
     events: mpsc::Sender<UpstreamEvent>,
     timing: Timing,
+    parking: Arc<Parking>,
     running: ArcSwap<BTreeMap<ServerName, Arc<Running>>>,
     changes: Mutex<Changes>,
 }
@@ -107,6 +109,7 @@ impl Upstreams {
                 node,
                 events,
                 timing,
+                parking: Arc::default(),
                 running: ArcSwap::default(),
                 changes: Mutex::default(),
             }),
@@ -211,30 +214,39 @@ impl Upstreams {
         let (backend, task): (Arc<dyn Upstream>, _) = match &transport {
             UpstreamTransport::Stdio { instance, .. } => {
                 let desk = Arc::new(Desk::new(server.clone()));
+                let legacy = Arc::new(Desk::new(server.clone()));
                 let program = Program {
                     server: server.clone(),
                     transport: transport.clone(),
                     home: shared.home.clone(),
                     timing: shared.timing,
+                    parking: Arc::clone(&shared.parking),
                 };
                 let link = program.link();
-                let upstream = StdioUpstream::new(Arc::clone(&desk));
-                match instance {
-                    Instance::Shared => (Arc::new(upstream), launch.spawn(link, desk)),
+                let second = launch.on_demand(program.legacy_link(), Arc::clone(&legacy));
+                let upstream = program.upstream(Arc::clone(&desk), legacy);
+                let (backend, others): (Arc<dyn Upstream>, _) = match instance {
+                    Instance::Shared => (Arc::new(upstream), TaskTracker::new()),
                     Instance::PerSession | Instance::PerCaller => {
                         let of_callers = stop.clone();
                         let instances = Instances::new(program, *instance, upstream, of_callers);
-                        let task = launch.spawn_with(link, desk, instances.tasks());
-                        (Arc::new(instances), task)
+                        let others = instances.tasks();
+                        (Arc::new(instances), others)
                     }
-                }
+                };
+                let first = launch.spawn_with(link, desk, others);
+                let task = tokio::spawn(async move {
+                    let _ = tokio::join!(first, second);
+                });
+                (backend, task)
             }
             UpstreamTransport::Http { url, headers } => {
                 let desk = Arc::new(Desk::new(server.clone()));
                 let link = HttpLink::new(server.clone(), url, headers, shared.node, shared.timing);
                 let gateway = link.gateway();
                 let task = launch.spawn(link, Arc::clone(&desk));
-                (Arc::new(HttpUpstream::new(desk, gateway)), task)
+                let parking = Arc::clone(&shared.parking);
+                (Arc::new(HttpUpstream::new(desk, gateway, parking)), task)
             }
         };
         changes.tasks.insert(server, task);
@@ -257,6 +269,22 @@ struct Launch {
 }
 
 impl Launch {
+    /// The same upstream once more, started by its first call; what it offers is known already.
+    fn on_demand<L: Link + Sync>(&self, link: L, desk: Arc<Desk<L::Session>>) -> JoinHandle<()> {
+        desk.set_idle();
+        let runner = Runner {
+            link,
+            news: OfferNews::untold(desk.server().clone()),
+            desk,
+            timing: self.timing,
+            stop: self.stop.clone(),
+            on_demand: true,
+        };
+        tokio::spawn(async move {
+            runner.run().await;
+        })
+    }
+
     fn spawn<L: Link + Sync>(self, link: L, desk: Arc<Desk<L::Session>>) -> JoinHandle<()> {
         self.spawn_with(link, desk, TaskTracker::new())
     }
@@ -274,6 +302,7 @@ impl Launch {
             news: self.news,
             timing: self.timing,
             stop: self.stop,
+            on_demand: false,
         };
         tokio::spawn(async move {
             if let Some(predecessor) = self.predecessor {

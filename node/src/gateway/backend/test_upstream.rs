@@ -15,9 +15,11 @@ use super::supervisor::Upstreams;
 use super::timing::Timing;
 use super::upstream::{UpstreamChange, UpstreamEvent, UpstreamState};
 use crate::config::upstream::{UpstreamSettings, UpstreamTransport};
+use crate::gateway::aside::Aside;
 use crate::gateway::call::{
-    Call, CallError, Caller, Era, NOTIFICATIONS_WAITING_MAX, Notification, Reply, ReplyBody,
+    ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Notification, Reply, ReplyBody,
 };
+use crate::gateway::client::{Client, ClientSession};
 use crate::gateway::mcp::splice::Params;
 
 /// Upstreams in a hurry, and what they tell.
@@ -126,12 +128,12 @@ pub(crate) fn program(command: &str, args: &[&str]) -> UpstreamSettings {
 }
 
 /// A legacy caller's `tools/call`, and its notifications.
-pub(crate) fn call(tool: &str, arguments: Value) -> (Call, mpsc::Receiver<Notification>) {
+pub(crate) fn call(tool: &str, arguments: Value) -> (Call, mpsc::Receiver<Aside>) {
     call_with(serde_json::json!({"name": tool, "arguments": arguments}))
 }
 
-pub(crate) fn call_with(params: Value) -> (Call, mpsc::Receiver<Notification>) {
-    let (notifications, received) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
+pub(crate) fn call_with(params: Value) -> (Call, mpsc::Receiver<Aside>) {
+    let (asides, received) = mpsc::channel(ASIDES_WAITING_MAX);
     let call = Call {
         caller: Caller::Guest,
         era: Era::Legacy,
@@ -140,9 +142,26 @@ pub(crate) fn call_with(params: Value) -> (Call, mpsc::Receiver<Notification>) {
         deadline: Instant::now() + Duration::from_secs(20),
         via: Vec::new(),
         trace: None,
-        notifications,
+        client: Client::Session(ClientSession::new(Bytes::from_static(b"{}"), None).0),
+        asides,
     };
     (call, received)
+}
+
+/// A legacy call of a client with these raw capabilities.
+pub(crate) fn call_of(capabilities: &str, params: Value) -> (Call, mpsc::Receiver<Aside>) {
+    let (call, told) = call_with(params);
+    let raw = Bytes::copy_from_slice(capabilities.as_bytes());
+    let client = Client::Session(ClientSession::new(raw, None).0);
+    (Call { client, ..call }, told)
+}
+
+/// The message of a notification.
+pub(crate) fn notified(aside: Aside) -> Bytes {
+    match aside {
+        Aside::Notification(Notification(message)) => message,
+        Aside::Request(request) => panic!("a request: {request:?}"),
+    }
 }
 
 /// The text in a tool's result.

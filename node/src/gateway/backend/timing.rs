@@ -25,6 +25,8 @@ pub(crate) struct Timing {
     pub(crate) relist: Duration,
     /// For the answer of an HTTP server to a request of our own.
     pub(crate) reach: Duration,
+    /// Before a server that did not speak an era is asked again whether it does.
+    pub(crate) verdict: Duration,
     /// After a change of the list is announced, so that a burst of them costs one list.
     pub(crate) coalesce: Duration,
     /// For each of the three steps that end a child: standard input closed, SIGTERM, SIGKILL.
@@ -44,6 +46,7 @@ impl Default for Timing {
             reconnect_last: Duration::from_secs(30),
             relist: Duration::from_secs(60),
             reach: Duration::from_secs(10),
+            verdict: Duration::from_secs(60 * 60),
             coalesce: Duration::from_millis(100),
             ending: Duration::from_millis(800),
         }

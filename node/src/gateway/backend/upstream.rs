@@ -17,6 +17,22 @@ pub enum ListKind {
 }
 
 impl ListKind {
+    /// The kind that `method` lists.
+    pub fn of_method(method: &str) -> Option<Self> {
+        let kinds = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+        kinds.into_iter().find(|kind| kind.method() == method)
+    }
+
+    /// The member of the result that holds the list.
+    pub const fn member(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
+
     /// The method that lists it.
     pub const fn method(self) -> &'static str {
         match self {

@@ -14,13 +14,14 @@ use peerage_protocol::limits::{
     BODY_BYTES_MAX, HOPS_MAX, OPENING_DEADLINE, SUBSTREAM_AGE_MAX, SUBSTREAM_REST_DEADLINE,
     SUBSTREAMS_RESTING_MAX,
 };
-use peerage_protocol::wire::call::{CallHeader, Exchange, Opening, ReplyHeader};
+use peerage_protocol::wire::call::{self as wire, CallHeader, Exchange, Opening, ReplyHeader};
 use peerage_protocol::wire::frame::{Frame, FrameKind};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::admission::{Admission, Admitted};
-use crate::gateway::call::{Call, CallError, Caller, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
+use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Reply, ReplyBody};
+use crate::gateway::client::{Client, ClientSession, LogLevel};
 use crate::gateway::failure;
 use crate::gateway::mcp::splice::Params;
 use crate::net::answering::Answering;
@@ -104,7 +105,7 @@ impl PeerFrontend {
         while again {
             // An asking node that needs the substream no more ends it.
             let deadline = Instant::now() + SUBSTREAM_REST_DEADLINE;
-            let Ok(frame) = substream.hear(deadline).await else {
+            let Ok(frame) = substream.hear_next(deadline).await else {
                 return;
             };
             let Some(_place) = self.admission.enter(peer.node) else {
@@ -158,7 +159,7 @@ impl PeerFrontend {
                 return false;
             }
         };
-        let (sender, notifications) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
+        let (sender, asides) = mpsc::channel(ASIDES_WAITING_MAX);
         let server = header.server.clone();
         let call = Call {
             caller: Caller::Peer {
@@ -172,7 +173,8 @@ impl PeerFrontend {
             deadline,
             via: with_sender(header.via, peer.node),
             trace: header.trace.map(Into::into),
-            notifications: sender,
+            client: client_of(header.client, header.era.into()),
+            asides: sender,
         };
         let target = server.to_string();
         let answer = async {
@@ -181,7 +183,7 @@ impl PeerFrontend {
             reply_frames(reply, may_rest)
         };
         let end = deadline + ANSWER_GRACE;
-        let written = substream.serve(answer, notifications, end, may_rest).await;
+        let written = substream.serve(answer, asides, end, may_rest).await;
         written && may_rest
     }
 
@@ -217,7 +219,7 @@ impl PeerFrontend {
         Exchange { kind, body }: Exchange,
     ) {
         let deadline = Instant::now() + EXCHANGE_DEADLINE;
-        let (_, notifications) = mpsc::channel(1);
+        let (_, asides) = mpsc::channel(1);
         let target = kind.clone();
         let answer = async {
             let exchange = self.exchanges.exchange(peer.node, kind, body.into());
@@ -225,8 +227,28 @@ impl PeerFrontend {
             data_frames(data.unwrap_or(Err(CallError::DeadlineExceeded { target })))
         };
         let end = deadline + ANSWER_GRACE;
-        substream.serve(answer, notifications, end, false).await;
+        substream.serve(answer, asides, end, false).await;
     }
+}
+
+/// The client behind a call, as the calling node says. What it is told outside of calls goes another way.
+fn client_of(said: Option<wire::Client>, era: Era) -> Client {
+    let said = match (said, era) {
+        (Some(said), _) => said,
+        (None, Era::Modern) => return Client::Stateless,
+        (None, Era::Legacy) => wire::Client {
+            session: 0,
+            capabilities: "{}".to_owned(),
+            info: None,
+            log_level: None,
+        },
+    };
+    let info = said.info.map(Bytes::from);
+    let (session, _) = ClientSession::numbered(said.session, said.capabilities.into(), info);
+    if let Some(level) = said.log_level.as_deref().and_then(LogLevel::parse) {
+        session.set_log_level(level);
+    }
+    Client::Session(session)
 }
 
 /// The nodes a request has passed, the one that sent it among them even where it left itself out.

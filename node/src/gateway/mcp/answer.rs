@@ -8,6 +8,9 @@ use super::envelope::RequestId;
 use super::splice::{CacheHint, SpliceError, result_for};
 use crate::gateway::call::{CallError, Era, Reply, ReplyBody};
 
+/// The legacy era's code for a resource that is not there (2025-11-25, "Resources").
+const RESOURCE_NOT_FOUND: i64 = -32002;
+
 /// A whole JSON-RPC response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
@@ -65,7 +68,7 @@ impl Answer {
     ) -> Self {
         let reply = match reply {
             Ok(reply) => reply,
-            Err(error) => return Self::refusal(Some(id), &error.into()),
+            Err(error) => return Self::refusal(Some(id), &Refusal::of(error, caller)),
         };
         let raw = result_for(caller, reply, hint);
         match &reply.body {
@@ -79,6 +82,18 @@ impl Answer {
 }
 
 impl Refusal {
+    /// What a caller of era `caller` is told of `error`: the legacy era has a code of its own for missing resources.
+    pub fn of(error: &CallError, caller: Era) -> Self {
+        let mut refusal = Self::from(error);
+        if let CallError::UnknownResource { uri } = error {
+            refusal.data = Some(json!({ "kind": error.kind(), "uri": uri }).to_string());
+            if caller == Era::Legacy {
+                refusal.code = RESOURCE_NOT_FOUND;
+            }
+        }
+        refusal
+    }
+
     /// A refusal without data.
     pub fn new(code: i64, message: impl Into<String>) -> Self {
         Self {

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use super::answer::{Answer, Refusal};
 use super::splice::{Params, SpliceError};
+use crate::gateway::call::ReplyBody;
 
 /// Messages in one batch (2025-03-26 only).
 pub const BATCH_MESSAGES_MAX: usize = 64;
@@ -51,7 +52,12 @@ pub enum Incoming {
         params: Params,
     },
     /// An answer to a request of ours.
-    Response,
+    Response {
+        /// The request's id.
+        id: RequestId,
+        /// What it answers.
+        body: ReplyBody,
+    },
 }
 
 /// A request from a client.
@@ -134,6 +140,11 @@ impl RequestId {
         (begins && raw.len() <= REQUEST_ID_BYTES_MAX).then(|| Self(raw.into()))
     }
 
+    /// An id of our own.
+    pub fn of_number(number: u64) -> Self {
+        Self(number.to_string().into())
+    }
+
     /// The raw JSON.
     pub fn as_json(&self) -> &str {
         &self.0
@@ -194,10 +205,18 @@ pub fn read(bytes: &Bytes) -> Result<Incoming, Answer> {
             None => return Err(refused(&EnvelopeError::Id)),
         },
     };
-    let outcome = envelope.result.is_some() || envelope.error.is_some();
-    let method: Box<str> = match (envelope.method, outcome) {
-        (Some(method), false) => method.into(),
-        (None, true) if id.is_some() => return Ok(Incoming::Response),
+    let own = |raw: &RawValue| bytes.slice_ref(raw.get().as_bytes());
+    let outcome = match (envelope.result, envelope.error) {
+        (_, Some(error)) => Some(ReplyBody::Error(own(error))),
+        (Some(result), None) => Some(ReplyBody::Result(own(result))),
+        (None, None) => None,
+    };
+    let method: Box<str> = match (envelope.method, outcome, &id) {
+        (Some(method), None, _) => method.into(),
+        (None, Some(body), Some(id)) => {
+            let id = id.clone();
+            return Ok(Incoming::Response { id, body });
+        }
         _ => {
             let refusal = Refusal::from(&EnvelopeError::Shape);
             return Err(Answer::refusal(id.as_ref(), &refusal));

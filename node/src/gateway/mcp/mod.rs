@@ -1,6 +1,7 @@
 //! MCP as the gateway needs it: borrowed envelopes, the splice, eras and the session engine. No IO.
 
 pub mod answer;
+pub mod asked;
 pub mod envelope;
 pub mod era;
 pub mod events;

@@ -13,22 +13,30 @@
 //! | peer | both | era fixed by the first request | ends the session | ends the session |
 //!
 //! On HTTP the era is decided message by message; a modern one uses a fresh engine.
+//!
+//! What a frontend does with it: messages go in, and each [`Output`] says what to do. A call that is dispatched gets
+//! asides; its notifications are written as they are, its requests go through [`Session::ask`], which gives the message
+//! to write. The client's response comes back as a message like any other. What a legacy client is told outside of its
+//! calls comes from [`Session::take_unasked`], once per session.
 
 mod own_answers;
 
 use std::collections::BTreeSet;
 
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
 use super::answer::{Answer, Refusal};
+use super::asked::Asked;
 use super::envelope::{Incoming, Request, RequestId};
 use super::era::{self, LegacyVersion, RoutingHeaders};
 use super::splice::Params;
+use crate::gateway::aside::{Aside, ServerRequest};
 use crate::gateway::call::{CallError, Era};
+use crate::gateway::client::{Client, ClientSession};
 
 /// Requests of one session that may be unanswered at a time.
 pub const REQUESTS_IN_FLIGHT_MAX: usize = 256;
-
-/// Requests that the router answers; all others are answered here.
-const DISPATCHED: [&str; 2] = ["tools/list", "tools/call"];
 
 /// How the client's messages come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +60,8 @@ pub enum Output {
     Dispatch {
         /// How the client speaks.
         era: Era,
+        /// The client.
+        client: Client,
         /// The request.
         request: Request,
     },
@@ -82,6 +92,9 @@ pub struct Session {
     transport: Transport,
     stage: Stage,
     in_flight: BTreeSet<RequestId>,
+    asked: Asked,
+    client: Client,
+    unasked: Option<mpsc::Receiver<Aside>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,7 +112,27 @@ impl Session {
             transport,
             stage: Stage::Unknown,
             in_flight: BTreeSet::new(),
+            asked: Asked::default(),
+            client: Client::Stateless,
+            unasked: None,
         }
+    }
+
+    /// What the client of an initialized session is told outside of its calls; the first time only.
+    pub fn take_unasked(&mut self) -> Option<mpsc::Receiver<Aside>> {
+        self.unasked.take()
+    }
+
+    /// The message that asks the client what an upstream wants to know; it belongs to the call `call`, if to any.
+    /// `None` where the client cannot be asked, which the upstream then hears.
+    pub fn ask(&mut self, call: Option<&RequestId>, request: ServerRequest) -> Option<Bytes> {
+        let modern = matches!(self.client, Client::Stateless);
+        let over = call.is_some_and(|call| !self.in_flight.contains(call));
+        if modern || over {
+            request.refuse("this client cannot be asked now");
+            return None;
+        }
+        self.asked.ask(call, request)
     }
 
     /// The version that `initialize` settled.
@@ -123,12 +156,16 @@ impl Session {
                 Era::Legacy => self.legacy(request),
             },
             Incoming::Notification { method, params } => self.notification(&method, &params),
-            Incoming::Response => Output::Nothing,
+            Incoming::Response { id, body } => {
+                self.asked.answered(&id, body);
+                Output::Nothing
+            }
         }
     }
 
     /// The call `id` has its answer. False when it was cancelled: then the answer is not to be sent.
     pub fn answered(&mut self, id: &RequestId) -> bool {
+        self.asked.forget(id);
         self.in_flight.remove(id)
     }
 
@@ -136,6 +173,7 @@ impl Session {
     pub fn stream_lost(&mut self, id: &RequestId) -> Loss {
         match (self.transport, self.stage) {
             (Transport::Http, Stage::Unknown | Stage::Modern) => {
+                self.asked.forget(id);
                 Loss::Cancel(self.in_flight.take(id).into_iter().collect())
             }
             (Transport::Http, Stage::Uninitialized | Stage::Legacy(_)) => Loss::Resume,
@@ -154,6 +192,7 @@ impl Session {
 
     /// The session is over, by the client's wish or for want of use: these calls stop.
     pub fn end(&mut self) -> Vec<RequestId> {
+        self.asked = Asked::default();
         std::mem::take(&mut self.in_flight).into_iter().collect()
     }
 
@@ -184,6 +223,11 @@ impl Session {
                 Ok(()) => Output::Listen(request),
                 Err(refusal) => refuse(&request.id, &refusal),
             },
+            "initialize"
+            | "ping"
+            | "logging/setLevel"
+            | "resources/subscribe"
+            | "resources/unsubscribe" => refuse_method(request),
             _ => self.dispatch(Era::Modern, request),
         }
     }
@@ -199,6 +243,10 @@ impl Session {
             ),
             ("initialize", _) => self.initialize(&request),
             ("ping", _) => Output::Answer(Answer::result(&request.id, b"{}")),
+            ("logging/setLevel", Stage::Legacy(_)) => self.set_log_level(&request),
+            ("server/discover" | "subscriptions/listen", Stage::Legacy(_)) => {
+                refuse_method(request)
+            }
             (_, Stage::Legacy(_)) => self.dispatch(Era::Legacy, request),
             _ => refuse(
                 &request.id,
@@ -209,21 +257,44 @@ impl Session {
 
     fn initialize(&mut self, request: &Request) -> Output {
         match own_answers::initialize(request) {
-            Ok((version, answer)) => {
+            Ok(initialized) => {
+                let own_answers::Initialized {
+                    version,
+                    capabilities,
+                    info,
+                    answer,
+                } = initialized;
+                let (session, unasked) = ClientSession::new(capabilities, info);
                 self.stage = Stage::Legacy(version);
+                self.client = Client::Session(session);
+                self.unasked = Some(unasked);
                 Output::Answer(answer)
             }
             Err(refusal) => refuse(&request.id, &refusal),
         }
     }
 
-    fn dispatch(&mut self, era: Era, request: Request) -> Output {
-        if !DISPATCHED.contains(&&*request.method) {
-            let method = request.method.into();
-            return refuse(&request.id, &(&CallError::UnknownMethod { method }).into());
+    fn set_log_level(&self, request: &Request) -> Output {
+        match (own_answers::log_level(&request.params), &self.client) {
+            (Ok(level), Client::Session(session)) => {
+                session.set_log_level(level);
+                Output::Answer(Answer::result(&request.id, b"{}"))
+            }
+            (Ok(_), Client::Stateless) => Output::Nothing,
+            (Err(refusal), _) => refuse(&request.id, &refusal),
         }
+    }
+
+    fn dispatch(&mut self, era: Era, request: Request) -> Output {
         match self.admit(&request.id) {
-            Ok(()) => Output::Dispatch { era, request },
+            Ok(()) => Output::Dispatch {
+                era,
+                client: match era {
+                    Era::Modern => Client::Stateless,
+                    Era::Legacy => self.client.clone(),
+                },
+                request,
+            },
             Err(refusal) => refuse(&request.id, &refusal),
         }
     }
@@ -246,12 +317,21 @@ impl Session {
             return Output::Nothing;
         }
         let cancelled = own_answers::cancelled_id(params).and_then(|id| self.in_flight.take(&id));
+        if let Some(id) = &cancelled {
+            self.asked.forget(id);
+        }
         cancelled.map_or(Output::Nothing, Output::Cancel)
     }
 }
 
 fn refuse(id: &RequestId, refusal: &Refusal) -> Output {
     Output::Answer(Answer::refusal(Some(id), refusal))
+}
+
+/// The refusal of a method that the client's era does not have.
+fn refuse_method(request: Request) -> Output {
+    let method = request.method.into();
+    refuse(&request.id, &(&CallError::UnknownMethod { method }).into())
 }
 
 #[cfg(test)]

@@ -14,10 +14,12 @@ mod arbitrary;
 
 pub use line::line;
 pub use notification::{notification_token, progress_token_of};
-pub use params::Params;
+pub use params::{Params, Reference};
 pub use result::{CacheHint, CacheScope, result_for};
 
-use scan::Span;
+use bytes::Bytes;
+
+use scan::{Span, members, whole};
 
 /// Why raw JSON cannot be edited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -34,6 +36,21 @@ pub enum SpliceError {
         /// Which.
         path: &'static str,
     },
+}
+
+/// `object` with the string `text` for its member `key`; `None` where that member does not occur exactly once.
+pub fn replace_member(object: &[u8], key: &'static str, text: &str) -> Option<Bytes> {
+    let mut found = None;
+    for member in members(object, whole(object))? {
+        let member = member.ok()?;
+        if member.is(object, key) {
+            once(&mut found, member.value, key).ok()?;
+        }
+    }
+    let json = serde_json::to_vec(text).ok()?;
+    let mut out = Vec::with_capacity(object.len() + json.len());
+    write_edited(object, &[(found?, &json)], &mut out);
+    Some(out.into())
 }
 
 /// Appends `raw` to `out` with each span replaced; `edits` are in ascending order and do not overlap.

@@ -1,6 +1,7 @@
 //! What a call between two nodes carries there and back, and what is refused.
 
 use super::*;
+use crate::gateway::aside::ServerRequest;
 
 #[tokio::test]
 async fn a_call_reaches_the_server_with_everything_its_owner_decides_by() {
@@ -57,7 +58,9 @@ async fn progress_arrives_in_order_and_before_the_result() {
     let backend = linked(|_, call| {
         async move {
             for number in 0..100 {
-                call.notifications.try_send(notification(number)).unwrap();
+                call.asides
+                    .try_send(Aside::Notification(notification(number)))
+                    .unwrap();
             }
             result("1")
         }
@@ -66,7 +69,7 @@ async fn progress_arrives_in_order_and_before_the_result() {
     let (call, mut heard) = call_with(b"{}");
     backend.call(call).await.unwrap();
     for number in 0..100 {
-        assert_eq!(heard.try_recv(), Ok(notification(number)));
+        assert_eq!(heard.try_recv().map(told), Ok(notification(number)));
     }
     assert!(heard.try_recv().is_err());
 }
@@ -75,7 +78,10 @@ async fn progress_arrives_in_order_and_before_the_result() {
 async fn progress_arrives_while_the_call_goes_on() {
     let backend = linked(|_, call| {
         async move {
-            call.notifications.send(notification(0)).await.unwrap();
+            call.asides
+                .send(Aside::Notification(notification(0)))
+                .await
+                .unwrap();
             std::future::pending().await
         }
         .boxed()
@@ -83,17 +89,20 @@ async fn progress_arrives_while_the_call_goes_on() {
     let (call, mut heard) = call_with(b"{}");
     tokio::select! {
         reply = backend.call(call) => panic!("it has no answer yet: {reply:?}"),
-        first = heard.recv() => assert_eq!(first, Some(notification(0))),
+        first = heard.recv() => assert_eq!(first.map(told), Some(notification(0))),
     }
 }
 
 #[tokio::test]
 async fn more_progress_than_may_wait_arrives_whole_when_the_caller_reads_it() {
-    let count = 10 * NOTIFICATIONS_WAITING_MAX;
+    let count = 10 * ASIDES_WAITING_MAX;
     let backend = linked(move |_, call| {
         async move {
             for number in 0..count {
-                call.notifications.send(notification(number)).await.unwrap();
+                call.asides
+                    .send(Aside::Notification(notification(number)))
+                    .await
+                    .unwrap();
             }
             result("1")
         }
@@ -102,7 +111,7 @@ async fn more_progress_than_may_wait_arrives_whole_when_the_caller_reads_it() {
     let (call, mut heard) = call_with(b"{}");
     let reading = async {
         for number in 0..count {
-            assert_eq!(heard.recv().await, Some(notification(number)));
+            assert_eq!(heard.recv().await.map(told), Some(notification(number)));
         }
     };
     let (reply, ()) = tokio::join!(backend.call(call), reading);
@@ -218,4 +227,62 @@ async fn an_exchange_is_one_question_with_one_answer_or_a_named_refusal() {
         matches!(&error, ExchangeError::Refused(failure) if failure.kind == FailureKind::UnknownMethod),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn a_request_of_the_upstream_is_answered_by_the_caller_of_that_call() {
+    let backend = linked(|_, call| {
+        async move {
+            let params = Bytes::from_static(br#"{"message":"who?"}"#);
+            let (request, answered) = ServerRequest::new("elicitation/create", Some(params));
+            call.asides.send(Aside::Request(request)).await.unwrap();
+            let ReplyBody::Result(answer) = answered.await.unwrap() else {
+                panic!("refused");
+            };
+            result_bytes(answer)
+        }
+        .boxed()
+    });
+    let (call, mut heard) = call_with(b"{}");
+    let answering = async {
+        let Some(Aside::Request(request)) = heard.recv().await else {
+            panic!("not asked");
+        };
+        assert_eq!(&*request.method, "elicitation/create");
+        assert_eq!(request.params.unwrap(), &br#"{"message":"who?"}"#[..]);
+        let answer = Bytes::from_static(br#"{"action" : "accept"}"#);
+        request.answer.send(ReplyBody::Result(answer)).unwrap();
+    };
+    let (reply, ()) = tokio::join!(backend.call(call), answering);
+    let expected = Bytes::from_static(br#"{"action" : "accept"}"#);
+    assert_eq!(reply, result_bytes(expected));
+}
+
+#[tokio::test]
+async fn an_upstream_hears_when_the_caller_does_not_answer() {
+    let backend = linked(|_, call| {
+        async move {
+            let (request, answered) = ServerRequest::new("roots/list", None);
+            call.asides.send(Aside::Request(request)).await.unwrap();
+            match answered.await.unwrap() {
+                ReplyBody::Error(error) => result_bytes(error),
+                ReplyBody::Result(_) => panic!("nobody answered"),
+            }
+        }
+        .boxed()
+    });
+    let (call, mut heard) = call_with(b"{}");
+    let ignoring = async { drop(heard.recv().await) };
+    let (reply, ()) = tokio::join!(backend.call(call), ignoring);
+    let ReplyBody::Result(error) = reply.unwrap().body else {
+        panic!("no result");
+    };
+    assert!(String::from_utf8_lossy(&error).contains("-32601"));
+}
+
+fn result_bytes(json: Bytes) -> Result<Reply, CallError> {
+    Ok(Reply {
+        era: Era::Modern,
+        body: ReplyBody::Result(json),
+    })
 }

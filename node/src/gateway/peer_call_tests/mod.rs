@@ -25,11 +25,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
+use super::aside::Aside;
 use super::backend::Backend;
 use super::backend::peer::PeerBackend;
 use super::call::{
-    Call, CallError, Caller, Era, NOTIFICATIONS_WAITING_MAX, Notification, Reply, ReplyBody,
+    ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Notification, Reply, ReplyBody,
 };
+use super::client::Client;
 use super::frontend::admission::Admission;
 use super::frontend::peer::{CallService, ExchangeService, Peer, PeerFrontend};
 use super::mcp::splice::Params;
@@ -157,8 +159,8 @@ fn scripted() -> (PeerBackend<Scripted>, mpsc::UnboundedReceiver<Substream>) {
     (backend(Scripted(sender)), receiver)
 }
 
-fn call_with(params: &[u8]) -> (Call, mpsc::Receiver<Notification>) {
-    let (notifications, heard) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
+fn call_with(params: &[u8]) -> (Call, mpsc::Receiver<Aside>) {
+    let (asides, heard) = mpsc::channel(ASIDES_WAITING_MAX);
     let call = Call {
         caller: Caller::Agent("claude".parse().unwrap()),
         era: Era::Modern,
@@ -167,7 +169,8 @@ fn call_with(params: &[u8]) -> (Call, mpsc::Receiver<Notification>) {
         deadline: Instant::now() + Duration::from_secs(60),
         via: vec![],
         trace: Some("00-trace-01".into()),
-        notifications,
+        client: Client::Stateless,
+        asides,
     };
     (call, heard)
 }
@@ -197,6 +200,14 @@ fn result(json: impl Into<Bytes>) -> Result<Reply, CallError> {
         era: Era::Legacy,
         body: ReplyBody::Result(json.into()),
     })
+}
+
+/// The notification in what an upstream said.
+fn told(aside: Aside) -> Notification {
+    match aside {
+        Aside::Notification(notification) => notification,
+        Aside::Request(request) => panic!("a request: {request:?}"),
+    }
 }
 
 fn notification(number: usize) -> Notification {

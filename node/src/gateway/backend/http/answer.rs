@@ -27,6 +27,8 @@ pub(super) enum Aside {
         id: String,
         /// Its method.
         method: String,
+        /// Its raw params.
+        params: Option<Bytes>,
     },
 }
 
@@ -125,9 +127,10 @@ fn sort(message: &Bytes, ours: u64) -> Sorted {
         Ok(Incoming::Notification { method, .. }) => Sorted::Aside(Aside::Notification {
             method: method.into_owned(),
         }),
-        Ok(Incoming::Request { id, method }) => Sorted::Aside(Aside::Request {
+        Ok(Incoming::Request { id, method, params }) => Sorted::Aside(Aside::Request {
             id: id.get().to_owned(),
             method: method.into_owned(),
+            params: params.map(|raw| message.slice_ref(raw.get().as_bytes())),
         }),
         _ => Sorted::Nothing,
     }

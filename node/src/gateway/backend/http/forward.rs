@@ -5,15 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::answer::Aside;
+use super::requests::{CANCELLED, LOG};
 use super::session::{Failure, Session};
+use crate::gateway::aside;
 use crate::gateway::backend::greeting::with_modern_meta;
 use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::origin::Origin;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::{self, PROGRESS};
-use crate::gateway::call::{Call, Era, Notification, Reply};
-
-/// The log notifications of a request.
-const LOG: &str = "notifications/message";
+use crate::gateway::call::{Call, Era, Reply};
 
 impl Session {
     /// Passes `call` on, whose raw progress token is `token`. Dropping the future cancels the call at the server: a
@@ -32,9 +32,13 @@ impl Session {
             armed: self.era() == Era::Legacy,
         };
         let call = &*call;
+        let origin = Origin::of(call, call.params.raw());
+        let _under_way =
+            (self.era() == Era::Legacy).then(|| self.under_way.enter(id, origin.clone()));
         let relay = Relay {
             session: self,
             call,
+            origin,
             token: token.filter(|_| self.era() == Era::Legacy),
         };
         let answered = async {
@@ -60,7 +64,7 @@ impl Session {
                 }
                 call.params.to_bytes()
             }
-            (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes()),
+            (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes(), &call.client),
             (Era::Modern, Era::Modern) => call.params.to_bytes(),
         }
     }
@@ -70,6 +74,7 @@ impl Session {
 struct Relay<'a> {
     session: &'a Arc<Session>,
     call: &'a Call,
+    origin: Origin,
     /// The caller's token, where the server knows another.
     token: Option<&'a Bytes>,
 }
@@ -80,19 +85,23 @@ impl Relay<'_> {
         match aside {
             Aside::Notification { method } => match &*method {
                 PROGRESS => self.tell(self.with_callers_token(&message)).await,
-                LOG => self.tell(Some(on_one_line(message))).await,
+                LOG if !self.origin.wants_log(&message) => {}
+                CANCELLED => {}
                 other if self.session.announcements.take_in(other) => {}
-                _ => {}
+                other if self.session.followed.take_in(other, &message) => {}
+                _ => self.tell(Some(on_one_line(message))).await,
             },
-            Aside::Request { id, method } => {
-                self.session.post_aside(Outgoing::answer(&id, &method), "");
+            Aside::Request { id, method, params } => {
+                let session = self.session;
+                session.take_request(Some(&self.origin), &id, &method, params);
             }
         }
     }
 
     async fn tell(&self, message: Option<Bytes>) {
         if let Some(message) = message {
-            let _ = self.call.notifications.send(Notification(message)).await;
+            let told = aside::Aside::notification(message);
+            let _ = self.call.asides.send(told).await;
         }
     }
 

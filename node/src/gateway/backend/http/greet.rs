@@ -40,7 +40,8 @@ pub(super) async fn greet(
     initialize(greeting).await
 }
 
-async fn initialize(greeting: Session) -> Result<Session, Outage> {
+/// Opens a legacy session.
+pub(super) async fn initialize(greeting: Session) -> Result<Session, Outage> {
     let asked = greeting
         .ask_with_headers("initialize", initialize_params())
         .await;

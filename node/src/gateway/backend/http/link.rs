@@ -97,7 +97,11 @@ impl Link for HttpLink {
 
     async fn close(&mut self, _why: &str) {
         if let Some(session) = self.session.take() {
-            let _ = timeout(self.timing.ending, session.delete()).await;
+            let ending = async {
+                session.close_counterpart().await;
+                session.delete().await;
+            };
+            let _ = timeout(self.timing.ending, ending).await;
         }
     }
 }
@@ -186,15 +190,33 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
     offered.then(|| EventStream::new(response))
 }
 
+/// Hears what a legacy server says on its own stream, as long as the session lasts; the stream may come and go.
+pub(super) async fn hear_unasked(session: Arc<Session>) {
+    let mut backoff = Backoff::new(Timing::default().reconnect_first, Timing::default().relist);
+    while session.over().is_none() {
+        let hearing = async {
+            if let Some(stream) = listen(&session).await {
+                hear(&session, stream).await;
+            }
+            sleep(backoff.wait()).await;
+        };
+        tokio::select! {
+            _ = session.until_over() => return,
+            () = hearing => {}
+        }
+    }
+}
+
 /// Hears announcements until the stream ends.
 async fn hear(session: &Arc<Session>, mut stream: EventStream) {
     while let Ok(Some(message)) = stream.next().await {
         match Incoming::read(&message) {
             Ok(Incoming::Notification { method, .. }) => {
-                session.announcements.take_in(&method);
+                session.take_unasked(&method, &message);
             }
-            Ok(Incoming::Request { id, method }) => {
-                session.post_aside(Outgoing::answer(id.get(), &method), "");
+            Ok(Incoming::Request { id, method, params }) => {
+                let params = params.map(|raw| message.slice_ref(raw.get().as_bytes()));
+                session.take_request(None, id.get(), &method, params);
             }
             _ => {}
         }

@@ -2,12 +2,15 @@
 
 mod answer;
 pub mod body;
+mod counterpart;
 mod endpoint;
+mod following;
 mod forward;
 mod greet;
 mod link;
 mod name_header;
-mod param_headers;
+pub(crate) mod param_headers;
+mod requests;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -21,39 +24,75 @@ use tokio::time::timeout_at;
 
 use super::Backend;
 use super::desk::Desk;
-use crate::gateway::call::{Call, CallError, Reply};
+use super::handshake::Ask;
+use super::translate::parking::Parking;
+use super::translate::retries::with_retries;
+use crate::gateway::call::{Call, CallError, Era, Reply};
+use crate::gateway::router::subscriptions::Updates;
 pub(crate) use endpoint::GATEWAY;
 pub(crate) use link::HttpLink;
 use session::{Failure, Session};
 
-/// Passes calls on to an HTTP server.
-#[derive(Debug)]
+/// Passes calls on to an HTTP server, in the caller's era where it speaks that.
+#[derive(Clone, Debug)]
 pub(crate) struct HttpUpstream {
     desk: Arc<Desk<Session>>,
     gateway: Arc<AtomicBool>,
+    parking: Arc<Parking>,
 }
 
 impl HttpUpstream {
     /// `gateway` is set by the link once it has met a Peerage node.
-    pub(crate) fn new(desk: Arc<Desk<Session>>, gateway: Arc<AtomicBool>) -> Self {
-        Self { desk, gateway }
+    pub(crate) fn new(
+        desk: Arc<Desk<Session>>,
+        gateway: Arc<AtomicBool>,
+        parking: Arc<Parking>,
+    ) -> Self {
+        Self {
+            desk,
+            gateway,
+            parking,
+        }
     }
 
     pub(crate) fn desk(&self) -> &Desk<Session> {
         &self.desk
     }
 
-    /// A session that the server has forgotten is opened once more: the request certainly did not run.
-    async fn answer(&self, mut call: Call) -> Result<Reply, CallError> {
+    async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
+        let primary = self.desk.session().await?;
+        let session = Arc::clone(&primary).for_era(call.era).await;
+        match (call.era, session.era()) {
+            (Era::Legacy, Era::Modern) => {
+                let server = self.desk.server().as_str();
+                with_retries(call, server, |call| self.pass_on(&primary, call)).await
+            }
+            (Era::Modern, Era::Legacy) => {
+                let upstream = self.clone();
+                let start = |call| -> BoxFuture<'static, _> {
+                    Box::pin(async move {
+                        let _entered = upstream.desk.enter()?;
+                        upstream.pass_on(&primary, call).await
+                    })
+                };
+                self.parking.answer(call, self.desk.server(), start).await
+            }
+            _ => self.pass_on(&primary, call).await,
+        }
+    }
+
+    /// A session that the server has forgotten is opened once more: the request certainly did not run.
+    async fn pass_on(&self, primary: &Arc<Session>, mut call: Call) -> Result<Reply, CallError> {
         let token = call.params.progress_token().map(Bytes::copy_from_slice);
-        let session = self.desk.session().await?;
+        let session = Arc::clone(primary).for_era(call.era).await;
         match session.forward(&mut call, token.as_ref()).await {
             Ok(reply) => return Ok(reply),
             Err(Failure::Call(error)) => return Err(error),
-            Err(Failure::Forgotten) => self.desk.expire(&session),
+            Err(Failure::Forgotten) if Arc::ptr_eq(&session, primary) => self.desk.expire(&session),
+            Err(Failure::Forgotten) => {}
         }
-        let session = self.desk.session().await?;
+        let session = self.desk.session().await?.for_era(call.era).await;
         match session.forward(&mut call, token.as_ref()).await {
             Ok(reply) => Ok(reply),
             Err(Failure::Call(error)) => Err(error),
@@ -63,6 +102,10 @@ impl HttpUpstream {
 }
 
 impl Backend for HttpUpstream {
+    fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>> {
+        Box::pin(async move { self.desk.session().await?.follow(uri).await })
+    }
+
     fn is_gateway(&self) -> bool {
         self.gateway.load(Ordering::Relaxed)
     }

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::gateway::backend::upstream::Definition;
-use crate::gateway::mcp::header_text::encode;
+use crate::gateway::mcp::header_text::{decode, encode};
 
 /// What marks a property of an input schema.
 const MARK: &str = "x-mcp-header";
@@ -31,13 +31,9 @@ impl ParamHeaders {
     pub(crate) fn of_tools(tools: &[Definition]) -> Self {
         let mut marks = HashMap::new();
         for tool in tools {
-            if memchr::memmem::find(&tool.definition, MARK.as_bytes()).is_none() {
-                continue;
+            if let Some(found) = marks_in(&tool.definition) {
+                marks.insert(tool.name.clone(), found);
             }
-            let definition: Value = serde_json::from_slice(&tool.definition).unwrap_or_default();
-            let mut found = Vec::new();
-            find_marks(&definition["inputSchema"], &mut Vec::new(), &mut found);
-            marks.insert(tool.name.clone(), found);
         }
         Self { tools: marks }
     }
@@ -50,16 +46,64 @@ impl ParamHeaders {
         };
         let arguments: Value = serde_json::from_slice(arguments).unwrap_or_default();
         for mark in marked {
-            let argument = mark
-                .path
-                .iter()
-                .try_fold(&arguments, |value, key| value.get(key));
-            if let Some(argument) = argument.and_then(as_text).and_then(|text| encode(&text)) {
+            let argument = mark.argument(&arguments).and_then(as_text);
+            if let Some(argument) = argument.and_then(|text| encode(&text)) {
                 headers.insert(mark.header.clone(), argument);
             }
         }
         headers
     }
+}
+
+/// The first header that does not say what the raw arguments of a call say, by the marks in the tool's raw definition;
+/// what the arguments do not say, no header may.
+pub(crate) fn mismatch(
+    definition: &[u8],
+    arguments: Option<&[u8]>,
+    headers: &HeaderMap,
+) -> Option<HeaderName> {
+    let marked = marks_in(definition)?;
+    let arguments: Value = arguments
+        .and_then(|raw| serde_json::from_slice(raw).ok())
+        .unwrap_or_default();
+    let differs = |mark: &Marked| {
+        let argument = mark.argument(&arguments);
+        let text = argument.and_then(as_text);
+        let is_number = argument.is_some_and(Value::is_number);
+        let mut values = headers.get_all(&mark.header).iter();
+        match (text, values.next(), values.next()) {
+            (None, None, None) => false,
+            (Some(text), Some(value), None) => !says(value, &text, is_number),
+            _ => true,
+        }
+    };
+    let first = marked.into_iter().find(differs);
+    first.map(|mark| mark.header)
+}
+
+/// The marks in a tool's raw definition; `None` where there are none, which is nearly always.
+fn marks_in(definition: &[u8]) -> Option<Vec<Marked>> {
+    memchr::memmem::find(definition, MARK.as_bytes())?;
+    let definition: Value = serde_json::from_slice(definition).unwrap_or_default();
+    let mut found = Vec::new();
+    find_marks(&definition["inputSchema"], &mut Vec::new(), &mut found);
+    Some(found)
+}
+
+impl Marked {
+    fn argument<'a>(&self, arguments: &'a Value) -> Option<&'a Value> {
+        let mut path = self.path.iter();
+        path.try_fold(arguments, |value, key| value.get(key))
+    }
+}
+
+/// Whether a header says `text`, or the same number in other digits.
+fn says(value: &HeaderValue, text: &str, is_number: bool) -> bool {
+    let Some(said) = value.to_str().ok().and_then(decode) else {
+        return false;
+    };
+    let number = |text: &str| text.parse::<f64>().ok();
+    said == text || is_number && number(&said).is_some_and(|said| number(text) == Some(said))
 }
 
 fn find_marks(schema: &Value, path: &mut Vec<String>, found: &mut Vec<Marked>) {
@@ -97,6 +141,46 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn headers_must_say_what_the_arguments_say_and_nothing_else() {
+        let definition = json!({"name": "deploy", "inputSchema": {"properties": {
+            "region": {"type": "string", "x-mcp-header": "Region"},
+            "racks": {"type": "number", "x-mcp-header": "Racks"},
+        }}});
+        let definition = definition.to_string();
+        let differs = |arguments: Value, sent: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in sent {
+                headers.append(*name, value.parse().unwrap());
+            }
+            let arguments = arguments.to_string();
+            let header = mismatch(definition.as_bytes(), Some(arguments.as_bytes()), &headers);
+            header.map(|header| header.to_string())
+        };
+        let region = || json!({"region": "Hello"});
+        for good in ["Hello", "=?base64?SGVsbG8=?="] {
+            assert_eq!(differs(region(), &[("mcp-param-region", good)]), None);
+        }
+        for bad in ["hello", "=?base64?SGVsbG8?=", "=?base64?SGVs!!!bG8=?="] {
+            let seen = differs(region(), &[("mcp-param-region", bad)]);
+            assert_eq!(seen.as_deref(), Some("mcp-param-region"), "{bad}");
+        }
+        let twice = [("mcp-param-region", "Hello"), ("mcp-param-region", "Hello")];
+        for (arguments, sent) in [
+            (region(), &[][..]),
+            (region(), &twice),
+            (json!({}), &twice[..1]),
+        ] {
+            assert!(differs(arguments, sent).is_some(), "{sent:?}");
+        }
+        assert_eq!(
+            differs(json!({"racks": 7.0}), &[("mcp-param-racks", "7")]),
+            None
+        );
+        assert_eq!(differs(json!({"region": null}), &[]), None);
+        assert_eq!(mismatch(b"{}", None, &HeaderMap::new()), None);
+    }
 
     #[test]
     fn marked_arguments_become_headers_and_others_do_not() {

@@ -12,11 +12,14 @@ use peerage_protocol::id::{NodeId, ServerName};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
+use super::counterpart::Counterpart;
 use super::endpoint::{Endpoint, SendError};
 use super::name_header;
 use super::param_headers::ParamHeaders;
+use super::requests::UnderWay;
 use crate::gateway::backend::announcements::Announcements;
 use crate::gateway::backend::desk::Outage;
+use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{MODERN_VERSION, ServerCapabilities};
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::outgoing::Outgoing;
@@ -31,7 +34,7 @@ const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Cancellations and refusals on their way at once; more are left out.
-const ASIDES_MAX: usize = 64;
+const ASIDES_MAX: usize = 256;
 
 /// Why a session is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,9 +66,13 @@ pub(crate) struct Session {
     over: watch::Sender<Option<Over>>,
     capabilities: ServerCapabilities,
     pub(super) announcements: Announcements,
+    pub(super) followed: Followed,
     /// A call went wrong in a way that may mean the server is gone.
     pub(super) suspect: Notify,
+    /// Calls of a legacy session, for what the server says without naming one.
+    pub(super) under_way: UnderWay,
     asides: Arc<Semaphore>,
+    pub(super) counterpart: Counterpart,
     reach: Duration,
 }
 
@@ -113,8 +120,11 @@ impl Session {
             over: watch::Sender::new(None),
             capabilities: ServerCapabilities::default(),
             announcements: Announcements::default(),
+            followed: Followed::default(),
             suspect: Notify::new(),
+            under_way: UnderWay::default(),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
+            counterpart: Counterpart::default(),
             reach,
         }
     }
@@ -125,6 +135,11 @@ impl Session {
             capabilities,
             ..self
         }
+    }
+
+    /// What `initialize` is sent with to the same server.
+    pub(super) fn legacy_greeting(&self) -> Self {
+        Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)
     }
 
     /// Whether the server keeps state under an id.
@@ -292,6 +307,23 @@ impl Session {
                 drop(permit);
             });
         }
+    }
+
+    /// Posts what is yet to be known and nobody waits for, if not too much of that is under way. The wait itself ends
+    /// with the call that it belongs to.
+    pub(super) fn post_later(
+        self: &Arc<Self>,
+        message: impl Future<Output = Outgoing> + Send + 'static,
+    ) {
+        let Ok(permit) = Arc::clone(&self.asides).try_acquire_owned() else {
+            return;
+        };
+        let session = Arc::clone(self);
+        tokio::spawn(async move {
+            let message = message.await;
+            let _ = timeout(session.reach, session.post(message, "")).await;
+            drop(permit);
+        });
     }
 
     /// Tells something of our own; any answer but a refusal will do.

@@ -10,20 +10,33 @@ use bytes::Bytes;
 use peerage_protocol::id::ServerName;
 use peerage_protocol::limits::BODY_BYTES_MAX;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::lines::{LineError, Lines, LongLine};
 use super::outbox::{Closed, Outbox, Outflow, outbox};
-use super::pending::{Outcome, Pending, ProgressRoute};
+use super::pending::{Caller, Outcome, Pending, Unasked};
+use crate::gateway::aside::ServerRequest;
 use crate::gateway::backend::announcements::Announcements;
+use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{ServerCapabilities, with_modern_meta};
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
-use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
+use crate::gateway::backend::origin::Origin;
+use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
 use crate::gateway::backend::progress::PROGRESS;
 use crate::gateway::backend::spoiled::spoiled_answer;
-use crate::gateway::call::{Call, CallError, Era, Reply};
+use crate::gateway::call::{Call, CallError, Era, Reply, ReplyBody};
+
+/// Requests of one child that callers have not answered yet; one more is refused.
+const ASKING_MAX: usize = 256;
+/// The log notifications of a server.
+const LOG: &str = "notifications/message";
+/// A server gives up a request of its own.
+const CANCELLED: &str = "notifications/cancelled";
+/// Why a request goes to nobody although somebody is calling.
+const AMBIGUOUS: &str = "calls of several clients are under way, and it is not said which of them is meant; \
+    set \"instance\": \"per-session\" for this server in mcp.json";
 
 /// The two pipes of a child, and everything that waits on them.
 #[derive(Debug)]
@@ -34,7 +47,11 @@ pub(crate) struct Connection {
     pub(super) pending: Pending,
     capabilities: OnceLock<ServerCapabilities>,
     announcements: Announcements,
+    followed: Followed,
     garbage: AtomicU64,
+    /// Requests that were refused because several callers could be meant.
+    ambiguous: AtomicU64,
+    asking: Arc<Semaphore>,
     /// Stops both tasks.
     stop: CancellationToken,
     /// The reader has ended, and why.
@@ -68,7 +85,10 @@ impl Connection {
             pending: Pending::default(),
             capabilities: OnceLock::new(),
             announcements: Announcements::default(),
+            followed: Followed::default(),
             garbage: AtomicU64::new(0),
+            ambiguous: AtomicU64::new(0),
+            asking: Arc::new(Semaphore::new(ASKING_MAX)),
             stop: CancellationToken::new(),
             read_out: CancellationToken::new(),
             break_reason: Mutex::new(None),
@@ -93,6 +113,11 @@ impl Connection {
         &self.announcements
     }
 
+    /// The resources of the child that somebody follows.
+    pub(crate) fn followed(&self) -> &Followed {
+        &self.followed
+    }
+
     /// Waits until the child's output has ended; why, unless it simply ended.
     pub(crate) async fn broken(&self) -> Option<Break> {
         self.read_out.cancelled().await;
@@ -108,19 +133,20 @@ impl Connection {
 
     /// Passes a call on and waits for its answer. Dropping the future cancels the call at the child.
     pub(crate) async fn call(&self, mut call: Call) -> Result<Reply, CallError> {
-        let route = call.params.progress_token().map(|token| ProgressRoute {
-            token: Bytes::copy_from_slice(token),
-            to: call.notifications.clone(),
-        });
-        let remap = route.is_some();
-        let mut request = self.enter(route)?;
+        let token = call.params.progress_token().map(Bytes::copy_from_slice);
+        let remap = token.is_some();
+        let caller = Caller {
+            origin: Origin::of(&call, call.params.raw()),
+            token,
+        };
+        let mut request = self.enter(Some(caller))?;
         if remap {
             let ours = request.id.to_string();
             call.params.set_progress_token(ours.as_bytes());
         }
         let era = self.era();
         let params = match (era, call.era) {
-            (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes()),
+            (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes(), &call.client),
             _ => call.params.to_bytes(),
         };
         request.send(&call.method, params).await?;
@@ -136,8 +162,8 @@ impl Connection {
         }
     }
 
-    fn enter(&self, progress: Option<ProgressRoute>) -> Result<Request<'_>, CallError> {
-        let (id, answered) = self.pending.enter(progress)?;
+    fn enter(&self, caller: Option<Caller>) -> Result<Request<'_>, CallError> {
+        let (id, answered) = self.pending.enter(caller)?;
         Ok(Request {
             connection: self,
             id,
@@ -156,7 +182,7 @@ impl Connection {
     async fn read_until_stopped(self: Arc<Self>, stdout: impl AsyncRead + Unpin) {
         tokio::select! {
             () = self.stop.cancelled() => {}
-            () = self.read_all(stdout) => {}
+            () = self.clone().read_all(stdout) => {}
         }
         self.read_out.cancel();
     }
@@ -180,7 +206,7 @@ impl Connection {
         }
     }
 
-    async fn read_all(&self, stdout: impl AsyncRead + Unpin) {
+    async fn read_all(self: Arc<Self>, stdout: impl AsyncRead + Unpin) {
         let mut lines = Lines::new(stdout, BODY_BYTES_MAX, LongLine::Refuse);
         loop {
             match lines.next().await {
@@ -199,7 +225,7 @@ impl Connection {
         *noted = Some(reason);
     }
 
-    fn take(&self, line: &Bytes) {
+    fn take(self: &Arc<Self>, line: &Bytes) {
         match Incoming::read(line) {
             Ok(Incoming::Answer { id: Some(id), body }) => {
                 if !self.pending.settle(id, Ok(body.cut_from(line))) {
@@ -207,14 +233,11 @@ impl Connection {
                 }
             }
             Ok(Incoming::Answer { id: None, .. }) => self.note_garbage("an answer to no request"),
-            Ok(Incoming::Request { id, method }) => {
-                self.note(Outgoing::answer(id.get(), &method));
+            Ok(Incoming::Request { id, method, params }) => {
+                let params = params.map(|raw| line.slice_ref(raw.get().as_bytes()));
+                self.take_request(id.get(), &method, params);
             }
-            Ok(Incoming::Notification { method }) => match &*method {
-                PROGRESS => self.take_progress(line),
-                other if self.announcements.take_in(other) => {}
-                _ => {}
-            },
+            Ok(Incoming::Notification { method, .. }) => self.take_notification(&method, line),
             Err(_) if line.trim_ascii().is_empty() => {}
             Err(error) => self.take_unreadable(line, error),
         }
@@ -235,9 +258,52 @@ impl Connection {
         }
     }
 
-    fn take_progress(&self, line: &Bytes) {
-        if let Some(id) = self.pending.progress(line) {
+    fn take_notification(&self, method: &str, line: &Bytes) {
+        let lost = match method {
+            PROGRESS => self.pending.progress(line),
+            CANCELLED => None,
+            other if self.announcements.take_in(other) => None,
+            other if self.followed.take_in(other, line) => None,
+            other => self.pending.tell(line.clone(), other == LOG),
+        };
+        if let Some(id) = lost {
             self.note(Outgoing::cancelled(id));
+        }
+    }
+
+    /// Brings a request of the child to the caller it can only mean; where that is not certain, it is refused.
+    fn take_request(self: &Arc<Self>, id: &str, method: &str, params: Option<Bytes>) {
+        let refuse = |why| self.note(Outgoing::response(id, own_answer(method, why)));
+        if method == "ping" {
+            return refuse("");
+        }
+        let Ok(place) = Arc::clone(&self.asking).try_acquire_owned() else {
+            return refuse("too many requests of this server are unanswered");
+        };
+        let (request, answered) = ServerRequest::new(method, params);
+        match self.pending.ask(request) {
+            Ok(()) => {}
+            Err((Unasked::Nobody, _)) => return refuse("no call of this server is under way"),
+            Err((Unasked::Several, _)) => {
+                self.note_ambiguous();
+                return refuse(AMBIGUOUS);
+            }
+        }
+        let (connection, id) = (Arc::clone(self), id.to_owned());
+        tokio::spawn(async move {
+            let answered = connection.stop.run_until_cancelled(answered).await;
+            let body = answered.and_then(Result::ok);
+            let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
+            let response = Outgoing::response(&id, on_one_line_body(body));
+            connection.outbox.respond(response).await;
+            drop(place);
+        });
+    }
+
+    fn note_ambiguous(&self) {
+        let count = self.ambiguous.fetch_add(1, Ordering::Relaxed) + 1;
+        if is_power_of_ten(count) {
+            tracing::warn!(target: "upstream", server = %self.server, count, "refused its request: {AMBIGUOUS}");
         }
     }
 
@@ -254,6 +320,13 @@ impl Connection {
         if is_power_of_ten(count) {
             tracing::warn!(target: "upstream", server = %self.server, count, "skipped output: {what}");
         }
+    }
+}
+
+fn on_one_line_body(body: ReplyBody) -> ReplyBody {
+    match body {
+        ReplyBody::Result(raw) => ReplyBody::Result(on_one_line(raw)),
+        ReplyBody::Error(raw) => ReplyBody::Error(on_one_line(raw)),
     }
 }
 

@@ -12,6 +12,7 @@ use peerage_protocol::id::ServerName;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::connection::Connection;
 use super::{StdioLink, StdioUpstream};
 use crate::config::instance::Instance;
 use crate::config::upstream::UpstreamTransport;
@@ -19,8 +20,10 @@ use crate::gateway::backend::Backend;
 use crate::gateway::backend::desk::Desk;
 use crate::gateway::backend::runner::{OfferNews, Runner};
 use crate::gateway::backend::timing::Timing;
+use crate::gateway::backend::translate::parking::Parking;
 use crate::gateway::backend::upstream::UpstreamState;
-use crate::gateway::call::{Call, CallError, Caller, Reply};
+use crate::gateway::call::{Call, CallError, Caller, Era, Reply};
+use crate::gateway::router::subscriptions::Updates;
 
 /// Processes of one program that callers may have at a time.
 pub(crate) const INSTANCES_MAX: usize = 32;
@@ -43,6 +46,8 @@ pub(crate) struct Program {
     pub(crate) home: PathBuf,
     /// How long it may take for what.
     pub(crate) timing: Timing,
+    /// Where calls wait for what their callers are asked.
+    pub(crate) parking: Arc<Parking>,
 }
 
 /// A program with a process for each caller or session.
@@ -68,6 +73,20 @@ impl Program {
     pub(crate) fn link(&self) -> StdioLink {
         let (server, transport) = (self.server.clone(), self.transport.clone());
         StdioLink::new(server, transport, self.home.clone(), self.timing)
+    }
+
+    /// The same, for a process that is spoken with in the legacy era.
+    pub(crate) fn legacy_link(&self) -> StdioLink {
+        self.link().only(Era::Legacy)
+    }
+
+    /// What passes calls on to the processes behind these desks.
+    pub(crate) fn upstream(
+        &self,
+        desk: Arc<Desk<Connection>>,
+        legacy: Arc<Desk<Connection>>,
+    ) -> StdioUpstream {
+        StdioUpstream::new(desk, legacy, Arc::clone(&self.parking))
     }
 }
 
@@ -104,7 +123,7 @@ impl Instances {
         Owner {
             caller: call.caller.clone(),
             session: match self.instance {
-                Instance::PerSession => None,
+                Instance::PerSession => call.client.session_number(),
                 Instance::Shared | Instance::PerCaller => None,
             },
         }
@@ -135,22 +154,37 @@ impl Instances {
     }
 
     fn start(&self) -> Running {
-        let desk = Arc::new(Desk::new(self.program.server.clone()));
+        let program = &self.program;
         let stop = self.stop.child_token();
+        let desk = Arc::new(Desk::new(program.server.clone()));
+        let legacy = Arc::new(Desk::new(program.server.clone()));
+        legacy.set_idle();
+        self.run(program.link(), desk.clone(), &stop, false);
+        self.run(program.legacy_link(), legacy.clone(), &stop, true);
+        Running {
+            upstream: Arc::new(program.upstream(desk, legacy)),
+            stop,
+        }
+    }
+
+    fn run(
+        &self,
+        link: StdioLink,
+        desk: Arc<Desk<Connection>>,
+        stop: &CancellationToken,
+        on_demand: bool,
+    ) {
         let runner = Runner {
-            link: self.program.link(),
-            desk: desk.clone(),
+            link,
+            desk,
             news: OfferNews::untold(self.program.server.clone()),
             timing: self.program.timing,
             stop: stop.clone(),
+            on_demand,
         };
         self.tasks.spawn(async move {
             runner.run().await;
         });
-        Running {
-            upstream: Arc::new(StdioUpstream::new(desk)),
-            stop,
-        }
     }
 }
 
@@ -170,6 +204,10 @@ impl Backend for Instances {
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
         let owner = self.owner(&call);
         Box::pin(async move { self.upstream_of(owner)?.call(call).await })
+    }
+
+    fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>> {
+        self.lister.follow(uri)
     }
 }
 

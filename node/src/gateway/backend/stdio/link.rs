@@ -33,6 +33,8 @@ pub(crate) struct StdioLink {
     timing: Timing,
     /// The era it was found to speak; asked anew after a handshake that failed.
     era: Option<Era>,
+    /// The one era it is to speak, if not whichever it likes.
+    only: Option<Era>,
     running: Option<Running>,
 }
 
@@ -58,7 +60,17 @@ impl StdioLink {
             home,
             timing,
             era: None,
+            only: None,
             running: None,
+        }
+    }
+
+    /// The same, but spoken with in this era alone.
+    pub(crate) fn only(self, era: Era) -> Self {
+        Self {
+            era: Some(era),
+            only: Some(era),
+            ..self
         }
     }
 
@@ -144,7 +156,7 @@ impl Link for StdioLink {
             started = self.start().await;
         }
         started.map_err(|failure| {
-            self.era = None;
+            self.era = self.only;
             match failure {
                 Failure::Died(outage) | Failure::Outage(outage) => outage,
             }

@@ -2,6 +2,7 @@
 
 mod child;
 mod connection;
+mod following;
 mod handshake;
 mod instances;
 mod lines;
@@ -19,20 +20,35 @@ use tokio::time::timeout_at;
 
 use super::Backend;
 use super::desk::Desk;
-use crate::gateway::call::{Call, CallError, Reply};
+use super::handshake::Ask;
+use super::translate::parking::Parking;
+use super::translate::retries::with_retries;
+use crate::gateway::call::{Call, CallError, Era, Reply};
+use crate::gateway::router::subscriptions::Updates;
 use connection::Connection;
 pub(crate) use instances::{Instances, Program};
 pub(crate) use link::StdioLink;
 
-/// Passes calls on to a child process.
-#[derive(Debug)]
+/// Passes calls on to a child process. One that speaks both eras is started once for each era that callers use.
+#[derive(Clone, Debug)]
 pub(crate) struct StdioUpstream {
     desk: Arc<Desk<Connection>>,
+    /// The same program, spoken with in the legacy era; started by the first call that needs it.
+    legacy: Arc<Desk<Connection>>,
+    parking: Arc<Parking>,
 }
 
 impl StdioUpstream {
-    pub(crate) fn new(desk: Arc<Desk<Connection>>) -> Self {
-        Self { desk }
+    pub(crate) fn new(
+        desk: Arc<Desk<Connection>>,
+        legacy: Arc<Desk<Connection>>,
+        parking: Arc<Parking>,
+    ) -> Self {
+        Self {
+            desk,
+            legacy,
+            parking,
+        }
     }
 
     pub(crate) fn desk(&self) -> &Desk<Connection> {
@@ -41,11 +57,49 @@ impl StdioUpstream {
 
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
-        self.desk.session().await?.call(call).await
+        let connection = self.desk.session().await?;
+        match (call.era, connection.era()) {
+            (Era::Legacy, Era::Modern) => self.answer_legacy(call, connection).await,
+            (Era::Modern, Era::Legacy) => {
+                let server = self.desk.server();
+                self.parking
+                    .answer(call, server, |call| self.run(call, connection))
+                    .await
+            }
+            _ => connection.call(call).await,
+        }
+    }
+
+    /// In its own era where the program speaks it, else by translation.
+    async fn answer_legacy(&self, call: Call, modern: Arc<Connection>) -> Result<Reply, CallError> {
+        let entered = self.legacy.enter()?;
+        if let Ok(connection) = self.legacy.session().await {
+            return connection.call(call).await;
+        }
+        drop(entered);
+        let server = self.desk.server().as_str();
+        with_retries(call, server, |call| modern.call(call)).await
+    }
+
+    /// A call that may be parked: it keeps what it needs.
+    fn run(
+        &self,
+        call: Call,
+        connection: Arc<Connection>,
+    ) -> BoxFuture<'static, Result<Reply, CallError>> {
+        let desk = Arc::clone(&self.desk);
+        Box::pin(async move {
+            let _entered = desk.enter()?;
+            connection.call(call).await
+        })
     }
 }
 
 impl Backend for StdioUpstream {
+    fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>> {
+        Box::pin(async move { self.desk.session().await?.follow(uri).await })
+    }
+
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
         let deadline = call.deadline;
         Box::pin(async move {

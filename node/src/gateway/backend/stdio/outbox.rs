@@ -54,6 +54,11 @@ impl Outbox {
         put.map_err(|_| Closed)
     }
 
+    /// Puts in a response to the child, once there is room; one to a child that reads no more is lost with it.
+    pub(super) async fn respond(&self, message: Outgoing) {
+        let _ = self.notes.send(message).await;
+    }
+
     /// Puts in a small message; whether there was room.
     pub(super) fn note(&self, message: Outgoing) -> bool {
         self.notes.try_send(message).is_ok()

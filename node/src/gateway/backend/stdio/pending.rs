@@ -1,31 +1,42 @@
 //! The requests that a child process has not answered yet.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::oneshot;
 
+use crate::gateway::aside::ServerRequest;
+use crate::gateway::backend::origin::{Meant, Origin, Slow, meant};
 use crate::gateway::backend::progress;
-use crate::gateway::call::{CallError, Notification, NotificationSender, ReplyBody};
+use crate::gateway::call::{CallError, ReplyBody};
 
 /// What the one who asked gets in the end.
 pub(crate) type Outcome = Result<ReplyBody, CallError>;
 
-/// Where the progress of one request goes.
+/// Whoever waits for a call, and how it knows its progress.
 #[derive(Debug)]
-pub(crate) struct ProgressRoute {
-    /// The caller's raw token.
-    pub(crate) token: Bytes,
+pub(crate) struct Caller {
     /// The caller.
-    pub(crate) to: NotificationSender,
+    pub(crate) origin: Origin,
+    /// Its raw progress token.
+    pub(crate) token: Option<Bytes>,
 }
 
 #[derive(Debug)]
 struct Waiting {
-    progress: Option<ProgressRoute>,
+    /// None for requests of our own.
+    caller: Option<Caller>,
     answer: oneshot::Sender<Outcome>,
+}
+
+/// Why a request of the child goes to no caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unasked {
+    /// No call is under way.
+    Nobody,
+    /// Calls of several clients are.
+    Several,
 }
 
 /// Requests by our id, which is also their progress token upstream.
@@ -37,15 +48,31 @@ pub(crate) struct Pending {
 #[derive(Debug, Default)]
 struct Table {
     last_id: u64,
-    waiting: HashMap<u64, Waiting>,
+    waiting: BTreeMap<u64, Waiting>,
     closed: Option<CallError>,
+}
+
+impl Table {
+    /// The callers, the newest last.
+    fn origins(&self) -> impl Iterator<Item = &Origin> {
+        let callers = self.waiting.values().filter_map(|one| one.caller.as_ref());
+        callers.map(|caller| &caller.origin)
+    }
+
+    /// The newest call.
+    fn newest(&self) -> Option<u64> {
+        let mut calls = self.waiting.iter().rev();
+        calls
+            .find(|(_, one)| one.caller.is_some())
+            .map(|(id, _)| *id)
+    }
 }
 
 impl Pending {
     /// Enters a request; its id, and where its answer will come.
     pub(crate) fn enter(
         &self,
-        progress: Option<ProgressRoute>,
+        caller: Option<Caller>,
     ) -> Result<(u64, oneshot::Receiver<Outcome>), CallError> {
         let mut table = self.lock();
         if let Some(error) = &table.closed {
@@ -54,7 +81,7 @@ impl Pending {
         let (answer, answered) = oneshot::channel();
         table.last_id += 1;
         let id = table.last_id;
-        table.waiting.insert(id, Waiting { progress, answer });
+        table.waiting.insert(id, Waiting { caller, answer });
         Ok((id, answered))
     }
 
@@ -78,19 +105,48 @@ impl Pending {
     /// its id is returned, for the upstream to hear.
     pub(crate) fn progress(&self, message: &Bytes) -> Option<u64> {
         let id = progress::our_token(message)?;
-        let sent = {
+        let told = {
             let table = self.lock();
-            let route = table.waiting.get(&id)?.progress.as_ref()?;
-            let notification = progress::for_caller(message, &route.token)?;
-            route.to.try_send(Notification(notification))
+            let caller = table.waiting.get(&id)?.caller.as_ref()?;
+            let message = progress::for_caller(message, caller.token.as_ref()?)?;
+            caller.origin.tell(message)
         };
-        match sent {
-            Err(TrySendError::Full(_)) => {
-                let what = "the caller does not read its notifications".to_owned();
-                self.settle(id, Err(CallError::Busy { what })).then_some(id)
+        self.lose(id, told)
+    }
+
+    /// Brings a notification that names no call to the one client that has calls under way, to its newest; nobody
+    /// else may see it. Like [`progress`](Self::progress) for a caller that does not keep up.
+    pub(crate) fn tell(&self, message: Bytes, is_log: bool) -> Option<u64> {
+        let (id, told) = {
+            let table = self.lock();
+            let Meant::One(origin) = meant(table.origins()) else {
+                return None;
+            };
+            let told = match is_log {
+                true => origin.tell_log(message),
+                false => origin.tell(message),
+            };
+            (table.newest()?, told)
+        };
+        self.lose(id, told)
+    }
+
+    /// Asks the one client that has calls under way, through its newest call.
+    pub(crate) fn ask(&self, request: ServerRequest) -> Result<(), (Unasked, ServerRequest)> {
+        match meant(self.lock().origins()) {
+            Meant::One(origin) => {
+                origin.ask(request);
+                Ok(())
             }
-            Ok(()) | Err(TrySendError::Closed(_)) => None,
+            Meant::Nobody => Err((Unasked::Nobody, request)),
+            Meant::Several => Err((Unasked::Several, request)),
         }
+    }
+
+    fn lose(&self, id: u64, told: Result<(), Slow>) -> Option<u64> {
+        told.err()?;
+        let what = "the caller does not read its notifications".to_owned();
+        self.settle(id, Err(CallError::Busy { what })).then_some(id)
     }
 
     /// Ends every request with `error`, and refuses new ones with it.
@@ -120,30 +176,59 @@ impl Pending {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use tokio::sync::mpsc;
-
     use super::*;
+    use crate::gateway::aside::Aside;
+    use crate::gateway::backend::test_upstream::call_with;
+    use crate::gateway::call::{ASIDES_WAITING_MAX, Notification};
 
     fn progress_of(id: u64) -> Bytes {
         format!(r#"{{"method":"notifications/progress","params":{{"progressToken":{id}}}}}"#).into()
     }
 
+    fn caller() -> (Caller, tokio::sync::mpsc::Receiver<Aside>) {
+        let (call, heard) = call_with(serde_json::json!({}));
+        let caller = Caller {
+            origin: Origin::of(&call, Bytes::new()),
+            token: Some(Bytes::from_static(b"\"slow\"")),
+        };
+        (caller, heard)
+    }
+
     #[test]
     fn a_caller_that_does_not_read_loses_its_own_request_only() {
         let pending = Pending::default();
-        let (to, mut slow) = mpsc::channel(1);
-        let token = Bytes::from_static(b"\"slow\"");
-        let (id, mut answered) = pending.enter(Some(ProgressRoute { token, to })).unwrap();
+        let (slow, mut heard) = caller();
+        let (id, mut answered) = pending.enter(Some(slow)).unwrap();
         let (_other, mut others) = pending.enter(None).unwrap();
-        assert_eq!(pending.progress(&progress_of(id)), None);
+        for _ in 0..ASIDES_WAITING_MAX {
+            assert_eq!(pending.progress(&progress_of(id)), None);
+        }
         assert_eq!(pending.progress(&progress_of(id)), Some(id));
         assert!(matches!(
             answered.try_recv(),
             Ok(Err(CallError::Busy { .. }))
         ));
         assert!(others.try_recv().is_err(), "the other still waits");
-        let Notification(first) = slow.try_recv().unwrap();
+        let Aside::Notification(Notification(first)) = heard.try_recv().unwrap() else {
+            panic!("not a notification");
+        };
         assert!(first.ends_with(br#"{"progressToken":"slow"}}"#));
+    }
+
+    #[test]
+    fn what_names_no_call_reaches_the_only_client_and_none_of_several() {
+        let pending = Pending::default();
+        let request = || ServerRequest::new("x/unknown", None).0;
+        assert!(matches!(pending.ask(request()), Err((Unasked::Nobody, _))));
+        let (one, mut heard) = caller();
+        pending.enter(Some(one)).unwrap();
+        assert!(pending.ask(request()).is_ok());
+        assert!(matches!(heard.try_recv(), Ok(Aside::Request(_))));
+        let (other, _heard) = caller();
+        pending.enter(Some(other)).unwrap();
+        assert!(matches!(pending.ask(request()), Err((Unasked::Several, _))));
+        assert_eq!(pending.tell(Bytes::new(), false), None);
+        assert!(heard.try_recv().is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, timeout};
 
 use crate::gateway::backend::test_upstream::{
-    House, call, call_with, hurried, name, program, python, text, until,
+    House, call, call_with, hurried, name, notified, program, python, text, until,
 };
 use crate::gateway::backend::timing::Timing;
 use crate::gateway::backend::upstream::{UpstreamChange, UpstreamState};
@@ -89,7 +89,8 @@ async fn progress_reaches_each_of_many_callers_under_its_own_token_before_its_re
             let answered = text(house.call("x", call).await);
             assert_eq!(answered, format!(r#"{{"of": {n}}}"#));
             for step in 0..20 {
-                let progress: Value = serde_json::from_slice(&told.try_recv().unwrap().0).unwrap();
+                let progress: Value =
+                    serde_json::from_slice(&notified(told.try_recv().unwrap())).unwrap();
                 assert_eq!(
                     progress["params"],
                     json!({"progressToken": "the same for all", "progress": step, "of": n})

@@ -1,4 +1,4 @@
-//! One call under way: its notifications as they come, then its answer, never the other way round.
+//! One call under way: what its upstream says as it comes, then its answer, never the other way round.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,9 @@ use tokio::time::{Instant, timeout_at};
 use super::Frontend;
 use super::request::Exchange;
 use super::service::Service;
-use crate::gateway::call::{Call, CallError, Era, NOTIFICATIONS_WAITING_MAX, Notification, Reply};
+use crate::gateway::aside::{Aside, ServerRequest};
+use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Era, Notification, Reply};
+use crate::gateway::client::Client;
 use crate::gateway::mcp::answer::Answer;
 use crate::gateway::mcp::envelope::{self, Request, RequestId};
 use crate::gateway::mcp::era::LOG_LEVEL_KEY;
@@ -21,8 +23,17 @@ use crate::gateway::mcp::splice::{CacheHint, CacheScope};
 /// How long a client of HTTP waits for an answer, progress or not: HTTP requests carry no deadline of their own.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
-/// A list may change at any time, and is one caller's.
-const LIST_HINT: CacheHint = CacheHint {
+/// Methods whose results say how long they may be kept (2026-07-28, "Caching").
+const HINTED: [&str; 5] = [
+    "tools/list",
+    "prompts/list",
+    "resources/list",
+    "resources/templates/list",
+    "resources/read",
+];
+
+/// A list may change at any time, and is one caller's; so is a resource of which its server says nothing else.
+const HINT: CacheHint = CacheHint {
     ttl_ms: 0,
     scope: CacheScope::Private,
 };
@@ -30,7 +41,7 @@ const LIST_HINT: CacheHint = CacheHint {
 /// Something to tell the client.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A notification that belongs to the request.
+    /// A notification that belongs to the request, or a request of the upstream that the client is to answer.
     Notification(Bytes),
     /// Its answer: the last event.
     Answer(Answer),
@@ -46,6 +57,9 @@ impl Event {
     }
 }
 
+/// Makes the message that asks the client what an upstream wants to know; `None` where it cannot be asked.
+pub(super) type Asker = Box<dyn FnMut(ServerRequest) -> Option<Bytes> + Send>;
+
 /// A call under way. Dropping it cancels the call.
 pub(super) struct Answering {
     id: RequestId,
@@ -55,7 +69,8 @@ pub(super) struct Answering {
     logs: bool,
     deadline: Instant,
     call: Option<BoxFuture<'static, Result<Reply, CallError>>>,
-    notifications: mpsc::Receiver<Notification>,
+    asides: mpsc::Receiver<Aside>,
+    ask: Option<Asker>,
     answer: Option<Answer>,
     _permit: OwnedSemaphorePermit,
 }
@@ -66,6 +81,7 @@ impl Answering {
         frontend: &Frontend,
         exchange: &Exchange<'_>,
         era: Era,
+        client: Client,
         request: Request,
     ) -> Result<Self, Answer> {
         let refused = |error| Answer::refusal(Some(&request.id), &error);
@@ -78,8 +94,8 @@ impl Answering {
             refused((&CallError::Busy { what }).into())
         })?;
         let deadline = Instant::now() + CALL_DEADLINE;
-        let (sender, notifications) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
-        let hint = (&*request.method == "tools/list").then_some(LIST_HINT);
+        let (sender, asides) = mpsc::channel(ASIDES_WAITING_MAX);
+        let hint = HINTED.contains(&&*request.method).then_some(HINT);
         let logs = era == Era::Legacy || request.params.meta_raw(LOG_LEVEL_KEY).is_some();
         let trace = request.params.meta_str("traceparent");
         let trace = trace.map(|trace| trace.into_owned().into());
@@ -91,7 +107,8 @@ impl Answering {
             deadline,
             via,
             trace,
-            notifications: sender,
+            client,
+            asides: sender,
         };
         Ok(Self {
             id: request.id,
@@ -100,10 +117,27 @@ impl Answering {
             logs,
             deadline,
             call: Some(in_time(frontend.service.clone(), call).boxed()),
-            notifications,
+            asides,
+            ask: None,
             answer: None,
             _permit: permit,
         })
+    }
+
+    /// The same call of a client that can be asked.
+    pub(super) fn asking(mut self, ask: Asker) -> Self {
+        self.ask = Some(ask);
+        self
+    }
+
+    fn asked(&mut self, request: ServerRequest) -> Option<Bytes> {
+        match &mut self.ask {
+            Some(ask) => ask(request),
+            None => {
+                request.refuse("this client cannot be asked now");
+                None
+            }
+        }
     }
 
     /// The request that is being answered.
@@ -118,9 +152,18 @@ impl Answering {
 
     /// The next event; `None` after the answer. Cancel-safe.
     pub(super) async fn next(&mut self) -> Option<Event> {
-        while let Some(Notification(message)) = self.notification().await {
-            if self.logs || !is_log_message(&message) {
-                return Some(Event::Notification(message));
+        while let Some(aside) = self.aside().await {
+            match aside {
+                Aside::Request(request) => {
+                    if let Some(message) = self.asked(request) {
+                        return Some(Event::Notification(message));
+                    }
+                }
+                Aside::Notification(Notification(message)) => {
+                    if self.logs || !is_log_message(&message) {
+                        return Some(Event::Notification(message));
+                    }
+                }
             }
         }
         self.answer.take().map(Event::Answer)
@@ -133,16 +176,16 @@ impl Answering {
         })
     }
 
-    /// The next notification; `None` when the call has ended and all are out.
-    async fn notification(&mut self) -> Option<Notification> {
+    /// What the upstream says next; `None` when the call has ended and all is out.
+    async fn aside(&mut self) -> Option<Aside> {
         while let Some(call) = &mut self.call {
             tokio::select! {
                 biased;
-                Some(notification) = self.notifications.recv() => return Some(notification),
+                Some(aside) = self.asides.recv() => return Some(aside),
                 reply = call => self.keep(&reply),
             }
         }
-        self.notifications.try_recv().ok()
+        self.asides.try_recv().ok()
     }
 
     fn keep(&mut self, reply: &Result<Reply, CallError>) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::task::AbortHandle;
 
@@ -16,7 +16,9 @@ use super::answering::{Answering, Event};
 use super::refusal::HttpRefusal;
 use super::request::Exchange;
 use super::{Frontend, subscription};
-use crate::gateway::call::Era;
+use crate::gateway::aside::Aside;
+use crate::gateway::call::{Era, Notification};
+use crate::gateway::client::Client;
 use crate::gateway::mcp::answer::Answer;
 use crate::gateway::mcp::envelope::{self, Request, RequestId};
 use crate::gateway::mcp::session::{Output, Session, Transport};
@@ -92,12 +94,17 @@ impl Conversation {
         match state.engine.message(incoming, None) {
             Output::Answer(answer) => {
                 if state.engine.version().is_some() && state.news.is_none() {
-                    let news = subscription::session_messages(&self.frontend);
+                    let unasked = self.clone().unasked(state.engine.take_unasked());
+                    let news = subscription::session_messages(&self.frontend, unasked);
                     state.news = Some(tokio::spawn(self.clone().pass_on(news)).abort_handle());
                 }
                 Some(answer)
             }
-            Output::Dispatch { era, request } => self.dispatch(&mut state, era, request),
+            Output::Dispatch {
+                era,
+                client,
+                request,
+            } => self.dispatch(&mut state, era, client, request),
             Output::Listen(request) => self.listen(&mut state, &request),
             Output::Cancel(id) => {
                 state.abort(&id);
@@ -107,10 +114,21 @@ impl Conversation {
         }
     }
 
-    fn dispatch(self: &Arc<Self>, state: &mut State, era: Era, request: Request) -> Option<Answer> {
+    fn dispatch(
+        self: &Arc<Self>,
+        state: &mut State,
+        era: Era,
+        client: Client,
+        request: Request,
+    ) -> Option<Answer> {
         let id = request.id.clone();
-        match Answering::begin(&self.frontend, &self.client, era, request) {
+        match Answering::begin(&self.frontend, &self.client, era, client, request) {
             Ok(answering) => {
+                let (asking, call) = (Arc::downgrade(self), id.clone());
+                let answering = answering.asking(Box::new(move |request| {
+                    let conversation = asking.upgrade()?;
+                    conversation.state().engine.ask(Some(&call), request)
+                }));
                 let task = tokio::spawn(self.clone().carry(id.clone(), answering));
                 state.tasks.insert(id, task.abort_handle());
                 None
@@ -160,6 +178,26 @@ impl Conversation {
                 return;
             }
         }
+    }
+
+    /// What the client of a legacy session is told outside of its calls.
+    fn unasked(self: Arc<Self>, told: Option<mpsc::Receiver<Aside>>) -> BoxStream<'static, Bytes> {
+        let Some(told) = told else {
+            return stream::pending().boxed();
+        };
+        let asking = Arc::downgrade(&self);
+        stream::unfold((told, asking), |(mut told, asking)| async move {
+            loop {
+                let message = match told.recv().await? {
+                    Aside::Notification(Notification(message)) => Some(message),
+                    Aside::Request(request) => asking.upgrade()?.state().engine.ask(None, request),
+                };
+                if let Some(message) = message {
+                    return Some((message, (told, asking)));
+                }
+            }
+        })
+        .boxed()
     }
 
     /// Queues a message for the client; false when it is gone.

@@ -49,18 +49,25 @@ pub(super) async fn post(
     let session = find(frontend, exchange, head)?;
     match session.message(incoming, &exchange.routing) {
         Output::Answer(answer) => Ok(respond::answer(Era::Legacy, exchange.accept, answer)),
-        Output::Dispatch { era, request } => {
+        Output::Dispatch {
+            era,
+            client,
+            request,
+        } => {
             let id = request.id.clone();
-            Ok(match Answering::begin(frontend, exchange, era, request) {
-                Ok(answering) => {
-                    let response = run(frontend, &session, answering);
-                    respond_as_it_comes(&session, exchange.accept, response).await
-                }
-                Err(answer) => {
-                    session.answered(&id);
-                    respond::answer(era, exchange.accept, answer)
-                }
-            })
+            Ok(
+                match Answering::begin(frontend, exchange, era, client, request) {
+                    Ok(answering) => {
+                        let answering = ask_on(&session, exchange.accept, answering);
+                        let response = run(frontend, &session, answering);
+                        respond_as_it_comes(&session, exchange.accept, response).await
+                    }
+                    Err(answer) => {
+                        session.answered(&id);
+                        respond::answer(era, exchange.accept, answer)
+                    }
+                },
+            )
         }
         // Only a modern message asks to listen, and none comes here.
         Output::Listen(_) | Output::Cancel(_) | Output::Nothing => Ok(respond::accepted()),
@@ -199,15 +206,24 @@ fn one_of_batch(
     };
     match session.message(incoming, &exchange.routing) {
         Output::Answer(answer) => Some(at_once(answer)),
-        Output::Dispatch { era, request } => {
+        Output::Dispatch {
+            era,
+            client,
+            request,
+        } => {
             let id = request.id.clone();
-            Some(match Answering::begin(frontend, exchange, era, request) {
-                Ok(answering) => run(frontend, session, answering).events().boxed(),
-                Err(answer) => {
-                    session.answered(&id);
-                    at_once(answer)
-                }
-            })
+            Some(
+                match Answering::begin(frontend, exchange, era, client, request) {
+                    Ok(answering) => {
+                        let answering = ask_on(session, exchange.accept, answering);
+                        run(frontend, session, answering).events().boxed()
+                    }
+                    Err(answer) => {
+                        session.answered(&id);
+                        at_once(answer)
+                    }
+                },
+            )
         }
         Output::Listen(_) | Output::Cancel(_) | Output::Nothing => None,
     }
@@ -241,6 +257,15 @@ impl Running {
         });
         stream::iter(opening).chain(rest.map(frame)).boxed()
     }
+}
+
+/// A client that takes streams can be asked on them.
+fn ask_on(session: &Arc<LegacySession>, accept: Accept, answering: Answering) -> Answering {
+    if !accept.stream {
+        return answering;
+    }
+    let (session, id) = (session.clone(), answering.id().clone());
+    answering.asking(Box::new(move |request| session.ask(Some(&id), request)))
 }
 
 /// Lets the session's own task answer, so that the call outlives the response.

@@ -162,7 +162,7 @@ async fn post_message(
         Err(answer) => return Ok(respond::json(StatusCode::BAD_REQUEST, answer)),
     };
     match era_of(&incoming, exchange.routing.version) {
-        Era::Modern => modern::post(frontend, &exchange, incoming).await,
+        Era::Modern => modern::post(frontend, &exchange, head, incoming).await,
         Era::Legacy => legacy::post(frontend, &exchange, head, incoming).await,
     }
 }
@@ -171,7 +171,7 @@ fn era_of(incoming: &Incoming, version_header: Option<&str>) -> Era {
     match incoming {
         Incoming::Request(request) => era::of_message(version_header, &request.params),
         Incoming::Notification { params, .. } => era::of_message(version_header, params),
-        Incoming::Response => Era::Legacy,
+        Incoming::Response { .. } => Era::Legacy,
     }
 }
 

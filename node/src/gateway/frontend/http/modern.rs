@@ -3,32 +3,63 @@
 use std::sync::Arc;
 
 use axum::response::Response;
+use http::request::Parts;
 
 use super::answering::Answering;
 use super::refusal::HttpRefusal;
 use super::request::Exchange;
 use super::{Frontend, respond, subscription};
+use crate::gateway::backend::http::param_headers::mismatch;
 use crate::gateway::call::Era;
-use crate::gateway::mcp::envelope::Incoming;
+use crate::gateway::mcp::answer::{Answer, Refusal};
+use crate::gateway::mcp::envelope::{Incoming, Request};
 use crate::gateway::mcp::session::{Output, Session, Transport};
 
 /// Serves one message. Dropping the response, or the future, cancels the call.
 pub(super) async fn post(
     frontend: &Arc<Frontend>,
     exchange: &Exchange<'_>,
+    head: &Parts,
     incoming: Incoming,
 ) -> Result<Response, HttpRefusal> {
     let mut session = Session::new(Transport::Http);
     match session.message(incoming, Some(&exchange.routing)) {
         Output::Answer(answer) => Ok(respond::answer(Era::Modern, exchange.accept, answer)),
-        Output::Dispatch { era, request } => {
-            Ok(match Answering::begin(frontend, exchange, era, request) {
+        Output::Dispatch {
+            era,
+            client,
+            request,
+        } => Ok(match check_arguments(frontend, head, &request) {
+            Err(answer) => respond::answer(era, exchange.accept, answer),
+            Ok(()) => match Answering::begin(frontend, exchange, era, client, request) {
                 Ok(answering) => respond::events(era, exchange.accept, answering.events()).await,
                 Err(answer) => respond::answer(era, exchange.accept, answer),
-            })
-        }
+            },
+        }),
         Output::Listen(request) => subscription::listen(frontend, exchange, &request),
         // Over HTTP a client cancels by closing the response; notifications have nothing to act on.
         Output::Cancel(_) | Output::Nothing => Ok(respond::accepted()),
+    }
+}
+
+/// Refuses a call whose `Mcp-Param-*` headers do not say what its arguments say (2026-07-28, "Standard request
+/// headers").
+fn check_arguments(frontend: &Frontend, head: &Parts, request: &Request) -> Result<(), Answer> {
+    if &*request.method != "tools/call" {
+        return Ok(());
+    }
+    let name = request.params.name();
+    let definition = name.and_then(|name| frontend.service.tool_definition(&name));
+    let Some(definition) = definition else {
+        return Ok(());
+    };
+    let arguments = request.params.arguments();
+    match mismatch(definition.as_bytes(), arguments, &head.headers) {
+        None => Ok(()),
+        Some(header) => {
+            let message = format!("the header {header} is missing, or differs from the argument");
+            let refusal = Refusal::new(-32020, message);
+            Err(Answer::refusal(Some(&request.id), &refusal))
+        }
     }
 }

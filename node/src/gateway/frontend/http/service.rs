@@ -1,20 +1,34 @@
 //! What the HTTP frontend asks of the rest of the node.
 
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::control::ListVersions;
 use crate::gateway::call::{Call, CallError, Caller, Reply};
 use crate::identity::TokenId;
 
 /// The rest of the node, as a frontend sees it.
 pub trait Service: Send + Sync + 'static {
-    /// Answers `tools/list` and `tools/call`. Dropping the future cancels the call.
+    /// Answers a request of a client. Dropping the future cancels the call.
     fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
 
-    /// Changes whenever the list of tools does.
-    fn tools_changed(&self) -> watch::Receiver<u64>;
+    /// The raw definition of the tool that goes by `name` here.
+    fn tool_definition(&self, name: &str) -> Option<Arc<str>>;
+
+    /// Changes whenever one of the lists does.
+    fn lists_changed(&self) -> watch::Receiver<ListVersions>;
+
+    /// Follows a resource: `updated` hears of each time it may have changed, as long as the future that comes back is
+    /// driven.
+    fn follow(
+        &self,
+        uri: String,
+        updated: mpsc::Sender<()>,
+    ) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, CallError>>;
 
     /// Who presents this bearer token; without one, a guest.
     fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized>;

@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
@@ -11,6 +14,8 @@ use tokio::time::Instant;
 use super::refusal::HttpRefusal;
 use super::replay::{EventId, Numbered, Resumed, Streams, Writer};
 use super::service::Credential;
+use crate::gateway::aside::{Aside, ServerRequest};
+use crate::gateway::call::Notification;
 use crate::gateway::mcp::envelope::{Incoming, RequestId};
 use crate::gateway::mcp::era::{LegacyVersion, RoutingHeaders};
 use crate::gateway::mcp::session::{Loss, Output, Session};
@@ -39,6 +44,8 @@ pub(super) struct LegacySession {
     state: Mutex<State>,
     /// The number of the stream that is current; each new one closes the one before.
     stream: watch::Sender<u64>,
+    /// What the client is told outside of its calls; the current stream holds it.
+    unasked: Arc<tokio::sync::Mutex<Option<mpsc::Receiver<Aside>>>>,
 }
 
 struct State {
@@ -51,9 +58,19 @@ struct State {
 
 /// A session's stream; the session is not idle while it is open.
 pub(super) struct OpenStream {
-    session: Arc<LegacySession>,
+    talking: Talking,
+    closing: Closing,
+}
+
+/// Learns when a stream is to end.
+pub(super) struct Closing {
     number: u64,
     current: watch::Receiver<u64>,
+}
+
+/// Learns what the client is to be told on its stream.
+struct Talking {
+    session: Arc<LegacySession>,
 }
 
 impl Sessions {
@@ -72,9 +89,10 @@ impl Sessions {
         &self,
         credential: Credential,
         version: LegacyVersion,
-        engine: Session,
+        mut engine: Session,
     ) -> Result<Box<str>, HttpRefusal> {
         let id = random_id()?;
+        let unasked = Arc::new(tokio::sync::Mutex::new(engine.take_unasked()));
         let now = Instant::now();
         let state = State {
             engine,
@@ -88,6 +106,7 @@ impl Sessions {
             version,
             state: Mutex::new(state),
             stream: watch::Sender::new(0),
+            unasked,
         };
         let mut table = lock(&self.table);
         table.make_room(now)?;
@@ -160,6 +179,11 @@ impl LegacySession {
         output
     }
 
+    /// The message that asks the client what an upstream wants to know during the call `call`, or outside of any.
+    pub(super) fn ask(&self, call: Option<&RequestId>, request: ServerRequest) -> Option<Bytes> {
+        lock(&self.state).engine.ask(call, request)
+    }
+
     /// Starts the task that answers `id`; `start` must not block.
     pub(super) fn run(&self, id: &RequestId, start: impl FnOnce() -> AbortHandle) {
         // The lock is held while the task starts, so that it cannot end before it is entered.
@@ -199,9 +223,10 @@ impl LegacySession {
         let mut current = self.stream.subscribe();
         let number = *current.borrow_and_update();
         OpenStream {
-            session: self.clone(),
-            number,
-            current,
+            talking: Talking {
+                session: self.clone(),
+            },
+            closing: Closing { number, current },
         }
     }
 
@@ -233,6 +258,37 @@ impl State {
 }
 
 impl OpenStream {
+    /// The end of the stream, and what the client is to be told on it.
+    pub(super) fn split(self) -> (Closing, BoxStream<'static, Bytes>) {
+        let messages = stream::unfold(self.talking, |talking| async move {
+            Some((talking.unasked().await, talking))
+        });
+        (self.closing, messages.boxed())
+    }
+}
+
+impl Talking {
+    /// The next message for the client outside of its calls; for ever, where there is none. Waits until the stream
+    /// before this one has ended. Cancel-safe.
+    async fn unasked(&self) -> Bytes {
+        let mut told = self.session.unasked.lock().await;
+        while let Some(unasked) = told.as_mut() {
+            match unasked.recv().await {
+                Some(Aside::Notification(Notification(message))) => return message,
+                Some(Aside::Request(request)) => {
+                    if let Some(message) = self.session.ask(None, request) {
+                        return message;
+                    }
+                }
+                None => *told = None,
+            }
+        }
+        drop(told);
+        std::future::pending().await
+    }
+}
+
+impl Closing {
     /// Waits until the session ends or opens another stream.
     pub(super) async fn closed(&mut self) {
         let number = self.number;
@@ -241,7 +297,7 @@ impl OpenStream {
     }
 }
 
-impl Drop for OpenStream {
+impl Drop for Talking {
     fn drop(&mut self) {
         let mut state = lock(&self.session.state);
         state.open_streams -= 1;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::{AgentName, NodeId, NodeName};
 use peerage_protocol::limits::CALL_TIME_LEFT_MAX;
@@ -26,7 +27,8 @@ use crate::control::{
 };
 use crate::gateway::backend::builtin;
 use crate::gateway::backend::supervisor::Upstreams;
-use crate::gateway::call::{Call, Caller, Era, NOTIFICATIONS_WAITING_MAX, Reply, ReplyBody};
+use crate::gateway::call::{ASIDES_WAITING_MAX, Call, Caller, Era, Reply, ReplyBody};
+use crate::gateway::client::{Client, ClientSession};
 use crate::gateway::frontend::http::Service;
 use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
@@ -97,7 +99,8 @@ impl OwnerService {
         let raw = format!(r#"{{"name":{name},"arguments":{}}}"#, request.arguments);
         let params = Params::scan(raw.into()).map_err(|error| bad_input(&error))?;
         let patience = Duration::from_millis(request.timeout_ms).min(CALL_TIME_LEFT_MAX);
-        let (notifications, mut progress) = mpsc::channel(NOTIFICATIONS_WAITING_MAX);
+        let (asides, mut progress) = mpsc::channel(ASIDES_WAITING_MAX);
+        let (client, _) = ClientSession::new(Bytes::from_static(b"{}"), None);
         // The command line shows the result alone.
         tokio::spawn(async move { while progress.recv().await.is_some() {} });
         let call = Call {
@@ -108,7 +111,8 @@ impl OwnerService {
             deadline: Instant::now() + patience,
             via: Vec::new(),
             trace: None,
-            notifications,
+            client: Client::Session(client),
+            asides,
         };
         let reply = self.gateway.call(call).await;
         as_response(reply.map_err(|error| Refused::from(&error))?)

@@ -51,7 +51,7 @@ fn messages_are_sorted_by_their_members() {
         r#"{"jsonrpc":"2.0","id":1,"result":null}"#,
         r#"{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":""}}"#,
     ] {
-        assert!(matches!(message(response), Ok(Incoming::Response)));
+        assert!(matches!(message(response), Ok(Incoming::Response { .. })));
     }
 }
 

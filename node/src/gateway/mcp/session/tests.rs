@@ -4,6 +4,7 @@
 
 use super::super::envelope::read;
 use super::*;
+use crate::gateway::aside::ServerRequest;
 use serde_json::{Value, json};
 
 const CONNECTIONS: [Transport; 4] = [
@@ -171,10 +172,8 @@ fn initialize_settles_the_version_and_names_the_server() {
     let result = &initialize(&mut session, "2025-03-26")["result"];
     assert_eq!(result["protocolVersion"], "2025-03-26");
     assert_eq!(result["serverInfo"]["name"], "peerage");
-    assert_eq!(
-        result["capabilities"],
-        json!({"tools": {"listChanged": true}})
-    );
+    assert_eq!(result["capabilities"]["tools"]["listChanged"], true);
+    assert_eq!(result["capabilities"]["resources"]["subscribe"], true);
     assert_eq!(session.version(), Some(LegacyVersion::March2025));
     let again = initialize(&mut session, "2025-06-18");
     assert_eq!(again["error"]["code"], -32600);
@@ -216,13 +215,12 @@ fn discover_says_what_a_modern_client_needs() {
 }
 
 #[test]
-fn methods_that_nothing_answers_are_named() {
+fn methods_that_an_era_does_not_have_are_named() {
     for method in [
         "initialize",
         "ping",
         "logging/setLevel",
-        "prompts/list",
-        "x",
+        "resources/subscribe",
     ] {
         let mut session = Session::new(Transport::Http);
         let seen = answer(say(&mut session, request(1, method, modern_params())));
@@ -232,11 +230,63 @@ fn methods_that_nothing_answers_are_named() {
             format!("Method not found: {method}")
         );
     }
+    for method in ["server/discover", "subscriptions/listen"] {
+        let mut session = legacy_with_call(Transport::Http);
+        let refused = say(&mut session, request(2, method, json!({})));
+        assert_eq!(error_code(refused), -32601);
+    }
+}
+
+#[test]
+fn a_method_that_nobody_knows_yet_is_left_to_the_router() {
     let mut session = legacy_with_call(Transport::Http);
-    assert_eq!(
-        error_code(say(&mut session, request(2, "server/discover", json!({})))),
-        -32601
-    );
+    let output = say(&mut session, request(2, "x/new", json!({})));
+    assert!(matches!(output, Output::Dispatch { .. }));
+}
+
+#[test]
+fn the_log_level_of_a_session_is_set_and_nonsense_refused() {
+    let mut session = legacy_with_call(Transport::Http);
+    let set = |level| request(2, "logging/setLevel", json!({"level": level}));
+    assert_eq!(error_code(say(&mut session, set("loud"))), -32602);
+    let answered = answer(say(&mut session, set("error")));
+    assert_eq!(answered["result"], json!({}));
+    let output = say(&mut session, request(3, "tools/list", json!({})));
+    let Output::Dispatch {
+        client: Client::Session(client),
+        ..
+    } = output
+    else {
+        panic!("not dispatched: {output:?}");
+    };
+    assert_eq!(client.log_level().unwrap().as_str(), "error");
+}
+
+#[test]
+fn what_an_upstream_asks_during_a_call_is_answered_to_it_and_dropped_with_the_call() {
+    let mut session = legacy_with_call(Transport::Http);
+    let (asked, mut answered) = ServerRequest::new("roots/list", None);
+    let message = session.ask(Some(&id(1)), asked).unwrap();
+    let message: Value = serde_json::from_slice(&message).unwrap();
+    assert_eq!(message["method"], "roots/list");
+    let response = json!({"jsonrpc": "2.0", "id": message["id"], "result": {"roots": []}});
+    assert!(matches!(say(&mut session, response), Output::Nothing));
+    assert!(answered.try_recv().is_ok());
+    let (asked, mut unanswered) = ServerRequest::new("roots/list", None);
+    session.ask(Some(&id(1)), asked).unwrap();
+    assert!(session.answered(&id(1)));
+    assert!(unanswered.try_recv().is_err());
+    let (late, mut refused) = ServerRequest::new("roots/list", None);
+    assert_eq!(session.ask(Some(&id(1)), late), None);
+    assert!(refused.try_recv().is_ok());
+}
+
+#[test]
+fn a_modern_client_is_never_asked() {
+    let mut session = modern_with_call(Transport::Stdio);
+    let (asked, mut refused) = ServerRequest::new("roots/list", None);
+    assert_eq!(session.ask(Some(&id(1)), asked), None);
+    assert!(refused.try_recv().is_ok());
 }
 
 #[test]

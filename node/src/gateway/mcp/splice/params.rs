@@ -47,7 +47,18 @@ pub struct Params {
     meta: Option<Span>,
     progress_token: Option<Span>,
     new_name: Option<Box<[u8]>>,
+    new_uri: Option<Box<[u8]>>,
     new_progress_token: Option<Box<[u8]>>,
+    new_reference: Option<(Span, Box<[u8]>)>,
+}
+
+/// What `completion/complete` is about: the member `ref`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// A prompt, by name.
+    Prompt(String),
+    /// A template of resources.
+    Resource(String),
 }
 
 impl fmt::Debug for Params {
@@ -94,8 +105,15 @@ impl Params {
             meta: None,
             progress_token: None,
             new_name: None,
+            new_uri: None,
             new_progress_token: None,
+            new_reference: None,
         }
+    }
+
+    /// The JSON as the caller sent it.
+    pub fn raw(&self) -> Bytes {
+        self.raw.clone()
     }
 
     /// The `name` member, when it is a string.
@@ -108,7 +126,42 @@ impl Params {
 
     /// The `uri` member, when it is a string.
     pub fn uri(&self) -> Option<Cow<'_, str>> {
-        text(self.uri?.of(&self.raw))
+        match &self.new_uri {
+            Some(uri) => text(uri),
+            None => text(self.uri?.of(&self.raw)),
+        }
+    }
+
+    /// The member `ref`, where it names a prompt or a resource and nothing occurs twice in it.
+    pub fn reference(&self) -> Option<Reference> {
+        let (span, is_prompt) = self.find_reference()?;
+        let named = text(span.of(&self.raw))?.into_owned();
+        Some(match is_prompt {
+            true => Reference::Prompt(named),
+            false => Reference::Resource(named),
+        })
+    }
+
+    /// Replaces what the member `ref` names; nothing happens where it names nothing.
+    pub fn set_reference(&mut self, to: &str) {
+        let json = serde_json::to_vec(to).expect("a string is always JSON");
+        self.new_reference = self.find_reference().map(|(span, _)| (span, json.into()));
+    }
+
+    fn find_reference(&self) -> Option<(Span, bool)> {
+        let raw = &self.raw;
+        let only = |object: Span, key: &str| {
+            let mut found = members(raw, object)?.map_while(Result::ok);
+            let mut found = found.by_ref().filter(|member| member.is(raw, key));
+            let first = found.next()?;
+            found.next().is_none().then_some(first.value)
+        };
+        let reference = only(whole(raw), "ref")?;
+        match &*text(only(reference, "type")?.of(raw))? {
+            "ref/prompt" => Some((only(reference, "name")?, true)),
+            "ref/resource" => Some((only(reference, "uri")?, false)),
+            _ => None,
+        }
     }
 
     /// The raw JSON of `arguments`.
@@ -143,6 +196,14 @@ impl Params {
         }
     }
 
+    /// Replaces the `uri` member; nothing happens where the caller sent none.
+    pub fn set_uri(&mut self, uri: &str) {
+        if self.uri.is_some() {
+            let json = serde_json::to_vec(uri).expect("a string is always JSON");
+            self.new_uri = Some(json.into());
+        }
+    }
+
     /// Replaces `_meta.progressToken` with raw JSON; nothing happens where the caller sent none.
     pub fn set_progress_token(&mut self, raw: &[u8]) {
         if self.progress_token.is_some() {
@@ -152,7 +213,11 @@ impl Params {
 
     /// The edited JSON; shares the caller's bytes where nothing was edited.
     pub fn to_bytes(&self) -> Bytes {
-        if self.new_name.is_none() && self.new_progress_token.is_none() {
+        let edited = self.new_name.is_some()
+            || self.new_progress_token.is_some()
+            || self.new_uri.is_some()
+            || self.new_reference.is_some();
+        if !edited {
             return self.raw.clone();
         }
         let mut out = Vec::with_capacity(self.raw.len() + 64);
@@ -162,8 +227,11 @@ impl Params {
 
     /// Appends the edited JSON to `out`.
     pub fn write_to(&self, out: &mut Vec<u8>) {
-        let mut edits: Vec<(Span, &[u8])> = Vec::with_capacity(2);
+        let mut edits: Vec<(Span, &[u8])> = Vec::with_capacity(4);
         edits.extend(self.name.zip(self.new_name.as_deref()));
+        edits.extend(self.uri.zip(self.new_uri.as_deref()));
+        let reference = self.new_reference.as_ref();
+        edits.extend(reference.map(|(span, json)| (*span, &**json)));
         edits.extend(self.progress_token.zip(self.new_progress_token.as_deref()));
         edits.sort_by_key(|(span, _)| span.start);
         write_edited(&self.raw, &edits, out);
@@ -211,6 +279,20 @@ mod tests {
             .replace(": 7 ,", ": \"t-1\" ,")
             .replace("\"a__b\"", "\"quote \\\" and é\"");
         assert_eq!(written, expected.as_bytes());
+    }
+
+    #[test]
+    fn a_reference_is_read_and_replaced_in_place() {
+        let sent = r#"{"argument":{"name":"a"},"ref" : {"name": "x__p" ,"type":"ref/prompt"}}"#;
+        let mut params = scan(sent).unwrap();
+        assert_eq!(params.reference(), Some(Reference::Prompt("x__p".into())));
+        params.set_reference("p");
+        assert_eq!(params.to_bytes(), sent.replace("x__p", "p").as_bytes());
+        let resource = r#"{"ref":{"type":"ref/resource","uri":"a:{b}"}}"#;
+        let expected = Some(Reference::Resource("a:{b}".into()));
+        assert_eq!(scan(resource).unwrap().reference(), expected);
+        let twice = r#"{"ref":{"type":"ref/resource","uri":"a","uri":"b"}}"#;
+        assert_eq!(scan(twice).unwrap().reference(), None);
     }
 
     #[test]

@@ -11,7 +11,9 @@ use peerage_protocol::id::NodeId;
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-use crate::gateway::backend::test_upstream::{House, call, call_with, hurried, text, until};
+use crate::gateway::backend::test_upstream::{
+    House, call, call_with, hurried, notified, text, until,
+};
 use crate::gateway::backend::upstream::UpstreamState;
 use crate::gateway::call::{CallError, Era, ReplyBody};
 use site::Served;
@@ -107,7 +109,7 @@ async fn progress_comes_back_under_the_callers_token_before_the_result() {
             let reading = async {
                 for step in 0..300 {
                     let progress: Value =
-                        serde_json::from_slice(&told.recv().await.unwrap().0).unwrap();
+                        serde_json::from_slice(&notified(told.recv().await.unwrap())).unwrap();
                     assert_eq!(
                         progress["params"],
                         json!({"progressToken": "mine", "progress": step})

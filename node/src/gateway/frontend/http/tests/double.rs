@@ -12,12 +12,14 @@ use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use peerage_protocol::id::NodeId;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::super::{Credential, Health, HttpService, Service, Unauthorized, http_frontend};
-use crate::gateway::call::{Call, CallError, Caller, Era, Notification, Reply, ReplyBody};
+use crate::control::ListVersions;
+use crate::gateway::aside::{Aside, ServerRequest};
+use crate::gateway::call::{Call, CallError, Caller, Era, Reply, ReplyBody};
 use crate::identity::TokenId;
 
 pub(super) const OWN_ID: NodeId = NodeId::from_public_key([1; 32]);
@@ -29,7 +31,7 @@ pub(super) const SECOND_TOKEN: &str = "better-token";
 pub(super) struct Double {
     pub(super) in_flight: watch::Sender<usize>,
     pub(super) finish: Notify,
-    pub(super) tools: watch::Sender<u64>,
+    pub(super) lists: watch::Sender<ListVersions>,
     pub(super) revoked: watch::Sender<Option<TokenId>>,
 }
 
@@ -65,7 +67,7 @@ impl Double {
         Arc::new(Self {
             in_flight: watch::Sender::new(0),
             finish: Notify::new(),
-            tools: watch::Sender::new(0),
+            lists: watch::Sender::default(),
             revoked: watch::Sender::new(None),
         })
     }
@@ -86,7 +88,7 @@ impl Double {
         }
         let name = call.params.name().unwrap_or_default().into_owned();
         match name.as_str() {
-            "simple" => Ok(text("done")),
+            "simple" | "placed" => Ok(text("done")),
             "caller" => Ok(text(&format!("{:?} via {}", call.caller, call.via.len()))),
             "progress" => {
                 let token = call.params.progress_token().map(Bytes::copy_from_slice).unwrap();
@@ -95,27 +97,27 @@ impl Double {
                     let message = format!(
                         "{{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\n\"params\":{{\"progressToken\":{token},\"progress\":{step}}}}}"
                     );
-                    call.notifications.send(Notification(message.into())).await.unwrap();
+                    call.asides.send(Aside::notification(message.into())).await.unwrap();
                 }
                 Ok(text("done"))
             }
             "logs" => {
                 let message = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"x"}}"#;
-                let message = Notification(Bytes::from_static(message.as_bytes()));
-                call.notifications.send(message).await.unwrap();
+                let message = Aside::notification(Bytes::from_static(message.as_bytes()));
+                call.asides.send(message).await.unwrap();
                 Ok(text("done"))
             }
             "chatters" => {
                 for step in 1..=100 {
                     let message = format!(r#"{{"jsonrpc":"2.0","method":"notifications/progress","params":{{"progress":{step}}}}}"#);
-                    call.notifications.send(Notification(message.into())).await.unwrap();
+                    call.asides.send(Aside::notification(message.into())).await.unwrap();
                 }
                 Ok(text("done"))
             }
             "large" => {
                 let message = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
-                let message = Notification(Bytes::from_static(message.as_bytes()));
-                call.notifications.send(message).await.unwrap();
+                let message = Aside::notification(Bytes::from_static(message.as_bytes()));
+                call.asides.send(message).await.unwrap();
                 Ok(text(&"x".repeat(8 * 1024 * 1024)))
             }
             "waits" => {
@@ -124,9 +126,19 @@ impl Double {
             }
             "begins_and_hangs" => {
                 let message = r#"{"jsonrpc":"2.0","method":"notifications/progress","params":{}}"#;
-                let message = Notification(Bytes::from_static(message.as_bytes()));
-                call.notifications.send(message).await.unwrap();
+                let message = Aside::notification(Bytes::from_static(message.as_bytes()));
+                call.asides.send(message).await.unwrap();
                 std::future::pending().await
+            }
+            "asks" => {
+                let params = Bytes::from_static(br#"{"message":"who?"}"#);
+                let (request, answered) = ServerRequest::new("elicitation/create", Some(params));
+                call.asides.send(Aside::Request(request)).await.unwrap();
+                match answered.await {
+                    Ok(ReplyBody::Result(answer)) => Ok(text(&String::from_utf8_lossy(&answer))),
+                    Ok(ReplyBody::Error(error)) => Ok(text(&String::from_utf8_lossy(&error))),
+                    Err(_) => Ok(text("nobody answered")),
+                }
             }
             "hangs" => std::future::pending().await,
             "lacks_capability" => Ok(Reply {
@@ -145,8 +157,29 @@ impl Service for Double {
         self.answer(call).boxed()
     }
 
-    fn tools_changed(&self) -> watch::Receiver<u64> {
-        self.tools.subscribe()
+    fn lists_changed(&self) -> watch::Receiver<ListVersions> {
+        self.lists.subscribe()
+    }
+
+    fn follow(
+        &self,
+        uri: String,
+        updated: mpsc::Sender<()>,
+    ) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, CallError>> {
+        async move {
+            if uri != "a:1" {
+                return Err(CallError::UnknownResource { uri });
+            }
+            updated.send(()).await.unwrap();
+            Ok(std::future::pending().boxed())
+        }
+        .boxed()
+    }
+
+    fn tool_definition(&self, name: &str) -> Option<Arc<str>> {
+        let schema = r#"{"properties": {"region": {"x-mcp-header": "Region"}}}"#;
+        (name == "placed")
+            .then(|| format!(r#"{{"name": "placed", "inputSchema": {schema}}}"#).into())
     }
 
     fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized> {

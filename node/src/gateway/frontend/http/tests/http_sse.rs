@@ -60,7 +60,10 @@ async fn answers_and_changes_come_on_the_stream() {
         );
     }
     assert_eq!(opened.events.next().await.unwrap()["id"], 1);
-    client.double.tools.send_modify(|version| *version += 1);
+    client
+        .double
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     let changed = opened.events.next().await.unwrap();
     assert_eq!(changed["method"], "notifications/tools/list_changed");
 }

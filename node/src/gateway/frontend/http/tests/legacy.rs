@@ -112,13 +112,19 @@ async fn the_stream_of_a_session_tells_of_changed_tools_and_is_only_one() {
     let id = client.initialize("2025-11-25").await;
     let headers = [("mcp-session-id", id.as_str())];
     let mut first = Events::of(client.send(bare("GET", &headers)).await);
-    client.double.tools.send_modify(|version| *version += 1);
+    client
+        .double
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     let expected = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
     assert_eq!(first.next().await, Some(expected.clone()));
 
     let mut second = Events::of(client.send(bare("GET", &headers)).await);
     assert_eq!(first.next().await, None);
-    client.double.tools.send_modify(|version| *version += 1);
+    client
+        .double
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     assert_eq!(second.next().await, Some(expected));
 }
 

@@ -204,7 +204,10 @@ async fn a_subscription_is_acknowledged_kept_alive_told_and_closed_under_its_id(
     assert_eq!(events.frame().await.unwrap(), &b": keep-alive\n\n"[..]);
     assert_eq!(before.elapsed(), Duration::from_secs(15));
 
-    client.double.tools.send_modify(|version| *version += 1);
+    client
+        .double
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     let changed = events.next().await.unwrap();
     assert_eq!(changed["method"], "notifications/tools/list_changed");
     assert_eq!(changed["params"]["_meta"], tag);
@@ -216,4 +219,27 @@ async fn a_subscription_is_acknowledged_kept_alive_told_and_closed_under_its_id(
         (&json!("m-1"), &tag)
     );
     assert_eq!(events.next().await, None::<Value>);
+}
+
+#[tokio::test]
+async fn headers_that_repeat_arguments_must_say_the_same() {
+    let client = Client::new();
+    let (headers, mut body) = modern("tools/call", Some("placed"));
+    body["params"]["arguments"] = json!({"region": "here"});
+    for (sent, expected) in [
+        (Some("here"), StatusCode::OK),
+        (Some("there"), StatusCode::BAD_REQUEST),
+        (None, StatusCode::BAD_REQUEST),
+    ] {
+        let mut headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        headers.extend(sent.map(|region| ("mcp-param-region", region)));
+        let response = client.post(&headers, &body).await;
+        assert_eq!(response.status(), expected, "{sent:?}");
+        if expected != StatusCode::OK {
+            assert_eq!(json_body(response).await["error"]["code"], -32020);
+        }
+    }
 }

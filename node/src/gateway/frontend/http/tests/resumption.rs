@@ -146,7 +146,10 @@ async fn a_session_stream_taken_up_again_begins_with_what_may_have_been_missed()
     let session = client.initialize("2025-11-25").await;
     let headers = [("mcp-session-id", session.as_str())];
     let mut events = Events::of(client.send(bare("GET", &headers)).await);
-    client.double.tools.send_modify(|version| *version += 1);
+    client
+        .double
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     let expected = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
     assert_eq!(events.next().await, Some(expected.clone()));
     let id = events.last_id.take().unwrap();

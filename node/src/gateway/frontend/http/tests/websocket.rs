@@ -201,8 +201,8 @@ async fn changes_are_told_to_legacy_sessions_and_to_those_that_listen() {
     server
         .client
         .double
-        .tools
-        .send_modify(|version| *version += 1);
+        .lists
+        .send_modify(|versions| versions.tools += 1);
     for socket in [&mut legacy, &mut listener] {
         assert_eq!(
             hear(socket).await["method"],

@@ -1,0 +1,104 @@
+//! What an HTTP server asks and tells its client: on the stream of a call, or on its own stream without naming one.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::session::Session;
+use crate::gateway::aside::ServerRequest;
+use crate::gateway::backend::origin::{Meant, Origin, meant};
+use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
+
+/// The log notifications of a server.
+pub(super) const LOG: &str = "notifications/message";
+/// A server gives up a request of its own.
+pub(super) const CANCELLED: &str = "notifications/cancelled";
+
+/// The calls under way in one session, by our ids.
+#[derive(Debug, Default)]
+pub(super) struct UnderWay {
+    calls: Mutex<BTreeMap<u64, Origin>>,
+}
+
+impl UnderWay {
+    /// Enters a call until the guard is dropped.
+    pub(super) fn enter(&self, id: u64, origin: Origin) -> Entered<'_> {
+        self.lock().insert(id, origin);
+        Entered { calls: self, id }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Origin>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A call under way.
+#[derive(Debug)]
+pub(super) struct Entered<'a> {
+    calls: &'a UnderWay,
+    id: u64,
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.calls.lock().remove(&self.id);
+    }
+}
+
+impl Session {
+    /// Takes a notification that came on the server's own stream. What says nothing of the session as a whole goes to
+    /// the one client that has calls under way.
+    pub(super) fn take_unasked(&self, method: &str, message: &Bytes) {
+        let of_the_session = method == CANCELLED
+            || self.announcements.take_in(method)
+            || self.followed.take_in(method, message);
+        if of_the_session {
+            return;
+        }
+        let calls = self.under_way.lock();
+        let Meant::One(origin) = meant(calls.values()) else {
+            return;
+        };
+        let message = on_one_line(message.clone());
+        let told = match method {
+            LOG => origin.tell_log(message),
+            _ => origin.tell(message),
+        };
+        if told.is_err() {
+            tracing::debug!(target: "upstream", server = %self.server, "a caller does not read; it is not told");
+        }
+    }
+
+    /// Brings a request of the server to the caller `origin`, or to the one whom it can only mean, and posts what is
+    /// answered.
+    pub(super) fn take_request(
+        self: &Arc<Self>,
+        origin: Option<&Origin>,
+        id: &str,
+        method: &str,
+        params: Option<Bytes>,
+    ) {
+        let refuse = |why| self.post_aside(Outgoing::response(id, own_answer(method, why)), "");
+        if method == "ping" {
+            return refuse("");
+        }
+        let (request, answered) = ServerRequest::new(method, params);
+        match origin {
+            Some(origin) => origin.ask(request),
+            None => match meant(self.under_way.lock().values()) {
+                Meant::One(origin) => origin.ask(request),
+                Meant::Nobody => return refuse("no call of this server is under way"),
+                Meant::Several => {
+                    return refuse("calls of several clients are under way, and none is named");
+                }
+            },
+        }
+        let id = id.to_owned();
+        self.post_later(async move {
+            let body = answered.await.ok();
+            let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
+            Outgoing::response(&id, body)
+        });
+    }
+}
