@@ -92,7 +92,7 @@ fn a_link_is_made_for_a_manifest_that_no_linked_member_has() {
 fn who_is_asked_for_a_manifest_that_is_on_its_way_waits_for_it() {
     let [founder, mut laptop, mut tower] = chain_of_three();
     let hash = founder.state.manifest().hash;
-    let question = |hash| crate::wire::manifests::ManifestsAsked { hashes: vec![hash] };
+    let question = |hash| ManifestsAsked { hashes: vec![hash] };
     let (from, request) = (laptop.me(), RequestId(77));
     let asked = |request, hash| Input::ManifestsAsked {
         request,
@@ -140,7 +140,7 @@ fn a_stranger_is_told_no_manifest() {
     let told = laptop.ask(|request| Input::ManifestsAsked {
         request,
         from: Machine::new(9).me(),
-        asked: crate::wire::manifests::ManifestsAsked { hashes: vec![hash] },
+        asked: ManifestsAsked { hashes: vec![hash] },
     });
     assert!(
         matches!(told, Reply::Manifests(Err(Refusal::OtherMesh))),
