@@ -7,7 +7,9 @@ use std::sync::Arc;
 use peerage_protocol::catalog::manifest::ToolEntry;
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::LocalServer;
-use peerage_protocol::node_state::{Input, NodeState, Output, RequestId, Write};
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::node_state::{Input, NodeState, Output, Record, RequestId, Write};
 use rustc_hash::FxHashMap;
 
 use super::event::{Boot, Event};
@@ -215,6 +217,12 @@ impl World {
         if writes.contains(&Write::Clear) {
             self.truth.left(node);
         }
+        for subject in issued(&writes) {
+            // Whoever left and is given a certificate again counts as back, even where the answer never reaches it.
+            if let Some(place) = self.place(subject) {
+                self.truth.readmitted(place);
+            }
+        }
         self.machines[node].disk.commit(self.now_us, writes);
     }
 
@@ -334,6 +342,24 @@ impl World {
         self.speaks_again(node);
         self.work(node);
     }
+}
+
+/// To whom the transaction gives certificates for tickets.
+fn issued(writes: &[Write]) -> Vec<NodeId> {
+    let tickets = writes.iter().filter_map(|write| match write {
+        Write::Put(Record::Ticket(ticket)) => Some(ticket),
+        _ => None,
+    });
+    let redeemed = tickets.flat_map(|ticket| &ticket.redeemed);
+    let fresh = |chain: &Arc<CertificateChain>| {
+        let written =
+            |write: &Write| matches!(write, Write::Put(Record::Member(new)) if new == chain);
+        writes.iter().any(written)
+    };
+    redeemed
+        .filter(|(_, chain)| fresh(chain))
+        .map(|(node, _)| *node)
+        .collect()
 }
 
 /// The servers of a plan as their node sees them.
