@@ -300,6 +300,11 @@ impl Connection {
         });
     }
 
+    /// Requests that were refused because they could have meant several callers.
+    pub(super) fn ambiguous(&self) -> u64 {
+        self.ambiguous.load(Ordering::Relaxed)
+    }
+
     fn note_ambiguous(&self) {
         let count = self.ambiguous.fetch_add(1, Ordering::Relaxed) + 1;
         if is_power_of_ten(count) {
