@@ -21,4 +21,5 @@ pub mod mesh;
 pub mod mutation;
 pub mod node;
 pub mod process;
+pub mod raw_client;
 pub mod wait;

@@ -18,7 +18,7 @@ use crate::config::servers::{ServersRead, load_servers};
 use crate::config::servers_error::{ServersError, ServersFileError};
 use crate::config::upstream::UpstreamSettings;
 use crate::gateway::backend::supervisor::Upstreams;
-use crate::gateway::backend::upstream::{ListChanges, UpstreamChange, UpstreamEvent};
+use crate::gateway::backend::upstream::UpstreamEvent;
 use crate::home::Home;
 
 /// Changes of the configuration that wait for the task that offers.
@@ -69,7 +69,7 @@ impl Servers {
         snapshots: Arc<Snapshots>,
     ) -> Self {
         let (configured, changes) = mpsc::channel(CHANGES_WAITING_MAX);
-        tokio::spawn(offer(events, changes, control, snapshots.clone()));
+        tokio::spawn(offer(events, changes, control));
         Self {
             home,
             upstreams,
@@ -163,7 +163,6 @@ async fn offer(
     mut events: mpsc::Receiver<UpstreamEvent>,
     mut changes: mpsc::Receiver<OfferChange>,
     control: ControlHandle,
-    snapshots: Arc<Snapshots>,
 ) {
     let mut offers = LocalOffers::default();
     loop {
@@ -172,14 +171,6 @@ async fn offer(
             Some(change) = changes.recv() => change,
             else => return,
         };
-        let announced = match &change {
-            OfferChange::Upstream(UpstreamEvent {
-                change: UpstreamChange::Offer(_, announced),
-                ..
-            }) => *announced,
-            _ => ListChanges::default(),
-        };
         control.tell(offers.take(change)).await;
-        snapshots.announce(announced);
     }
 }

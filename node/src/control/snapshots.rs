@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use peerage_protocol::catalog::manifest::EncodedManifest;
+use peerage_protocol::catalog::shelf::Revisions;
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::membership::roster::Roster;
@@ -27,7 +28,7 @@ pub struct LinkStatus {
     pub address: String,
 }
 
-/// Each rises with every change of its list, and with every announcement of one.
+/// Each rises with every change of its list, also one that a server announced and that cannot be seen in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ListVersions {
     /// Of the tools.
@@ -92,8 +93,7 @@ impl Snapshots {
         self.list_versions.subscribe()
     }
 
-    /// An upstream says that some of its lists have changed, whether or not that can be seen in them.
-    pub fn announce(&self, changes: ListChanges) {
+    fn announce(&self, changes: ListChanges) {
         if changes.any() {
             self.list_versions
                 .send_modify(|versions| versions.raise(changes));
@@ -158,9 +158,11 @@ impl Snapshots {
 
 fn differences(before: &Catalog, after: &Catalog) -> ListChanges {
     let (old, new) = (before.library(), after.library());
+    let revised = |kind: fn(&Revisions) -> u64| old.revisions(kind) != new.revisions(kind);
+    let resources = old.resources() != new.resources() || old.templates() != new.templates();
     ListChanges {
-        tools: !before.entries().eq(after.entries()),
-        prompts: old.prompts() != new.prompts(),
-        resources: old.resources() != new.resources() || old.templates() != new.templates(),
+        tools: revised(|one| one.tools) || !before.entries().eq(after.entries()),
+        prompts: revised(|one| one.prompts) || old.prompts() != new.prompts(),
+        resources: revised(|one| one.resources) || resources,
     }
 }

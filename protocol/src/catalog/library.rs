@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use crate::catalog::naming::{local_name, remote_name};
 use crate::catalog::resource_uri::{authority, qualified_uri, split_qualified};
-use crate::catalog::shelf::{Shelf, ShelfItem};
+use crate::catalog::shelf::{Revisions, Shelf, ShelfItem};
 use crate::catalog::snapshot::{MemberOffer, Provider};
 use crate::catalog::uri_template;
 use crate::id::ServerName;
@@ -46,6 +46,8 @@ pub struct Library {
     templates: Items,
     /// Every provider that offers resources, by the authority of its qualified URIs, and whether it is reachable.
     providers: BTreeMap<String, (Provider, bool)>,
+    /// Changes that providers announced and that the lists do not show.
+    revisions: BTreeMap<String, Revisions>,
 }
 
 /// What a URI means.
@@ -166,6 +168,15 @@ impl Library {
         &self.templates
     }
 
+    /// One kind of revision, by provider; those that had none are left out.
+    pub fn revisions(&self, kind: impl Fn(&Revisions) -> u64) -> BTreeMap<&str, u64> {
+        let revisions = self.revisions.iter();
+        revisions
+            .map(|(provider, revisions)| (provider.as_str(), kind(revisions)))
+            .filter(|(_, revision)| *revision > 0)
+            .collect()
+    }
+
     /// Who answers for `uri`: whoever it names, lists it, has a template for it, or is the only one with resources.
     pub fn locate(&self, uri: &str) -> Located<'_> {
         if let Some((owner, own)) = split_qualified(uri)
@@ -237,6 +248,9 @@ impl Library {
         for item in &shelf.templates {
             let name = qualified_uri(provider, &item.key);
             self.templates.add(name, provider, item, reachable);
+        }
+        if !shelf.revisions.are_none() {
+            self.revisions.insert(authority(provider), shelf.revisions);
         }
         if !shelf.resources.is_empty() || !shelf.templates.is_empty() {
             self.providers

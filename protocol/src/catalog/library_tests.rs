@@ -19,6 +19,7 @@ fn shelf(resources: &[&str], templates: &[&str]) -> Shelf {
         prompts: items(&["greet"]),
         resources: items(resources),
         templates: items(templates),
+        ..Shelf::default()
     }
 }
 
@@ -114,4 +115,21 @@ fn prompts_are_named_as_tools_are() {
     assert_eq!(names, ["notes__greet", "laptop__files__greet"]);
     let plain = library.prompts().plain("greet").unwrap();
     assert_eq!(plain.name, "notes__greet");
+}
+
+#[test]
+fn a_change_that_a_server_announces_is_seen_though_its_lists_stay_the_same() {
+    let mut revised = shelf(&["a:1"], &[]);
+    let library = |shelf: &Shelf| Library::build(&[], &[member(1, "laptop", shelf.clone())]);
+    let before = library(&revised);
+    revised.revisions.prompts = 3;
+    let after = library(&revised);
+    assert_ne!(
+        before.revisions(|revisions| revisions.prompts),
+        after.revisions(|revisions| revisions.prompts)
+    );
+    assert_eq!(
+        before.revisions(|revisions| revisions.tools),
+        after.revisions(|revisions| revisions.tools)
+    );
 }

@@ -262,7 +262,7 @@ mod tests {
         offer.shelf = Shelf {
             prompts: vec![item("p")],
             resources: vec![item("a:b")],
-            templates: vec![],
+            ..Shelf::default()
         };
         let manifest = Manifest::new(vec![offer]);
         let golden = b"\xa2gversion\x01gservers\x81\xa3dnameefilesetools\x80eshelf\xa2gprompts\x81\xa2ckeyap\

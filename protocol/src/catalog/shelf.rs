@@ -21,6 +21,30 @@ pub struct Shelf {
     /// Templates of resources; the key is the URI template (RFC 6570).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub templates: Vec<ShelfItem>,
+    /// Changes that the server announced and that its lists do not show.
+    #[serde(default, skip_serializing_if = "Revisions::are_none")]
+    pub revisions: Revisions,
+}
+
+/// How often a server has said that a list had changed although it was the same: what it answers may have changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revisions {
+    /// Of its tools.
+    #[serde(default)]
+    pub tools: u64,
+    /// Of its prompts.
+    #[serde(default)]
+    pub prompts: u64,
+    /// Of its resources and templates.
+    #[serde(default)]
+    pub resources: u64,
+}
+
+impl Revisions {
+    /// Whether there was none.
+    pub const fn are_none(&self) -> bool {
+        self.tools == 0 && self.prompts == 0 && self.resources == 0
+    }
 }
 
 /// One prompt, resource or template.
@@ -33,9 +57,9 @@ pub struct ShelfItem {
 }
 
 impl Shelf {
-    /// Whether there is nothing on it.
+    /// Whether there is nothing on it, nor was anything announced.
     pub const fn is_empty(&self) -> bool {
-        self.prompts.is_empty() && self.resources.is_empty() && self.templates.is_empty()
+        self.len() == 0 && self.revisions.are_none()
     }
 
     /// How many items it has.
@@ -96,7 +120,7 @@ mod tests {
         let mut shelf = Shelf {
             prompts: vec![item("a")],
             resources: vec![item("a")],
-            templates: vec![],
+            ..Shelf::default()
         };
         assert_eq!(shelf.check(), Ok(()));
         shelf.prompts.push(item("a"));

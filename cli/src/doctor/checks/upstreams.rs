@@ -27,12 +27,23 @@ pub(super) fn check(evidence: &Evidence) -> Judgement {
                 "correct mcp.json; the node goes on with what it read before",
             )
         });
+    let ambiguous = status
+        .warnings
+        .iter()
+        .filter(|warning| warning.contains("calls of several clients were under way"))
+        .map(|warning| {
+            Finding::wrong(
+                "shared_server_asks",
+                warning,
+                "give each caller a process of its own: write \"instance\": \"per-caller\" (or \"per-session\") into the server's entry in mcp.json",
+            )
+        });
     let down = status
         .servers
         .iter()
         .filter(|server| server.state == "down")
         .map(dead);
-    Judgement::new(seen, down.chain(not_taken))
+    Judgement::new(seen, down.chain(not_taken).chain(ambiguous))
 }
 
 fn dead(server: &ServerStatus) -> Finding {
@@ -55,6 +66,19 @@ fn dead(server: &ServerStatus) -> Finding {
 mod tests {
     use super::super::names;
     use super::*;
+
+    #[test]
+    fn a_shared_server_that_asks_its_callers_is_found_with_what_to_do() {
+        let evidence = Evidence::healthy().running(|status, _| {
+            status.warnings.push(
+                "the server web asked 3 times for something while calls of several clients were under way, and was \
+                 refused: nobody knows whom it meant"
+                    .to_owned(),
+            );
+        });
+        let judged = check(&evidence);
+        assert_eq!(names(&judged), ["shared_server_asks"]);
+    }
 
     #[test]
     fn a_dead_upstream_is_found_with_its_last_words() {

@@ -85,6 +85,14 @@ impl<Session> Desk<Session> {
         }
     }
 
+    /// The session, where there is one now.
+    pub(crate) fn current(&self) -> Option<Arc<Session>> {
+        match &*self.phase.borrow() {
+            Phase::Ready(session) => Some(Arc::clone(session)),
+            Phase::Starting | Phase::Idle | Phase::Down(_) => None,
+        }
+    }
+
     /// Counts one call in; it is counted out when the guard is dropped.
     pub(crate) fn enter(&self) -> Result<Entered<'_>, CallError> {
         let entered = Entered {

@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 use super::outgoing::quoted;
 use crate::gateway::call::Era;
 use crate::gateway::client::{Client, LogLevel};
+use crate::gateway::mcp::era::{CAPABILITIES_KEY, LOG_LEVEL_KEY, VERSION_KEY};
+use crate::gateway::mcp::splice::without_meta_members;
 
 /// The modern version we speak.
 pub(crate) const MODERN_VERSION: &str = "2026-07-28";
@@ -18,6 +20,8 @@ pub(crate) const LEGACY_VERSION: &str = "2025-11-25";
 /// The legacy versions we accept.
 const LEGACY_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_VERSION];
 
+/// The member of `_meta` that names a modern client.
+const CLIENT_KEY: &str = "io.modelcontextprotocol/clientInfo";
 const META_VERSION: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
 const META_CLIENT: &str = concat!(
     r#""io.modelcontextprotocol/clientInfo":{"name":"peerage","version":""#,
@@ -112,6 +116,15 @@ fn meta_of(client: &Client) -> (String, String, String) {
     // A session that has set no level takes what is usual.
     let wanted = session.log_level().unwrap_or(LogLevel::Info);
     (info, capabilities, level(wanted))
+}
+
+/// A modern caller's `params` as a legacy upstream knows them: one that speaks both eras would else take the message for
+/// a modern one.
+pub(crate) fn without_modern_meta(params: &Bytes) -> Bytes {
+    without_meta_members(
+        params,
+        &[VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY, LOG_LEVEL_KEY],
+    )
 }
 
 /// A legacy caller's `params` with the `_meta` members that a modern upstream demands: what its session said of its

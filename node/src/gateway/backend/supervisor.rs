@@ -63,17 +63,30 @@ struct Running {
 /// A backend whose state can be told.
 trait Upstream: Backend {
     fn state(&self) -> UpstreamState;
+
+    /// Its requests that were refused because they could have meant several callers.
+    fn ambiguous(&self) -> u64 {
+        0
+    }
 }
 
 impl Upstream for StdioUpstream {
     fn state(&self) -> UpstreamState {
         self.desk().state()
     }
+
+    fn ambiguous(&self) -> u64 {
+        StdioUpstream::ambiguous(self)
+    }
 }
 
 impl Upstream for Instances {
     fn state(&self) -> UpstreamState {
         Instances::state(self)
+    }
+
+    fn ambiguous(&self) -> u64 {
+        Instances::ambiguous(self)
     }
 }
 
@@ -165,6 +178,15 @@ impl Upstreams {
             .iter()
             .map(|(server, running)| (server.clone(), running.backend.state()))
             .collect()
+    }
+
+    /// The upstreams whose processes have asked their callers something that could have meant several, and how often.
+    pub fn ambiguous(&self) -> Vec<(ServerName, u64)> {
+        let running = self.shared.running.load();
+        let counts = running
+            .iter()
+            .map(|(server, running)| (server.clone(), running.backend.ambiguous()));
+        counts.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Ends all upstreams, within three seconds and for good.

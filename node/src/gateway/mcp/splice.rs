@@ -6,6 +6,7 @@
 mod line;
 mod notification;
 mod params;
+mod removal;
 mod result;
 mod scan;
 
@@ -15,6 +16,7 @@ mod arbitrary;
 pub use line::line;
 pub use notification::{notification_token, progress_token_of};
 pub use params::{Params, Reference};
+pub use removal::without_meta_members;
 pub use result::{CacheHint, CacheScope, result_for};
 
 use bytes::Bytes;

@@ -8,7 +8,7 @@ use super::answer::Aside;
 use super::requests::{CANCELLED, LOG};
 use super::session::{Failure, Session};
 use crate::gateway::aside;
-use crate::gateway::backend::greeting::with_modern_meta;
+use crate::gateway::backend::greeting::{with_modern_meta, without_modern_meta};
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::origin::Origin;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
@@ -62,7 +62,10 @@ impl Session {
                 if token.is_some() {
                     call.params.set_progress_token(id.to_string().as_bytes());
                 }
-                call.params.to_bytes()
+                match call.era {
+                    Era::Legacy => call.params.to_bytes(),
+                    Era::Modern => without_modern_meta(&call.params.to_bytes()),
+                }
             }
             (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes(), &call.client),
             (Era::Modern, Era::Modern) => call.params.to_bytes(),

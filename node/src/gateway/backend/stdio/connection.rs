@@ -19,7 +19,9 @@ use super::pending::{Caller, Outcome, Pending, Unasked};
 use crate::gateway::aside::ServerRequest;
 use crate::gateway::backend::announcements::Announcements;
 use crate::gateway::backend::followed::Followed;
-use crate::gateway::backend::greeting::{ServerCapabilities, with_modern_meta};
+use crate::gateway::backend::greeting::{
+    ServerCapabilities, with_modern_meta, without_modern_meta,
+};
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
 use crate::gateway::backend::origin::Origin;
@@ -147,6 +149,7 @@ impl Connection {
         let era = self.era();
         let params = match (era, call.era) {
             (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes(), &call.client),
+            (Era::Legacy, Era::Modern) => without_modern_meta(&call.params.to_bytes()),
             _ => call.params.to_bytes(),
         };
         request.send(&call.method, params).await?;
@@ -298,6 +301,11 @@ impl Connection {
             connection.outbox.respond(response).await;
             drop(place);
         });
+    }
+
+    /// Requests that were refused because they could have meant several callers.
+    pub(super) fn ambiguous(&self) -> u64 {
+        self.ambiguous.load(Ordering::Relaxed)
     }
 
     fn note_ambiguous(&self) {

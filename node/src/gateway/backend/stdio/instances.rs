@@ -114,6 +114,13 @@ impl Instances {
         self.lister.desk().state()
     }
 
+    /// Requests of the running processes that were refused because they could have meant several callers.
+    pub(crate) fn ambiguous(&self) -> u64 {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let counts = running.values().map(|running| running.upstream.ambiguous());
+        counts.sum()
+    }
+
     /// The processes' tasks: closed and empty, nothing of them is left.
     pub(crate) fn tasks(&self) -> TaskTracker {
         self.tasks.clone()

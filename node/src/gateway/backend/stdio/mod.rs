@@ -55,6 +55,16 @@ impl StdioUpstream {
         &self.desk
     }
 
+    /// Requests of the running processes that were refused because they could have meant several callers.
+    pub(crate) fn ambiguous(&self) -> u64 {
+        let running = [self.desk.current(), self.legacy.current()];
+        running
+            .iter()
+            .flatten()
+            .map(|process| process.ambiguous())
+            .sum()
+    }
+
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
         let connection = self.desk.session().await?;

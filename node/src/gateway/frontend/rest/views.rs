@@ -67,7 +67,18 @@ fn copy(service: &OwnerService) -> Option<CopyStatus> {
 fn warnings(service: &OwnerService) -> Vec<String> {
     let fault = service.servers.fault();
     let fault = fault.map(|fault| format!("the last edit of mcp.json was not taken: {fault}"));
-    service.warnings.iter().cloned().chain(fault).collect()
+    let ambiguous = service.upstreams.ambiguous().into_iter();
+    let ambiguous = ambiguous.map(|(server, count)| ambiguous_requests(&server, count));
+    let warnings = service.warnings.iter().cloned();
+    warnings.chain(fault).chain(ambiguous).collect()
+}
+
+/// `doctor` knows this by its words.
+fn ambiguous_requests(server: &ServerName, count: u64) -> String {
+    format!(
+        "the server {server} asked {count} times for something while calls of several clients were under way, and was \
+         refused: nobody knows whom it meant"
+    )
 }
 
 fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {

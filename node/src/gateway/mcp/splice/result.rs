@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::removal::without_members;
 use super::scan::{Member, members, whole};
 use crate::gateway::call::{Era, Reply, ReplyBody};
 
@@ -83,30 +84,7 @@ fn insert_first(raw: &[u8], members: &str) -> Bytes {
 }
 
 fn without_modern_members(raw: &Bytes) -> Bytes {
-    let Some(found) = all_members(raw) else {
-        return raw.clone();
-    };
-    let modern = |member: &Member| MODERN_MEMBERS.iter().any(|key| member.is(raw, key));
-    let (Some(first), Some(last), true) = (found.first(), found.last(), found.iter().any(modern))
-    else {
-        return raw.clone();
-    };
-    let mut out = Vec::with_capacity(raw.len());
-    out.extend_from_slice(&raw[..first.key.start]);
-    // What lies between a kept member and its original successor is the comma that parts it from the next kept one.
-    let mut comma: &[u8] = b"";
-    for (index, member) in found.iter().enumerate() {
-        if modern(member) {
-            continue;
-        }
-        out.extend_from_slice(comma);
-        out.extend_from_slice(&raw[member.key.start..member.value.end]);
-        comma = found
-            .get(index + 1)
-            .map_or(b"", |next| &raw[member.value.end..next.key.start]);
-    }
-    out.extend_from_slice(&raw[last.value.end..]);
-    out.into()
+    without_members(raw, &MODERN_MEMBERS).unwrap_or_else(|| raw.clone())
 }
 
 fn all_members(raw: &[u8]) -> Option<Vec<Member>> {

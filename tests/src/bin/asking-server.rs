@@ -1,0 +1,151 @@
+//! A legacy stdio MCP server for tests that talks back: it reports progress, asks its client, and hears when it is cancelled.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufRead, Write};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+/// What the threads of all calls share.
+#[derive(Default)]
+struct Heard {
+    /// Answers of the client, by the id of our request.
+    answers: HashMap<String, Value>,
+    cancelled: HashSet<String>,
+}
+
+#[derive(Default)]
+struct Server {
+    heard: Mutex<Heard>,
+    news: Condvar,
+}
+
+fn main() -> io::Result<()> {
+    let server = Arc::new(Server::default());
+    for line in io::stdin().lock().lines() {
+        let Ok(message) = serde_json::from_str::<Value>(&line?) else {
+            continue;
+        };
+        let server = server.clone();
+        match message["method"].as_str() {
+            None => server.hear(|heard| {
+                heard.answers.insert(message["id"].to_string(), message);
+            }),
+            Some("notifications/cancelled") => server.hear(|heard| {
+                heard
+                    .cancelled
+                    .insert(message["params"]["requestId"].to_string());
+            }),
+            Some(_) => drop(thread::spawn(move || server.answer(&message))),
+        }
+    }
+    Ok(())
+}
+
+fn say(message: &Value) {
+    let mut stdout = io::stdout().lock();
+    // A reader that has gone away needs no answer.
+    let _ = writeln!(stdout, "{message}").and_then(|()| stdout.flush());
+}
+
+fn text(text: impl Into<String>) -> Value {
+    json!({"content": [{"type": "text", "text": text.into()}]})
+}
+
+impl Server {
+    fn hear(&self, change: impl FnOnce(&mut Heard)) {
+        change(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner));
+        self.news.notify_all();
+    }
+
+    /// Waits until `found` finds something in what was heard.
+    fn wait<T>(&self, found: impl Fn(&Heard) -> Option<T>) -> T {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(found) = found(&heard) {
+                return found;
+            }
+            heard = self
+                .news
+                .wait(heard)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn answer(&self, request: &Value) {
+        let Some(id) = request.get("id") else {
+            return;
+        };
+        let params = &request["params"];
+        let result = match request["method"].as_str() {
+            Some("initialize") => json!({
+                "protocolVersion": "2025-11-25",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "asking", "version": "1"},
+            }),
+            Some("tools/list") => {
+                let names = ["count", "elicit", "sample", "hold", "cancelled"];
+                let tool = |name| json!({"name": name, "inputSchema": {"type": "object"}});
+                json!({"tools": names.map(tool)})
+            }
+            Some("tools/call") => self.call(id, params),
+            _ => {
+                let error = json!({"code": -32601, "message": "Method not found"});
+                return say(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
+            }
+        };
+        say(&json!({"jsonrpc": "2.0", "id": id, "result": result}));
+    }
+
+    fn call(&self, id: &Value, params: &Value) -> Value {
+        let arguments = &params["arguments"];
+        match params["name"].as_str() {
+            Some("count") => {
+                let token = &params["_meta"]["progressToken"];
+                for step in 0..arguments["steps"].as_u64().unwrap_or_default() {
+                    let params = json!({"progressToken": token, "progress": step, "message": arguments["who"]});
+                    say(
+                        &json!({"jsonrpc": "2.0", "method": "notifications/progress", "params": params}),
+                    );
+                    // So that the calls of all callers mix.
+                    thread::sleep(Duration::from_millis(1));
+                }
+                text(arguments["who"].as_str().unwrap_or_default())
+            }
+            Some("elicit") => {
+                let schema = json!({"type": "object", "properties": {"name": {"type": "string"}}});
+                let params = json!({"message": arguments["who"], "requestedSchema": schema});
+                self.ask(id, "elicitation/create", &params)
+            }
+            Some("sample") => {
+                let content = json!({"type": "text", "text": arguments["who"]});
+                let params =
+                    json!({"messages": [{"role": "user", "content": content}], "maxTokens": 5});
+                self.ask(id, "sampling/createMessage", &params)
+            }
+            Some("hold") => {
+                let call = id.to_string();
+                self.wait(|heard| heard.cancelled.contains(&call).then_some(()));
+                text("cancelled")
+            }
+            Some("cancelled") => {
+                let wanted = arguments["wanted"].as_u64().unwrap_or_default();
+                self.wait(|heard| (heard.cancelled.len() as u64 >= wanted).then_some(()));
+                text("all")
+            }
+            _ => text("no such tool"),
+        }
+    }
+
+    fn ask(&self, call: &Value, method: &str, params: &Value) -> Value {
+        let id = json!(format!("ask-{call}"));
+        say(&json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}));
+        let answer = self.wait(|heard| heard.answers.get(&id.to_string()).cloned());
+        match answer.get("error") {
+            Some(error) => text(error["message"].as_str().unwrap_or_default()),
+            None => text(answer["result"].to_string()),
+        }
+    }
+}

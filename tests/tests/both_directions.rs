@@ -1,0 +1,186 @@
+//! What an upstream says in the middle of a call reaches the caller of that call and nobody else, here and on a peer.
+#![allow(clippy::unwrap_used)]
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use peerage_tests::mesh::{join, wait_tool};
+use peerage_tests::node::Peerage;
+use peerage_tests::raw_client::RawClient;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::timeout;
+
+const ASKING: &str = env!("CARGO_BIN_EXE_asking-server");
+
+/// Longer than anything here takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const CALLERS: usize = 32;
+const STEPS: u64 = 20;
+
+/// A node whose callers have one shared child, or whose neighbour has it.
+struct Stage {
+    caller: Peerage,
+    /// What the tools' names begin with.
+    prefix: String,
+    _others: Vec<Peerage>,
+    _folder: TempDir,
+}
+
+impl Stage {
+    async fn local() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let node = Peerage::up(folder.path(), &[]).await;
+        node.cli(&["serve", "asking", "--", ASKING]).await.done();
+        Self::of(node, vec![], folder).await
+    }
+
+    async fn on_a_peer() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let desk = Peerage::up(&folder.path().join("b"), &["--name", "desk"]).await;
+        let laptop = Peerage::up(&folder.path().join("a"), &["--name", "laptop"]).await;
+        join(&desk, &laptop).await;
+        desk.cli(&["serve", "asking", "--share", "--", ASKING])
+            .await
+            .done();
+        Self::of(laptop, vec![desk], folder).await
+    }
+
+    async fn of(caller: Peerage, others: Vec<Peerage>, folder: TempDir) -> Self {
+        let name = wait_tool(&caller, "__count").await;
+        Self {
+            caller,
+            prefix: name.trim_end_matches("count").to_owned(),
+            _others: others,
+            _folder: folder,
+        }
+    }
+
+    fn tool(&self, name: &str) -> String {
+        format!("{}{name}", self.prefix)
+    }
+
+    async fn client(&self) -> RawClient {
+        let capabilities = json!({"elicitation": {}, "sampling": {}});
+        RawClient::connect(&self.caller, capabilities).await
+    }
+
+    /// All messages of one call.
+    async fn call(&self, client: &RawClient, tool: &str, arguments: Value) -> Vec<Value> {
+        let (_, mut messages) = client.begin(&self.tool(tool), &arguments).await;
+        let mut all = Vec::new();
+        while let Some(message) = messages.next().await {
+            all.push(message);
+        }
+        all
+    }
+}
+
+async fn every_progress_reaches_its_own_caller_before_its_result(stage: Stage) {
+    let calls = (0..CALLERS).map(async |number| {
+        let client = stage.client().await;
+        let who = format!("caller {number}");
+        let arguments = json!({"who": who, "steps": STEPS});
+        (who, stage.call(&client, "count", arguments).await)
+    });
+    for (who, mut messages) in timeout(PATIENCE, join_all(calls)).await.unwrap() {
+        let result = messages.pop().unwrap();
+        assert_eq!(result["result"]["content"][0]["text"], who);
+        let steps: Vec<u64> = messages
+            .iter()
+            .map(|message| {
+                assert_eq!(message["method"], "notifications/progress");
+                assert_eq!(message["params"]["message"], who);
+                assert_eq!(message["params"]["progressToken"], 1);
+                message["params"]["progress"].as_u64().unwrap()
+            })
+            .collect();
+        assert_eq!(steps, (0..STEPS).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn every_progress_of_a_shared_child_reaches_its_own_caller_before_its_result() {
+    every_progress_reaches_its_own_caller_before_its_result(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn every_progress_of_a_shared_child_on_a_peer_reaches_its_own_caller_before_its_result() {
+    every_progress_reaches_its_own_caller_before_its_result(Stage::on_a_peer().await).await;
+}
+
+async fn a_cancelled_call_is_cancelled_at_the_child(stage: Stage) {
+    let client = stage.client().await;
+    let (id, _response) = client.begin(&stage.tool("hold"), &json!({})).await;
+    let params = json!({"requestId": id});
+    let cancelled =
+        json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params});
+    client.tell(&cancelled).await;
+    let wanted = stage.call(&client, "cancelled", json!({"wanted": 1}));
+    let messages = timeout(PATIENCE, wanted).await.unwrap();
+    assert_eq!(messages[0]["result"]["content"][0]["text"], "all");
+}
+
+#[tokio::test]
+async fn a_call_that_is_cancelled_is_cancelled_at_the_child() {
+    a_cancelled_call_is_cancelled_at_the_child(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn a_call_to_a_peer_that_is_cancelled_is_cancelled_at_the_child() {
+    a_cancelled_call_is_cancelled_at_the_child(Stage::on_a_peer().await).await;
+}
+
+/// Makes a call that asks, answers it with `answer`, and gives what the server made of it.
+async fn asked(stage: &Stage, client: &RawClient, tool: &str, who: &str, answer: Value) -> String {
+    let (_, mut messages) = client.begin(&stage.tool(tool), &json!({"who": who})).await;
+    let request = timeout(PATIENCE, messages.next()).await.unwrap().unwrap();
+    assert!(request["params"].to_string().contains(who), "{request}");
+    let response = json!({"jsonrpc": "2.0", "id": request["id"], "result": answer});
+    client.tell(&response).await;
+    timeout(PATIENCE, messages.text()).await.unwrap()
+}
+
+async fn what_is_asked_reaches_the_caller(stage: Stage) {
+    for who in ["ada", "bob"] {
+        let client = stage.client().await;
+        let answer = json!({"action": "accept", "content": {"name": who}});
+        let heard = asked(&stage, &client, "elicit", who, answer.clone()).await;
+        assert_eq!(heard, answer.to_string());
+        let content = json!({"type": "text", "text": who});
+        let answer = json!({"role": "assistant", "content": content, "model": "m"});
+        let heard = asked(&stage, &client, "sample", who, answer.clone()).await;
+        assert_eq!(heard, answer.to_string());
+    }
+    let silent = RawClient::connect(&stage.caller, json!({})).await;
+    let messages = stage.call(&silent, "elicit", json!({"who": "eve"})).await;
+    let refused = messages[0]["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap();
+    assert!(refused.contains("has not declared"), "{refused}");
+}
+
+#[tokio::test]
+async fn what_a_server_asks_reaches_the_caller_whose_call_runs() {
+    what_is_asked_reaches_the_caller(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn what_a_server_on_a_peer_asks_reaches_the_caller_whose_call_runs() {
+    what_is_asked_reaches_the_caller(Stage::on_a_peer().await).await;
+}
+
+#[tokio::test]
+async fn a_request_that_could_mean_several_callers_reaches_none_and_says_what_to_do() {
+    let stage = Stage::local().await;
+    let holding = stage.client().await;
+    let (_id, _response) = holding.begin(&stage.tool("hold"), &json!({})).await;
+    let client = stage.client().await;
+    let asking = stage.call(&client, "elicit", json!({"who": "ada"}));
+    let messages = timeout(PATIENCE, asking).await.unwrap();
+    let refused = messages[0]["result"]["content"][0]["text"]
+        .as_str()
+        .unwrap();
+    assert!(refused.contains("per-session"), "{refused}");
+}
