@@ -34,6 +34,10 @@ pub enum Mutation {
     KeepExpiredLinks,
     /// A member may change as often as it likes.
     HearEveryChange,
+    /// Whoever was put out stays in.
+    IgnoreRevocations,
+    /// Nobody is told of a revocation.
+    KeepRevocationsSecret,
 }
 
 #[cfg(feature = "mutations")]
@@ -46,7 +50,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 15] = [
+        pub const ALL: [Self; 17] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -62,6 +66,8 @@ mod switch {
             Self::NeverRedial,
             Self::KeepExpiredLinks,
             Self::HearEveryChange,
+            Self::IgnoreRevocations,
+            Self::KeepRevocationsSecret,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
+use super::revocations::Revocations;
 use super::sorted_chunks::SortedChunks;
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
@@ -20,6 +21,8 @@ pub struct Roster {
     known: SortedChunks<Arc<Member>>,
     /// Those that have not left; by name, then by node.
     named: SortedChunks<Arc<Member>>,
+    /// Who was put out.
+    revocations: Arc<Revocations>,
 }
 
 impl Roster {
@@ -30,6 +33,7 @@ impl Roster {
             own,
             known: SortedChunks::default(),
             named: SortedChunks::default(),
+            revocations: Arc::default(),
         }
     }
 
@@ -37,6 +41,15 @@ impl Roster {
     #[must_use]
     pub fn with_own(self, own: Arc<CertificateChain>) -> Self {
         Self { own, ..self }
+    }
+
+    /// Who was put out of the mesh; none of them is a member here.
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    pub(crate) fn set_revocations(&mut self, revocations: Revocations) {
+        self.revocations = Arc::new(revocations);
     }
 
     /// The certificate of another member, whether or not it is valid now.
@@ -77,10 +90,11 @@ impl Roster {
         self.named.len() == 0
     }
 
-    /// Whether a link to `node` may stand at `now`.
+    /// Whether a link to `node` may stand at `now`; none may once this node itself was put out.
     pub fn admits(&self, node: NodeId, now: Timestamp) -> bool {
         self.member(node)
             .is_some_and(|chain| chain.validity(now) == Validity::Valid)
+            && self.revocations.check(&self.own).is_ok()
     }
 
     /// Whether this node may issue certificates.

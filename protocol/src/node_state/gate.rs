@@ -21,6 +21,7 @@ use crate::membership::certificate::{
 };
 use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
 use crate::membership::member::Member;
+use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::membership::ticket::Transcript;
 use crate::mutation::Mutation;
@@ -127,15 +128,24 @@ impl NodeState {
         claim: Claim,
     ) -> Verdict {
         let own = roster.own.clone();
+        if let Err(refusal) = roster.revocations().check_node(transcript.dialer) {
+            return Verdict::refused(refusal);
+        }
+        if self.is_put_out() {
+            return Verdict::silent(Refusal::Unspoken);
+        }
         let judged = match claim {
-            Claim::Member { chain } => self
+            Claim::Member { chain, revocations } => self
                 .admit(now, roster.mesh, transcript.dialer, chain)
-                .map(|()| Verdict::Admit { own })
-                .map_err(Verdict::silent),
+                .map(|()| Verdict::Admit {
+                    own,
+                    revocations: self.revocations_for(roster, revocations),
+                })
+                .map_err(Verdict::refused),
             Claim::Renew { chain } => self
                 .renew(now, roster, transcript.dialer, chain)
                 .map(|issued| Verdict::Issue { own, issued })
-                .map_err(Verdict::silent),
+                .map_err(Verdict::refused),
             Claim::Redeem {
                 ticket,
                 proof,
@@ -234,10 +244,15 @@ impl NodeState {
         request: RequestId,
         listener: NodeId,
         chain: CertificateChain,
+        revocations: &[Arc<Revocation>],
     ) {
+        // First: they may be about the listener, or about this node.
+        let told = self.take_revocations(now, revocations);
+        self.tell_of_revocations(&told.news);
         let mesh = self.roster.as_ref().map(|roster| roster.mesh);
         let taken = match mesh {
             None => Err(Refusal::NoMesh),
+            Some(_) if self.is_put_out() => Err(Refusal::Revoked),
             Some(mesh) => self.admit(now, mesh, listener, chain),
         };
         self.reply(request, Reply::Taken(taken));
@@ -266,6 +281,9 @@ impl NodeState {
         let verifier = self.keys.verifier.clone();
         check_member(&theirs, mesh, listener, now.wall, &*verifier)?;
         check_member(&issued, mesh, self.me, now.wall, &*verifier)?;
+        if let Some(roster) = &self.roster {
+            roster.revocations().check(&issued)?;
+        }
         self.adopt(mesh, Arc::new(issued));
         self.book
             .tell(now.wall, listener, addresses, Source::Ticket);

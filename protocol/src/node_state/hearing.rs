@@ -73,6 +73,12 @@ impl NodeState {
     ) {
         let mut judgement = Judgement::Ignore;
         if self.is_member(from) {
+            let told = self.take_revocations(now, &announcement.revocations);
+            judgement = match told.forged {
+                true => Judgement::Reject,
+                false if told.news.is_empty() => Judgement::Ignore,
+                false => Judgement::Accept,
+            };
             for member in &announcement.members {
                 match self.hear(now, member) {
                     Heard::News if judgement == Judgement::Ignore => judgement = Judgement::Accept,
@@ -94,6 +100,8 @@ impl NodeState {
         if !self.is_member(from) {
             return 0;
         }
+        let revoked = self.take_revocations(now, &announcement.revocations).news;
+        self.tell_of_revocations(&revoked);
         let known_before = self.roster.as_ref().map_or(0, |roster| roster.known_len());
         let told = announcement.members.iter();
         let news: Vec<Arc<Member>> = told
@@ -108,7 +116,7 @@ impl NodeState {
             self.outputs
                 .push_back(Output::Publish(Arc::new(announcement)));
         }
-        news.len()
+        news.len() + revoked.len()
     }
 
     fn hear(&mut self, now: Now, member: &Arc<Member>) -> Heard {
@@ -118,6 +126,9 @@ impl NodeState {
             return Heard::Nothing;
         };
         let verifier = self.keys.verifier.clone();
+        if roster.revocations().check(member.chain()).is_err() {
+            return Heard::Nothing;
+        }
         let known = roster.known(node);
         let known = if node == self.me {
             self.own.member()
@@ -161,6 +172,7 @@ impl NodeState {
         let Some(roster) = &mut self.roster else {
             return Err(Refusal::NoMesh);
         };
+        roster.revocations().check(member.chain())?;
         if !member.has_left() {
             check_name(self.me, roster, &member, now.wall)?;
         }
@@ -238,17 +250,22 @@ impl NodeState {
         let ended = |member: &&Arc<Member>| !is_timely(member, now.wall);
         let ended: Vec<Arc<Member>> = roster.all_known().filter(ended).cloned().collect();
         for member in ended {
-            let node = member.node();
-            if let Some(roster) = &mut self.roster {
-                Arc::make_mut(roster).remove(node);
-            }
-            self.roster_changed = true;
-            self.digests.toggle(&member);
-            if !member.has_left() {
-                self.departed(node);
-            }
-            self.save_later(now, Write::Delete(RecordKey::Member(node)));
+            self.forget_member(now, &member);
         }
+    }
+
+    /// Nothing is known of a node any more.
+    pub(super) fn forget_member(&mut self, now: Now, member: &Arc<Member>) {
+        let node = member.node();
+        if let Some(roster) = &mut self.roster {
+            Arc::make_mut(roster).remove(node);
+        }
+        self.roster_changed = true;
+        self.digests.toggle(member);
+        if !member.has_left() {
+            self.departed(node);
+        }
+        self.save_later(now, Write::Delete(RecordKey::Member(node)));
     }
 }
 

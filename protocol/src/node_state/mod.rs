@@ -14,6 +14,7 @@ mod own_record;
 mod reconciliation;
 mod record;
 mod renewal;
+mod revoking;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -27,6 +28,7 @@ pub use manifests::MANIFESTS_MAX;
 pub use output::{AlreadyInMesh, Judgement, Output, Reply};
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
+pub use revoking::RevokeError;
 
 use crate::address_book::{AddressBook, Source};
 use crate::catalog::manifest::EncodedManifest;
@@ -166,7 +168,8 @@ impl NodeState {
                 request,
                 listener,
                 chain,
-            } => self.admitted(now, request, listener, chain),
+                revocations,
+            } => self.admitted(now, request, listener, chain, &revocations),
             Input::Certified {
                 request,
                 mesh,
@@ -186,6 +189,11 @@ impl NodeState {
             }
             Input::RenewalAsked { request, from } => self.renewal_asked(now, request, from),
             Input::Renewed { from, chain } => self.renewed(now, from, chain),
+            Input::Revoke {
+                request,
+                subject,
+                spare_issued_before,
+            } => self.revoke(now, request, subject, spare_issued_before),
             Input::Leave { request } => self.leave(now, request),
             Input::Sighted {
                 node,
@@ -422,6 +430,7 @@ impl NodeState {
 
     fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) {
         let mut members = Vec::new();
+        let mut revocations = Vec::new();
         for record in records {
             match record {
                 Record::Home { mesh, chain } => {
@@ -431,6 +440,7 @@ impl NodeState {
                 Record::Ticket(ticket) => self.issuer.restore_ticket(ticket),
                 Record::Member(chain) => members.push(Arc::new(Member::new(chain, None))),
                 Record::Peer(member) => members.push(member),
+                Record::Revocation(revocation) => revocations.push(revocation),
                 Record::Addresses { node, addresses } => self.book.restore(node, addresses),
             }
         }
@@ -444,9 +454,12 @@ impl NodeState {
             .root
             .take()
             .filter(|root| root.public_key() == *mesh_key);
+        Self::restore_revocations(&mut roster, revocations);
         for member in members {
             self.issuer.note_serial(member.chain().body().serial);
-            if roster.insert(member.clone(), now.wall) == Inserted::New {
+            if roster.revocations().check(member.chain()).is_ok()
+                && roster.insert(member.clone(), now.wall) == Inserted::New
+            {
                 self.digests.toggle(&member);
                 if !member.has_left() {
                     self.topology.joined(member.node());

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use super::input::RequestId;
 use super::record::Write;
+use super::revoking::RevokeError;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
 use crate::id::{Hash, NodeId};
 use crate::membership::admission::{Refusal, Verdict};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
+use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
 use crate::wire::summary::Summary;
@@ -94,6 +96,8 @@ pub enum Reply {
     Taken(Result<(), Refusal>),
     /// A fresh certificate, or why there is none.
     Renewal(Result<Arc<CertificateChain>, Refusal>),
+    /// Somebody was put out, on disk here and about to be told, or why not.
+    Revoked(Result<Arc<Revocation>, RevokeError>),
     /// The mesh that was left; `None` when there was none.
     Left(Option<Arc<Roster>>),
     /// Whether a gossip message is to be passed on.

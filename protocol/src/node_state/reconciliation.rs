@@ -121,7 +121,12 @@ impl NodeState {
             }
             let asked = Asked { at, open: true };
             self.reconciliation.asked.insert(to, asked);
-            let summary = Arc::new(self.digests.summary(roster.known_len() + 1));
+            let summary = self.digests.summary(roster.known_len() + 1);
+            let summary = match Mutation::KeepRevocationsSecret.is_on() {
+                true => summary,
+                false => summary.with_revocations(roster.revocations().digests()),
+            };
+            let summary = Arc::new(summary);
             self.outputs.push_back(Output::Reconcile { to, summary });
         }
     }
@@ -147,6 +152,10 @@ impl NodeState {
         let roster = self.roster.as_ref().ok_or(Refusal::NoMesh)?;
         roster.member(from).ok_or(Refusal::OtherMesh)?;
         let ours = self.digests.folded(theirs.len());
+        let ours = match Mutation::KeepRevocationsSecret.is_on() {
+            true => ours,
+            false => ours.with_revocations(roster.revocations().digests()),
+        };
         if ours == *theirs {
             return Ok(Arc::default());
         }
@@ -156,7 +165,9 @@ impl NodeState {
         // Its own word first: it is what somebody new here can do most with.
         let told = self.own.member().into_iter().chain(roster.all_known());
         let told = told.filter(differs).cloned();
-        let answer = Announcement::of(told, ANNOUNCEMENT_BYTES_MAX);
+        let revoked = roster.revocations().unknown_to(theirs.revocations());
+        let revoked = revoked.filter(|_| !Mutation::KeepRevocationsSecret.is_on());
+        let answer = Announcement::telling(revoked, told, ANNOUNCEMENT_BYTES_MAX);
         self.reconciliation.ask(now.monotonic, from);
         Ok(Arc::new(answer))
     }

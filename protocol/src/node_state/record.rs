@@ -9,6 +9,7 @@ use crate::id::{MeshId, NodeId};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::TicketRecord;
 use crate::membership::member::Member;
+use crate::membership::revocation::{Revocation, RevocationId};
 use crate::membership::ticket::TicketId;
 
 /// A persisted fact.
@@ -27,6 +28,8 @@ pub enum Record {
     Member(Arc<CertificateChain>),
     /// Another member, or one that left, and what it said of itself.
     Peer(Arc<Member>),
+    /// Somebody was put out of the mesh.
+    Revocation(Arc<Revocation>),
     /// Where a node was seen.
     Addresses {
         /// The node.
@@ -45,6 +48,8 @@ pub enum RecordKey {
     Ticket(TicketId),
     /// Of [`Record::Member`] and [`Record::Peer`].
     Member(NodeId),
+    /// Of [`Record::Revocation`].
+    Revocation(RevocationId),
     /// Of [`Record::Addresses`].
     Addresses(NodeId),
 }
@@ -87,6 +92,7 @@ impl Record {
             Record::Ticket(ticket) => RecordKey::Ticket(ticket.id),
             Record::Member(chain) => RecordKey::Member(chain.body().subject),
             Record::Peer(member) => RecordKey::Member(member.node()),
+            Record::Revocation(revocation) => RecordKey::Revocation(revocation.id()),
             Record::Addresses { node, .. } => RecordKey::Addresses(*node),
         }
     }

@@ -8,6 +8,7 @@ mod audience;
 mod bounds;
 pub(crate) mod names;
 mod promises;
+mod revocation;
 mod sampling;
 
 use peerage_protocol::catalog::snapshot::Catalog;
@@ -121,6 +122,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
     vec![
         Box::new(admission::Admission),
         Box::new(promises::Promises),
+        Box::new(revocation::Revocation),
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),
         Box::new(bounds::Bounds),

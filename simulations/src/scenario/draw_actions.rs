@@ -36,6 +36,7 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     draw.for_nodes(mix.ticket, Draw::ticket);
     draw.for_nodes(mix.stranger, Draw::stranger);
     draw.for_nodes(mix.misbehave, Draw::misbehave);
+    draw.for_nodes(mix.revoke, Draw::revoke);
     let (partitions, degradations) = (draw.times(mix.partition), draw.times(mix.degrade));
     (0..partitions).for_each(|_| draw.partition());
     (0..degradations).for_each(|_| draw.degrade());
@@ -169,6 +170,19 @@ impl Draw {
             };
             self.push_at(back_us, join);
         }
+    }
+
+    /// By the founder, or by anybody, which counts for nothing where that one is no admin.
+    fn revoke(&mut self, node: NodeNumber) {
+        let founder = self.numbers.first().copied().unwrap_or_default();
+        if node == founder {
+            return;
+        }
+        let by = match self.randomness.chance(0.5) {
+            true => founder,
+            false => self.any_node(),
+        };
+        self.push(Action::Revoke { node, by });
     }
 
     /// The founder stays where it is: it hands out tickets that name its address.

@@ -80,6 +80,7 @@ pub(super) struct Mix {
     pub(super) pause: f64,
     pub(super) jump_clock: f64,
     pub(super) leave: f64,
+    pub(super) revoke: f64,
     pub(super) r#move: f64,
     pub(super) change_tools: f64,
     pub(super) ticket: f64,
@@ -179,13 +180,14 @@ impl Settings {
 }
 
 impl Mix {
-    fn amounts(&mut self) -> [(&'static str, &mut f64); 12] {
+    fn amounts(&mut self) -> [(&'static str, &mut f64); 13] {
         [
             ("crash", &mut self.crash),
             ("restore_backup", &mut self.restore_backup),
             ("pause", &mut self.pause),
             ("jump_clock", &mut self.jump_clock),
             ("leave", &mut self.leave),
+            ("revoke", &mut self.revoke),
             ("move", &mut self.r#move),
             ("change_tools", &mut self.change_tools),
             ("ticket", &mut self.ticket),

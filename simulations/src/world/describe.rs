@@ -25,7 +25,8 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::ReconcileFailed { from }
         | Input::ManifestFetched { from, .. }
         | Input::ManifestUnavailable { from } => called(*from),
-        Input::Sighted { node, .. }
+        Input::Revoke { subject: node, .. }
+        | Input::Sighted { node, .. }
         | Input::LinkUp { node, .. }
         | Input::LinkDown { node }
         | Input::DialAgain { node }
@@ -97,6 +98,7 @@ fn replied(reply: &Reply) -> String {
         Reply::Taken(Ok(())) => "taken".to_owned(),
         Reply::Taken(Err(refusal)) => format!("not taken: {refusal}"),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
+        Reply::Revoked(revoked) => format!("revoked: {}", revoked.is_ok()),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),
         Reply::Reconciled(Ok(announcement)) => format!("told of {}", announcement.members.len()),
@@ -106,7 +108,9 @@ fn replied(reply: &Reply) -> String {
 
 fn told(announcement: &Announcement, called: Called<'_>) -> String {
     let named = announcement.members.iter().take(NAMED_MAX);
-    let named: Vec<String> = named.map(|member| named_member(member, called)).collect();
+    let mut named: Vec<String> = named.map(|member| named_member(member, called)).collect();
+    let out = announcement.revocations.iter();
+    named.extend(out.map(|revocation| format!("{}, who is out", called(revocation.body.subject))));
     match announcement.members.len().saturating_sub(NAMED_MAX) {
         0 => named.join(", "),
         others => format!("{} and {others} others", named.join(", ")),

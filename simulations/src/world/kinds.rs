@@ -12,6 +12,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::Certified { .. } => "Certified",
         Input::RenewalAsked { .. } => "RenewalAsked",
         Input::Renewed { .. } => "Renewed",
+        Input::Revoke { .. } => "Revoke",
         Input::Leave { .. } => "Leave",
         Input::Sighted { .. } => "Sighted",
         Input::LinkUp { .. } => "LinkUp",

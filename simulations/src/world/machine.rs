@@ -126,6 +126,8 @@ pub(crate) enum Request {
     Gossip { message: u64, from: usize },
     /// The owner leaves.
     Leave,
+    /// The owner puts somebody out.
+    Revoke,
 }
 
 impl Machine {

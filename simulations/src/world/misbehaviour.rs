@@ -151,7 +151,7 @@ impl World {
     fn say(&mut self, node: usize, member: Arc<Member>) {
         let announcement = Announcement {
             members: vec![member],
-            more: false,
+            ..Announcement::default()
         };
         // Whoever has nobody to lie to lies to nobody.
         let _ = self.publish_by(node, Arc::new(announcement));

@@ -39,6 +39,7 @@ impl World {
                     self.truth.issued(&roster.own);
                 }
                 if let Some(roster) = &roster {
+                    self.truth.revoked(roster.revocations());
                     self.roster_seen(node, roster);
                 }
                 if let Some(process) = &mut self.machines[node].process {

@@ -111,7 +111,10 @@ impl World {
             }
             Attempt::Crowd => return None,
         };
-        Some(Claim::Member { chain })
+        Some(Claim::Member {
+            chain,
+            revocations: 0,
+        })
     }
 
     /// A certificate that a member signed who may not.

@@ -39,7 +39,10 @@ fn messages() -> (DialerHello, ListenerHello, Vec<Claim>, Vec<Answer>) {
         &[6; 32],
     );
     let claims = vec![
-        Claim::Member { chain: chain() },
+        Claim::Member {
+            chain: chain(),
+            revocations: 0,
+        },
         Claim::Renew { chain: chain() },
         Claim::Redeem {
             ticket: TicketId([8; 16]),
@@ -49,7 +52,10 @@ fn messages() -> (DialerHello, ListenerHello, Vec<Claim>, Vec<Answer>) {
     ];
     let own = Arc::new(chain());
     let answers = vec![
-        Answer::Accept { chain: own.clone() },
+        Answer::Accept {
+            chain: own.clone(),
+            revocations: Vec::new(),
+        },
         Answer::Issue {
             own: own.clone(),
             issued: own,
