@@ -92,6 +92,14 @@ pub enum Command {
         /// The line that `peerage invite` printed
         ticket: String,
     },
+    /// List who belongs to the mesh and who was put out of it
+    Members {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
+    /// Put a node out of the mesh for good, everywhere
+    Revoke(Revoke),
     /// Leave the mesh
     Leave,
     /// List the members of the mesh
@@ -248,6 +256,16 @@ pub struct Invite {
     pub role: Role,
 }
 
+/// Put a node out.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// Its name, or its id
+    pub node: String,
+    /// Let those stay whom it let in longer ago than this, say 2d: when you still had it. Without it they are out too
+    #[arg(long, value_name = "AGE", value_parser = duration::age)]
+    pub keep_issued_before: Option<Duration>,
+}
+
 /// What a node may do in a mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
@@ -369,6 +387,8 @@ mod tests {
             "peerage invite --ttl 15m --uses 1 --role member",
             "peerage --json join peerage1abc",
             "peerage leave --home h",
+            "peerage members --watch",
+            "peerage revoke laptop --keep-issued-before 2d --json",
             "peerage nodes",
             "peerage tools read a file",
             "peerage status --json",

@@ -12,6 +12,7 @@ mod lifecycle;
 mod lists;
 mod logs;
 mod mcp;
+mod members;
 mod mesh;
 mod rename;
 mod serve;
@@ -64,6 +65,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Join { ticket } => mesh::join(&context, ticket).await,
+        Command::Members { watch } => {
+            watch::show(&context, watch, || members::list(&context)).await
+        }
+        Command::Revoke(revoke) => members::revoke(&context, revoke).await,
         Command::Leave => mesh::leave(&context).await,
         Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
         Command::Tools { query, watch } => {

@@ -7,6 +7,7 @@ use arc_swap::{ArcSwap, ArcSwapOption};
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
+use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use tokio::sync::{broadcast, watch};
 
@@ -34,6 +35,7 @@ pub struct Snapshots {
     dial_failures: broadcast::Sender<NodeId>,
     catalog_version: watch::Sender<u64>,
     shares: ArcSwap<BTreeMap<ServerName, bool>>,
+    put_out: ArcSwapOption<Refusal>,
 }
 
 impl Default for Snapshots {
@@ -46,6 +48,7 @@ impl Default for Snapshots {
             dial_failures: broadcast::Sender::new(DIAL_FAILURES_KEPT),
             catalog_version: watch::Sender::new(0),
             shares: ArcSwap::default(),
+            put_out: ArcSwapOption::empty(),
         }
     }
 }
@@ -84,6 +87,17 @@ impl Snapshots {
     /// This node's configured servers, and whether members may call each; holds from the next call on.
     pub fn shares(&self) -> Arc<BTreeMap<ServerName, bool>> {
         self.shares.load_full()
+    }
+
+    /// Why this node is no member any more, by what it knows itself or by what the last member that it reached told it.
+    pub fn put_out(&self) -> Option<Refusal> {
+        let roster = self.roster()?;
+        let known = roster.revocations().check(&roster.own).err();
+        known.or_else(|| self.put_out.load_full().as_deref().cloned())
+    }
+
+    pub(super) fn told_put_out(&self, refusal: Option<Refusal>) {
+        self.put_out.store(refusal.map(Arc::new));
     }
 
     pub(super) fn set_shares(&self, shares: BTreeMap<ServerName, bool>) {

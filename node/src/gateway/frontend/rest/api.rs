@@ -13,6 +13,7 @@
 //! | `POST /v1/invite` [`InviteRequest`] | [`InviteResponse`] |
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
+//! | about members | see [`super::members_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
 //! | `GET /v1/tokens` | [`TokensResponse`] |

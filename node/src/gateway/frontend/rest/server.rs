@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{CallRequest, InviteRequest, JoinRequest, TokenRequest};
+use super::members_api::RevokeRequest;
 use super::refusal::{Exit, Refused};
 use super::service::OwnerService;
 
@@ -89,6 +90,8 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/invite", post(invite))
         .route("/v1/join", post(join))
         .route("/v1/leave", post(leave))
+        .route("/v1/members", get(members))
+        .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
         .route("/v1/tokens/{name}", delete(revoke_token))
@@ -137,6 +140,20 @@ async fn invite(
 async fn join(State(service): Service, body: Result<Json<JoinRequest>, JsonRejection>) -> Response {
     match body {
         Ok(Json(request)) => respond(service.join(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn members(State(service): Service) -> Response {
+    respond(service.members())
+}
+
+async fn revoke(
+    State(service): Service,
+    body: Result<Json<RevokeRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.revoke(&request).await),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

@@ -290,10 +290,10 @@ fn token_refused(error: &TokenError) -> Refused {
     failed("token", error)
 }
 
-fn membership_refused(error: MembershipError) -> Refused {
+pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
-        MembershipError::NoMesh | MembershipError::Invite(_) => {
+        MembershipError::NoMesh | MembershipError::Invite(_) | MembershipError::Revoke(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
         }
         MembershipError::NoRandomness | MembershipError::Closed(_) => failed("control", &error),
