@@ -30,7 +30,7 @@ fn without_a_node_every_question_exits_with_4_and_says_peerage_up() {
         &["nodes"],
         &["tools"],
         &["status"],
-        &["invite"],
+        &["invite", "--no-start"],
         &["leave"],
         &["call", "tool"],
         &["token", "list"],

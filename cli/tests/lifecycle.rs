@@ -143,3 +143,21 @@ fn a_watched_list_is_shown_again_when_it_changes_and_only_then() {
     watching.kill().unwrap();
     watching.wait().unwrap();
 }
+
+#[test]
+fn whoever_needs_a_node_starts_it_unless_told_not_to() {
+    let home = Home::new();
+    let toml = "[http]\nport = 0\n[mesh]\nlisten = [\"/ip4/127.0.0.1/tcp/0\"]\n[discovery]\nmdns = false\n";
+    let settled = home.run(&["rename", "desk"]);
+    assert_eq!(settled.status.code(), Some(0), "{settled:?}");
+    let settings = home.path.join("peerage.toml");
+    let named = std::fs::read_to_string(&settings).unwrap();
+    std::fs::write(&settings, named + toml).unwrap();
+    let refused = home.run(&["invite", "--no-start"]);
+    assert_eq!(refused.status.code(), Some(4), "{refused:?}");
+    let invited = home.run(&["invite"]);
+    let (said, ticket) = (&invited.stderr, &invited.stdout);
+    assert!(ticket.starts_with(b"peerage1"), "{invited:?}");
+    assert!(String::from_utf8_lossy(said).contains("Started the node desk"));
+    assert_eq!(home.json(&["status"])["name"], "desk");
+}

@@ -49,18 +49,48 @@ struct Entry {
 pub struct Links {
     members: BTreeMap<NodeId, Entry>,
     strangers: BTreeMap<NodeId, Entry>,
+    /// Members whose links came about, ended, or began or ceased to be wanted.
+    changed: Vec<NodeId>,
+    /// The next moments at which something is to be done; `None` when they have to be looked for.
+    moments: Option<Moments>,
+}
+
+/// When to look at all links again.
+#[derive(Clone, Copy, Debug)]
+struct Moments {
+    /// As in [`Links::next_deadline`].
+    deadline: Option<Monotonic>,
+    /// When the first ceases to be wanted.
+    useless: Option<Monotonic>,
 }
 
 impl Links {
     /// Makes `neighbours` the members to which links are wanted without end. The links of others stay up for now.
     pub fn want(&mut self, now: Monotonic, neighbours: &BTreeSet<NodeId>) {
+        self.moments = None;
         for (node, entry) in &mut self.members {
             entry.wanted = neighbours.contains(node);
         }
         for node in neighbours {
             self.entry(now, *node).wanted = true;
         }
-        self.members.retain(|_, entry| entry.is_of_use(now));
+        self.drop_useless(now);
+    }
+
+    /// The members whose links came about or ended, or began or ceased to be wanted, since this was last asked.
+    pub(crate) fn take_changed(&mut self) -> Vec<NodeId> {
+        std::mem::take(&mut self.changed)
+    }
+
+    fn drop_useless(&mut self, now: Monotonic) {
+        let changed = &mut self.changed;
+        self.members.retain(|node, entry| {
+            let stays = entry.is_of_use(now);
+            if !stays {
+                changed.push(*node);
+            }
+            stays
+        });
     }
 
     /// Wants a link to a member for `time` from now on.
@@ -71,16 +101,20 @@ impl Links {
     }
 
     fn entry(&mut self, now: Monotonic, node: NodeId) -> &mut Entry {
+        self.moments = None;
         let stranger = self.strangers.remove(&node);
-        self.members
-            .entry(node)
-            .or_insert_with(|| stranger.unwrap_or(Entry::due(now)))
+        let changed = &mut self.changed;
+        self.members.entry(node).or_insert_with(|| {
+            changed.push(node);
+            stranger.unwrap_or(Entry::due(now))
+        })
     }
 
     /// Addresses of a node were told: it is tried at once, and where they are `news` even beside a dial of older ones,
     /// which may wait long for an answer from nobody. Returns the node that is no
     /// longer remembered in its place: the stranger that failed most often, or the node itself where none has failed.
     pub fn sighted(&mut self, now: Monotonic, node: NodeId, news: bool) -> Option<NodeId> {
+        self.moments = None;
         if let Some(entry) = self.members.get_mut(&node) {
             entry.hasten(now, news);
             return None;
@@ -116,10 +150,13 @@ impl Links {
         entry.dialed = dialed;
         entry.idle = false;
         entry.keep_until = entry.keep_until.max(now + LINGER);
+        self.changed.push(node);
     }
 
     /// The last connection to a node ended: it is dialed at once if it is still wanted.
     pub fn down(&mut self, now: Monotonic, node: NodeId) {
+        self.moments = None;
+        self.changed.push(node);
         if let Some(entry) = self.members.get_mut(&node) {
             // A link that came from the other end and was not wanted here is not this node's to make again, and one that
             // was idle is wanted by nobody.
@@ -134,7 +171,7 @@ impl Links {
                 };
             }
         }
-        self.members.retain(|_, entry| entry.is_of_use(now));
+        self.drop_useless(now);
     }
 
     /// A dial ended without a link and without a reason to wait: the next is made at once.
@@ -149,6 +186,9 @@ impl Links {
     /// Links that this node made, that are no neighbours' and have lasted long enough. Each is named again after a
     /// while, for as long as it stands.
     pub fn idle(&mut self, now: Monotonic) -> Vec<NodeId> {
+        if !self.is_time(now) {
+            return Vec::new();
+        }
         let mut idle = Vec::new();
         for (node, entry) in &mut self.members {
             if entry.is_spare() && entry.keep_until <= now {
@@ -157,11 +197,13 @@ impl Links {
                 idle.push(*node);
             }
         }
+        self.moments = Some(self.find_moments());
         idle
     }
 
     /// A dial failed. Says whether the node is no longer remembered: a stranger that refuses is none of ours.
     pub fn failed(&mut self, now: Monotonic, node: NodeId, refused: bool) -> bool {
+        self.moments = None;
         if refused && self.strangers.remove(&node).is_some() {
             return true;
         }
@@ -184,6 +226,7 @@ impl Links {
 
     /// Stops wanting a link.
     pub fn forget(&mut self, node: NodeId) {
+        self.moments = None;
         self.members.remove(&node);
         self.strangers.remove(&node);
     }
@@ -216,8 +259,12 @@ impl Links {
 
     /// The nodes to dial now; each is counted as being dialed from here on.
     pub fn due(&mut self, now: Monotonic) -> Vec<NodeId> {
+        if !self.is_time(now) {
+            return Vec::new();
+        }
+        self.moments = None;
         let mut due = Vec::new();
-        self.members.retain(|_, entry| entry.is_of_use(now));
+        self.drop_useless(now);
         for (node, entry) in self.members.iter_mut().chain(self.strangers.iter_mut()) {
             if entry.deadline().is_some_and(|deadline| deadline <= now) {
                 entry.link = Link::Dialing { since: now };
@@ -229,10 +276,27 @@ impl Links {
 
     /// When [`Links::due`] has something next.
     pub fn next_deadline(&self) -> Option<Monotonic> {
+        self.moments.unwrap_or_else(|| self.find_moments()).deadline
+    }
+
+    /// Whether any link may have something to be done about.
+    fn is_time(&self, now: Monotonic) -> bool {
+        let Some(Moments { deadline, useless }) = self.moments else {
+            return true;
+        };
+        deadline.into_iter().chain(useless).any(|at| at <= now)
+    }
+
+    fn find_moments(&self) -> Moments {
         let entries = self.members.values().chain(self.strangers.values());
         let dials = entries.filter_map(Entry::deadline);
         let spare = self.members.values().filter(|entry| entry.is_spare());
-        dials.chain(spare.map(|entry| entry.keep_until)).min()
+        let passing = |entry: &&Entry| entry.link != Link::Up && !entry.wanted;
+        let passing = self.members.values().filter(passing);
+        Moments {
+            deadline: dials.chain(spare.map(|entry| entry.keep_until)).min(),
+            useless: passing.map(|entry| entry.keep_until).min(),
+        }
     }
 }
 

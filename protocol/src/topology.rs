@@ -12,8 +12,9 @@ use crate::limits::FULL_LINKS_MAX;
 /// Others that one node chooses once there are more than [`FULL_LINKS_MAX`].
 pub const NEIGHBOURS: usize = 8;
 
-/// The nearest that are remembered, to take the place of those that cannot be reached.
-const CANDIDATES_MAX: usize = 32;
+/// The nearest that are remembered: everybody in a small mesh, and else those that take the place of neighbours that
+/// cannot be reached.
+const CANDIDATES_MAX: usize = FULL_LINKS_MAX;
 
 /// Everybody's distance to one node, as far as it matters.
 #[derive(Clone, Debug)]
@@ -55,9 +56,14 @@ impl Topology {
 
     pub(crate) fn consider(&mut self, node: NodeId) {
         self.candidates.insert(self.distance(node), node);
-        if self.candidates.len() > CANDIDATES_MAX.max(FULL_LINKS_MAX) {
+        if self.candidates.len() > CANDIDATES_MAX {
             self.candidates.pop_last();
         }
+    }
+
+    /// Whether `node` may be chosen.
+    pub(crate) fn is_candidate(&self, node: NodeId) -> bool {
+        self.candidates.contains_key(&self.distance(node))
     }
 
     /// Whether everybody is a neighbour of everybody.
@@ -93,8 +99,7 @@ impl Topology {
 
     fn distance(&self, node: NodeId) -> u64 {
         let both = [*self.me.public_key(), *node.public_key()].concat();
-        let [a, b, c, d, e, f, g, h, ..] = *Hash::of(&both).as_bytes();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        Hash::of(&both).leading_u64()
     }
 }
 

@@ -50,6 +50,9 @@ pub struct Statistics {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Bytes sent by kind of message, hellos of handshakes not counted.
+    #[serde(default)]
+    pub traffic: BTreeMap<String, u64>,
     /// Dials begun.
     pub dials: u64,
     /// Connections that passed the gate at both ends.
@@ -115,6 +118,16 @@ pub struct Sample {
     pub bytes: u64,
     /// Events waiting in the queue.
     pub queued: u64,
+}
+
+/// Counts one more of a kind; a name is made only for the first.
+pub(crate) fn count(counts: &mut BTreeMap<String, u64>, kind: &str) {
+    match counts.get_mut(kind) {
+        Some(count) => *count += 1,
+        None => {
+            counts.insert(kind.to_owned(), 1);
+        }
+    }
 }
 
 /// How one gossip message spread.

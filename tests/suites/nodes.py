@@ -15,8 +15,11 @@ PATIENCE_SECONDS = 60
 class Node:
     """A running node, stopped when left."""
 
-    def __init__(self, home: Path, name: str):
+    def __init__(self, home: Path, name: str, settings: str = ""):
         self.home = home
+        if settings:
+            home.mkdir(mode=0o700)
+            (home / "peerage.toml").write_text(settings)
         command = [PEERAGE, "--home", str(home), "--json", "up", "--name", name, "--http", "auto", "--no-mdns"]
         for address in ("/ip4/127.0.0.1/udp/0/quic-v1", "/ip4/127.0.0.1/tcp/0"):
             command += ["--listen", address]

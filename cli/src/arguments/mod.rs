@@ -1,27 +1,29 @@
 //! The command line: its commands and flags, every value parsed into the type that means it.
 
+mod agents;
 mod duration;
+mod mesh;
 mod pair;
+mod serve;
+mod up;
 mod up_words;
 mod upkeep;
 mod usage;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use peerage_node::config::choices::LogLevel;
-use peerage_node::config::http_addresses::HttpAddresses;
-use peerage_node::config::servers::check_url;
-use peerage_node::config::servers_error::ServersProblem;
-use peerage_protocol::id::{AgentName, NodeName, ServerName};
-use peerage_protocol::limits::TICKET_USES_MAX;
+use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
-pub use pair::{ArgumentsObject, Pair, Variable};
+pub use agents::{Call, Connect, Import, Mcp, Token};
+pub use mesh::{Invite, Join, Revoke};
+pub use pair::ArgumentsObject;
+pub use serve::Serve;
+pub use up::Up;
 pub use upkeep::{Backup, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
@@ -85,13 +87,10 @@ pub enum Command {
         /// Its name
         name: ServerName,
     },
-    /// Print a ticket with which another machine joins; the first one founds the mesh
+    /// Print a ticket with which another machine joins; the first one founds the mesh, and starts the node if need be
     Invite(Invite),
-    /// Join the mesh of a ticket
-    Join {
-        /// The line that `peerage invite` printed
-        ticket: String,
-    },
+    /// Join the mesh of a ticket; starts the node if need be
+    Join(Join),
     /// List who belongs to the mesh and who was put out of it
     Members {
         /// Show it again whenever it changes, until Ctrl-C
@@ -176,297 +175,5 @@ pub enum Command {
     },
 }
 
-/// Run the node.
-#[derive(Debug, Default, Args)]
-pub struct Up {
-    /// Return as soon as the node answers, and leave it running; see it with: peerage logs
-    #[arg(long)]
-    pub background: bool,
-    /// The node's name: 1 to 20 of a-z, 0-9 and - [default: the machine's]
-    #[arg(long)]
-    pub name: Option<NodeName>,
-    /// Where the gateway listens, or auto for any free port [default: port 8080 of 127.0.0.1 and [::1]]
-    #[arg(long, value_name = "ADDR:PORT|auto")]
-    pub http: Option<HttpAddresses>,
-    /// Where the mesh listens; may be given several times
-    #[arg(long, value_name = "MULTIADDR")]
-    pub listen: Vec<String>,
-    /// A file with addresses to begin from
-    #[arg(long, value_name = "FILE")]
-    pub bootstrap: Option<PathBuf>,
-    /// Do not look for members in the local network
-    #[arg(long)]
-    pub no_mdns: bool,
-    /// error, warn, info, debug or trace [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    pub log: Option<LogLevel>,
-    /// Stop as soon as standard input ends, for a program that runs the node as its child
-    #[arg(long, hide = true)]
-    pub while_stdin_open: bool,
-    /// Leave the terminal that started it: how a node is started in the background
-    #[arg(long, hide = true)]
-    pub detached: bool,
-}
-
-/// Add an upstream MCP server.
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "peerage serve NAME [--share] [--env K=V]... -- CMD ARGS...\n       \
-                            peerage serve NAME URL [--share]"
-)]
-pub struct Serve {
-    /// What it is called: 1 to 20 of a-z, 0-9 and -
-    pub name: ServerName,
-    /// Its streamable HTTP endpoint
-    #[arg(
-        value_name = "URL",
-        required_unless_present = "command",
-        conflicts_with = "command", value_parser = upstream_url)]
-    pub url: Option<String>,
-    /// Let every member of the mesh see and call it
-    #[arg(long)]
-    pub share: bool,
-    /// A variable for the command; may be given several times
-    #[arg(long, value_name = "K=V", conflicts_with = "url")]
-    pub env: Vec<Variable>,
-    /// The command that runs it, with its arguments
-    #[arg(last = true, value_name = "CMD")]
-    pub command: Vec<String>,
-}
-
-/// A URL with a variable in it can be judged only where the node expands it.
-fn upstream_url(text: &str) -> Result<String, ServersProblem> {
-    if !text.contains("${") {
-        check_url(text)?;
-    }
-    Ok(text.to_owned())
-}
-
-/// Print a ticket.
-#[derive(Debug, Args)]
-pub struct Invite {
-    /// How long the ticket is good
-    #[arg(long, default_value = "15m", value_parser = duration::ticket_lifetime)]
-    pub ttl: Duration,
-    /// How many machines may use it
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TICKET_USES_MAX)))]
-    pub uses: u32,
-    /// What they become
-    #[arg(long, value_enum, default_value_t = Role::Member)]
-    pub role: Role,
-}
-
-/// Put a node out.
-#[derive(Debug, Args)]
-pub struct Revoke {
-    /// Its name, or its id
-    pub node: String,
-    /// Let those stay whom it let in longer ago than this, say 2d: when you still had it. Without it they are out too
-    #[arg(long, value_name = "AGE", value_parser = duration::age)]
-    pub keep_issued_before: Option<Duration>,
-}
-
-/// What a node may do in a mesh.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Role {
-    /// Use the mesh
-    Member,
-    /// And invite others
-    Admin,
-}
-
-impl Role {
-    /// As the control API names it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Role::Member => "member",
-            Role::Admin => "admin",
-        }
-    }
-}
-
-/// Call a tool.
-#[derive(Debug, Args)]
-pub struct Call {
-    /// The tool
-    pub name: String,
-    /// Arguments; a value that is JSON is taken as JSON, any other as text
-    #[arg(value_name = "K=V", conflicts_with = "args")]
-    pub pairs: Vec<Pair>,
-    /// All arguments as one JSON object
-    #[arg(long, value_name = "JSON")]
-    pub args: Option<ArgumentsObject>,
-    /// How long to wait
-    #[arg(long, default_value = "60s", value_parser = duration::timeout)]
-    pub timeout: Duration,
-}
-
-/// Speak MCP over standard input and output.
-#[derive(Debug, Args)]
-pub struct Mcp {
-    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: what the client calls itself]
-    #[arg(long = "as", value_name = "NAME")]
-    pub agent: Option<AgentName>,
-    /// Do not start the node when none runs
-    #[arg(long)]
-    pub no_start: bool,
-}
-
-/// Change a client's configuration.
-#[derive(Debug, Args)]
-pub struct Connect {
-    /// The client; without one, all that are known are listed
-    #[arg(value_enum)]
-    pub client: Option<KnownClient>,
-    /// Write the change instead of showing it; the file as it was is kept beside it
-    #[arg(long, requires = "client")]
-    pub write: bool,
-    /// In the configuration of the project in the current folder, not the user's
-    #[arg(long)]
-    pub project: bool,
-    /// The agent that calls: 1 to 20 of a-z, 0-9 and - [default: the client's name]
-    #[arg(long = "as", value_name = "NAME")]
-    pub agent: Option<AgentName>,
-}
-
-/// Take over servers of other clients.
-#[derive(Debug, Args)]
-pub struct Import {
-    /// The client; all that are known, without one
-    #[arg(value_enum)]
-    pub client: Option<KnownClient>,
-    /// Add them to mcp.json instead of showing them
-    #[arg(long)]
-    pub write: bool,
-    /// From the configuration of the project in the current folder, not the user's
-    #[arg(long)]
-    pub project: bool,
-}
-
-/// Manage the tokens of local agents.
-#[derive(Debug, Subcommand)]
-pub enum Token {
-    /// Make a token; it is shown once
-    Create {
-        /// What the agent is called: 1 to 20 of a-z, 0-9 and -
-        name: AgentName,
-    },
-    /// List the agents that have one
-    List,
-    /// Make a token worthless
-    Revoke {
-        /// The agent
-        name: AgentName,
-    },
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        let given: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-        Arguments::read(&given)
-    }
-
-    #[test]
-    fn the_definition_is_consistent() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn every_line_of_the_contract_is_understood() {
-        let lines = [
-            "peerage up --home h --name n --http auto --listen /ip4/1.2.3.4/tcp/1 --listen x --bootstrap f --no-mdns --log debug",
-            "peerage up --http 127.0.0.1:0 --json",
-            "peerage serve fs --share --env A=b --env C= -- npx -y server --json",
-            "peerage serve web https://example.com/mcp --share",
-            "peerage unserve fs",
-            "peerage invite --ttl 15m --uses 1 --role member",
-            "peerage --json join peerage1abc",
-            "peerage leave --home h",
-            "peerage members --watch",
-            "peerage revoke laptop --keep-issued-before 2d --json",
-            "peerage nodes",
-            "peerage tools read a file",
-            "peerage status --json",
-            "peerage nodes --watch",
-            "peerage tools -w read",
-            "peerage status --watch --json",
-            "peerage call desk__fs__read path=/etc/hosts n=3 --timeout 5s",
-            "peerage call t --args {\"a\":1}",
-            "peerage endpoint --json",
-            "peerage mcp",
-            "peerage mcp --as claude --no-start",
-            "peerage connect",
-            "peerage connect claude-desktop --write --project --as me",
-            "peerage disconnect vscode --write",
-            "peerage import codex --write",
-            "peerage token create agent",
-            "peerage token list",
-            "peerage token revoke agent",
-            "peerage doctor --json",
-            "peerage rename desk",
-            "peerage backup - --home h",
-            "peerage restore file --force",
-            "peerage install --write",
-            "peerage uninstall --json",
-            "peerage completions zsh",
-            "peerage man up",
-            "peerage demo --json",
-            "peerage up --background --name n",
-            "peerage down",
-            "peerage restart --json",
-            "peerage logs -f -n 20",
-            "peerage sample-server folder",
-        ];
-        for line in lines {
-            assert!(parse(line).is_ok(), "{line}: {}", parse(line).unwrap_err());
-        }
-    }
-
-    #[test]
-    fn wrong_usage_exits_with_2() {
-        let lines = [
-            "peerage",
-            "peerage up --http here",
-            "peerage up --name My_Node",
-            "peerage serve fs",
-            "peerage serve fs http://h/ -- cmd",
-            "peerage serve fs http://h/ --env A=b",
-            "peerage serve FS -- cmd",
-            "peerage serve web ftp://h/",
-            "peerage invite --uses 0",
-            "peerage invite --ttl soon",
-            "peerage call t novalue",
-            "peerage call t a=1 --args {}",
-            "peerage call t a=1 b=2 a=1",
-            "peerage call t --args []",
-            "peerage token",
-            "peerage connect nobody",
-            "peerage connect --write",
-            "peerage mcp --as Big_Name",
-        ];
-        for line in lines {
-            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
-        }
-    }
-
-    #[test]
-    fn an_argument_given_twice_is_named() {
-        let error = parse("peerage call t path=/a n=1 path=/b").unwrap_err();
-        assert!(error.to_string().contains("'path'"), "{error}");
-    }
-
-    #[test]
-    fn flags_after_the_dashes_belong_to_the_served_command() {
-        let arguments = parse("peerage serve fs -- npx --json --home x").unwrap();
-        assert!(!arguments.json);
-        let Command::Serve(serve) = arguments.command else {
-            panic!("it is a serve command");
-        };
-        assert_eq!(serve.command, ["npx", "--json", "--home", "x"]);
-    }
-}
+mod tests;

@@ -23,10 +23,46 @@ pub(super) async fn connect(
     let Some(client) = asked.client else {
         return list(context, asked.project, environment);
     };
+    let prepared = prepare(context, client, asked, environment)?;
+    let outcome = apply(context, prepared).await?;
+    tell(context, &outcome)
+}
+
+/// A change that puts this node into a client's configuration.
+pub(super) struct Prepared {
+    client: KnownClient,
+    agent: AgentName,
+    asked: Connect,
+    planned: Planned,
+}
+
+/// Works the change out; nothing is written.
+pub(super) fn prepare(
+    context: &Context,
+    client: KnownClient,
+    asked: Connect,
+    environment: &dyn Environment,
+) -> Result<Prepared, Failure> {
     let agent = asked.agent.clone().unwrap_or_else(|| client.agent());
     let entry = entry(context, client, &agent)?;
     let path = file(client, asked.project, environment)?;
     let planned = Change::Connect(&entry).plan(&path, client.format())?;
+    Ok(Prepared {
+        client,
+        agent,
+        asked,
+        planned,
+    })
+}
+
+/// Writes the change if that is asked, with a token for the agent where a node runs.
+pub(super) async fn apply(context: &Context, prepared: Prepared) -> Result<Outcome, Failure> {
+    let Prepared {
+        client,
+        agent,
+        asked,
+        planned,
+    } = prepared;
     let backup = write(&planned, asked.write)?;
     if asked.write {
         // Without a node the token is made on first use.
@@ -35,17 +71,10 @@ pub(super) async fn connect(
             _ => {}
         }
     }
-    tell(
-        context,
-        Outcome::new(
-            client,
-            "connect",
-            named_home(context),
-            &asked,
-            &planned,
-            backup,
-        ),
-    )
+    let home = named_home(context);
+    Ok(Outcome::new(
+        client, "connect", home, &asked, &planned, backup,
+    ))
 }
 
 pub(super) async fn disconnect(
@@ -63,17 +92,9 @@ pub(super) async fn disconnect(
         let agent = asked.agent.clone().unwrap_or_else(|| client.agent());
         revoke(context, &agent).await?;
     }
-    tell(
-        context,
-        Outcome::new(
-            client,
-            "disconnect",
-            named_home(context),
-            &asked,
-            &planned,
-            backup,
-        ),
-    )
+    let home = named_home(context);
+    let outcome = Outcome::new(client, "disconnect", home, &asked, &planned, backup);
+    tell(context, &outcome)
 }
 
 /// The home, where it is not the one that is found without being named. A client does not see this shell's variables.
@@ -141,10 +162,10 @@ async fn revoke(context: &Context, agent: &AgentName) -> Result<(), Failure> {
     }
 }
 
-fn tell(context: &Context, outcome: Outcome) -> Result<(), Failure> {
+fn tell(context: &Context, outcome: &Outcome) -> Result<(), Failure> {
     match context.json {
-        true => print(&render::json(&outcome)?),
-        false => print(&render::changed(&outcome, context.view)),
+        true => print(&render::json(outcome)?),
+        false => print(&render::changed(outcome, context.view)),
     }
 }
 

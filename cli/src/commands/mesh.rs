@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
+use peerage_node::config::environment::Environment;
 use peerage_node::gateway::frontend::rest::api::{
     InviteRequest, InviteResponse, JoinRequest, JoinResponse, LeaveResponse,
 };
 use peerage_protocol::membership::ticket::Ticket;
 use serde_json::json;
 
-use super::{Context, now};
-use crate::arguments::Invite;
+use super::{Context, connect, now};
+use crate::arguments::{Connect, Invite, Join};
+use crate::background::{Running, ensure_running};
 use crate::failure::Failure;
-use crate::render;
+use crate::render::{self, Joined};
 use crate::terminal::{note, print};
 
 /// Joining dials every address of a ticket.
@@ -25,6 +27,7 @@ pub(super) async fn invite(context: &Context, invite: &Invite) -> Result<(), Fai
         uses: invite.uses,
         role: invite.role.as_str().to_owned(),
     };
+    ensure_node(context, invite.no_start).await?;
     let response: InviteResponse = context.client().post("/v1/invite", &request).await?;
     match context.json {
         true => print(&render::json(&json!({"ticket": response.ticket}))?)?,
@@ -34,18 +37,46 @@ pub(super) async fn invite(context: &Context, invite: &Invite) -> Result<(), Fai
     Ok(())
 }
 
-pub(super) async fn join(context: &Context, ticket: String) -> Result<(), Failure> {
-    // Damage in copying is found here, before anyone is dialed.
-    Ticket::from_text(&ticket).map_err(|error| Failure::failed("ticket", error))?;
-    let joined: JoinResponse = context
+pub(super) async fn join(
+    context: &Context,
+    join: Join,
+    environment: &dyn Environment,
+) -> Result<(), Failure> {
+    // What cannot work is found here, before anyone is dialed: damage in copying, a configuration that is not readable.
+    Ticket::from_text(&join.ticket).map_err(|error| Failure::failed("ticket", error))?;
+    let client = join.connect.map(|client| {
+        let asked = Connect::written(client);
+        connect::prepare(context, client, asked, environment)
+    });
+    let client = client.transpose()?;
+    ensure_node(context, join.no_start).await?;
+    let ticket = join.ticket;
+    let response: JoinResponse = context
         .client()
         .patient_for(JOIN_PATIENCE)
         .post("/v1/join", &JoinRequest { ticket })
         .await?;
+    let client = match client {
+        Some(prepared) => Some(connect::apply(context, prepared).await?),
+        None => None,
+    };
+    let joined = Joined { response, client };
     match context.json {
         true => print(&render::json(&joined)?),
-        false => print(&render::joined(&joined)),
+        false => print(&render::joined(&joined, context.view)),
     }
+}
+
+/// Starts the node in the background where none runs, and says so.
+async fn ensure_node(context: &Context, no_start: bool) -> Result<(), Failure> {
+    if no_start {
+        return Ok(());
+    }
+    let Running { started, status } = ensure_running(&context.home, &[]).await?;
+    if let Some(pid) = started.filter(|_| !context.json) {
+        note(&render::started_along(pid, &status));
+    }
+    Ok(())
 }
 
 pub(super) async fn leave(context: &Context) -> Result<(), Failure> {

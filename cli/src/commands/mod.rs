@@ -64,7 +64,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve(server) => serve::serve(&context, server).await,
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
-        Command::Join { ticket } => mesh::join(&context, ticket).await,
+        Command::Join(join) => mesh::join(&context, join, &environment).await,
         Command::Members { watch } => {
             watch::show(&context, watch, || members::list(&context)).await
         }

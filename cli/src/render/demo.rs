@@ -49,15 +49,12 @@ pub fn demo_closing(view: View) -> String {
     let command = |text: &str| styled(text, Style::Bold, view);
     format!(
         "\nNow for real:\n\
-         \x20 on each machine     {}\n\
-         \x20 add a server        {}\n\
-         \x20 let a machine in    {}, and there: {}\n\
-         \x20 set a client up     {}, or point any at http://localhost:8080/mcp\n",
-        command("peerage up --background"),
+         \x20 share a server      {}\n\
+         \x20 let a machine in    {}\n\
+         \x20 and on that one     {}, for any client you have\n",
         command("peerage serve NAME --share -- CMD ARGS..."),
         command("peerage invite"),
-        command("peerage join TICKET"),
-        command("peerage connect claude --write"),
+        command("peerage join TICKET --connect claude"),
     )
 }
 

@@ -22,6 +22,14 @@ pub fn started(started: Option<u32>, status: &StatusResponse, log: &Path) -> Str
     )
 }
 
+/// What a command says that started the node because it needs one.
+pub fn started_along(pid: u32, status: &StatusResponse) -> String {
+    format!(
+        "Started the node {} in the background (process {pid}). Stop it with: peerage down; start it at every login with: peerage install\n",
+        one_line(&status.name)
+    )
+}
+
 /// What `peerage down` says.
 pub fn stopped(stopped: Option<u32>, home: &Path) -> String {
     match stopped {

@@ -3,8 +3,12 @@
 use peerage_node::gateway::frontend::rest::api::{InviteResponse, JoinResponse, LeaveResponse};
 use peerage_node::node::Ready;
 
+use serde::Serialize;
+
+use super::clients::{Outcome, changed};
 use super::one_line;
 use super::time::from_now;
+use crate::terminal::View;
 
 /// What `peerage up` says once the node answers.
 pub fn ready(ready: &Ready) -> String {
@@ -41,7 +45,7 @@ pub fn invite(invite: &InviteResponse, uses: u32, now: u64) -> String {
     let machines = super::counted(usize::try_from(uses).unwrap_or(usize::MAX), "machine");
     let mut text = format!(
         "Good for {machines}, ends {}. Whoever has it can join: hand it over in private.\n\
-         On the other machine: peerage up, and then: peerage join TICKET\n",
+         On the other machine: peerage join TICKET --connect claude (or another client, or none)\n",
         from_now(now, invite.expires)
     );
     for warning in &invite.warnings {
@@ -50,14 +54,28 @@ pub fn invite(invite: &InviteResponse, uses: u32, now: u64) -> String {
     text
 }
 
+/// What came of `peerage join`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Joined {
+    /// The mesh.
+    #[serde(flatten)]
+    pub response: JoinResponse,
+    /// The client whose configuration was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<Outcome>,
+}
+
 /// What `peerage join` says.
-pub fn joined(joined: &JoinResponse) -> String {
+pub fn joined(joined: &Joined, view: View) -> String {
+    let Joined { response, client } = joined;
+    let client = client.as_ref().map(|outcome| changed(outcome, view));
     format!(
-        "Joined the mesh {} as {} ({}), let in by {}.\nSee its tools: peerage tools\n",
-        one_line(&joined.mesh),
-        one_line(&joined.name),
-        one_line(&joined.role),
-        one_line(&joined.admitted_by),
+        "Joined the mesh {} as {} ({}), let in by {}.\n{}See its tools: peerage tools\n",
+        one_line(&response.mesh),
+        one_line(&response.name),
+        one_line(&response.role),
+        one_line(&response.admitted_by),
+        client.unwrap_or_default(),
     )
 }
 
@@ -116,11 +134,16 @@ mod tests {
 
     #[test]
     fn a_joined_node_knows_its_name_there() {
-        insta::assert_snapshot!(joined(&JoinResponse {
+        let response = JoinResponse {
             mesh: "7vK9".to_owned(),
             name: "desk-2".to_owned(),
             role: "member".to_owned(),
             admitted_by: "laptop".to_owned(),
-        }));
+        };
+        let alone = Joined {
+            response,
+            client: None,
+        };
+        insta::assert_snapshot!(joined(&alone, View::default()));
     }
 }

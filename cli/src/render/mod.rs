@@ -26,10 +26,10 @@ pub use doctor::examined;
 pub use failure::failure;
 pub use import::{Imported, imported};
 pub use layout::in_place;
-pub use lifecycle::{log_line, started, stopped};
+pub use lifecycle::{log_line, started, started_along, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use members::{members, revoked};
-pub use mesh::{invite, joined, left, ready, token_made};
+pub use mesh::{Joined, invite, joined, left, ready, token_made};
 pub use servers::{served, unserved};
 pub use status::status;
 #[cfg(test)]

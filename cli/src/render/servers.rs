@@ -21,7 +21,10 @@ pub fn served(
     };
     let live = match reloaded {
         Some(_) => "Starting; see how it fares with: peerage status",
-        None => "It starts with the node: peerage up",
+        None if share => {
+            "It starts with the node. Let a machine in, which starts it: peerage invite"
+        }
+        None => "It starts with the node: peerage up --background",
     };
     format!("{verb} {name}.\n{access}\n{live}\n")
 }
@@ -105,7 +108,9 @@ mod tests {
     fn sharing_before_there_is_a_node_says_who_will_gain_access() {
         let text = served("fs", true, true, None);
         assert!(text.contains("every member of the mesh"), "{text}");
-        assert!(text.contains("peerage up"), "{text}");
+        assert!(text.contains("which starts it: peerage invite"), "{text}");
+        let private = served("fs", false, false, None);
+        assert!(private.contains("peerage up --background"), "{private}");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::manifests::ManifestsAsked;
 use peerage_protocol::wire::summary::Summary;
 
 use super::handle::ControlHandle;
@@ -22,6 +23,8 @@ pub(super) const ANNOUNCE: &str = "announce";
 pub(super) const RECONCILE: &str = "reconcile";
 /// Carries a hash; answered with the manifest that has it.
 pub(super) const MANIFEST: &str = "manifest";
+/// Carries the hashes of manifests of other members; answered with those that are known here.
+pub(super) const MANIFESTS: &str = "manifests";
 /// Carries nothing; answered with the asker's fresh certificate.
 pub(super) const RENEW: &str = "renew";
 
@@ -49,6 +52,7 @@ impl MemberExchanges {
             ANNOUNCE => self.take_announcement(from, body).await,
             RECONCILE => self.reconcile(from, body).await,
             MANIFEST => self.manifest(body),
+            MANIFESTS => self.manifests(from, body).await,
             RENEW => self.renew(from).await,
             _ => Err(ExchangeError::UnknownKind),
         }
@@ -88,6 +92,24 @@ impl MemberExchanges {
             return Err(ExchangeError::OtherHash);
         }
         Ok(Bytes::copy_from_slice(&manifest.bytes))
+    }
+
+    async fn manifests(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let asked = ManifestsAsked::decode(body).map_err(|error| ExchangeError::NotGood {
+            why: error.to_string(),
+        })?;
+        let told = self.control.ask(move |request| Input::ManifestsAsked {
+            request,
+            from,
+            asked,
+        });
+        match told.await {
+            Ok(Reply::Manifests(Ok(told))) => Ok(told.encode().into()),
+            Ok(Reply::Manifests(Err(refusal))) => Err(ExchangeError::NotGood {
+                why: refusal.to_string(),
+            }),
+            _ => Err(ExchangeError::Busy),
+        }
     }
 
     async fn renew(&self, from: NodeId) -> Result<Bytes, ExchangeError> {

@@ -8,13 +8,14 @@ use futures::future::join_all;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::{Input, Keys, NodeState, Output, Reply, RequestId};
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::manifests::{ManifestsAsked, ManifestsTold};
 use peerage_protocol::wire::summary::Summary;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::exchanges::{ANNOUNCE, MANIFEST, RECONCILE, RENEW, decode_chain};
+use super::exchanges::{ANNOUNCE, MANIFEST, MANIFESTS, RECONCILE, RENEW, decode_chain};
 use super::gatekeeper::ControlGate;
 use super::handle::{Command, ControlHandle};
 use super::joining::Joining;
@@ -182,6 +183,7 @@ impl Task {
             Output::Publish(announcement) => self.publish(&announcement),
             Output::Reconcile { to, summary } => self.reconcile(to, &summary),
             Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
+            Output::AskManifests { from, asked } => self.ask_manifests(from, asked),
             Output::RequestRenewal { from } => self.request_renewal(from),
         }
         Ok(())
@@ -249,6 +251,17 @@ impl Task {
                 Err(_) => Input::ManifestUnavailable { from },
             };
             handle.tell(input).await;
+        });
+    }
+
+    fn ask_manifests(&self, from: NodeId, asked: Arc<ManifestsAsked>) {
+        let told = self.network.exchange(from, MANIFESTS, asked.encode());
+        let handle = self.handle.clone();
+        tokio::spawn(async move {
+            let told = told.await.ok();
+            let told = told.and_then(|bytes| ManifestsTold::decode(&bytes).ok());
+            let told = told.unwrap_or_default();
+            handle.tell(Input::ManifestsTold { asked, told }).await;
         });
     }
 

@@ -6,7 +6,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use libp2p::core::transport::ListenerId;
 use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::swarm::{FromSwarm, NetworkBehaviour, NewListenAddr};
 use libp2p::{Multiaddr, PeerId, mdns};
 use peerage_protocol::address_book::Source;
 use peerage_protocol::id::NodeId;
@@ -28,14 +30,25 @@ const FOREIGN_MAX: usize = 1_024;
 /// Nodes taken from one answer.
 const SIGHTINGS_MAX: usize = 256;
 
-/// The mDNS behaviour, if wanted and possible: a machine without multicast goes without.
-pub(crate) fn behaviour(wanted: bool, local: PeerId) -> Toggle<mdns::tokio::Behaviour> {
-    let started = wanted.then(|| mdns::tokio::Behaviour::new(mdns::Config::default(), local));
-    let behaviour = started.transpose().unwrap_or_else(|error| {
-        tracing::warn!(%error, "no discovery on the local network");
-        None
+/// The mDNS behaviour of a node that listens at these addresses, if possible: a machine without multicast goes without.
+///
+/// It asks at once, and then not for a second. So it is made when the addresses are known: of two nodes that start
+/// together, each listens to the group before it asks, and so one of them has its question answered.
+pub(crate) fn behaviour<'a>(
+    local: PeerId,
+    listening: impl Iterator<Item = &'a Multiaddr>,
+) -> Toggle<mdns::tokio::Behaviour> {
+    let started = mdns::tokio::Behaviour::new(mdns::Config::default(), local);
+    let behaviour = started.map(|mut behaviour| {
+        for addr in listening {
+            let listener_id = ListenerId::next();
+            let told = FromSwarm::NewListenAddr(NewListenAddr { listener_id, addr });
+            behaviour.on_swarm_event(told);
+        }
+        behaviour
     });
-    Toggle::from(behaviour)
+    let told = |error| tracing::warn!(%error, "no discovery on the local network");
+    Toggle::from(behaviour.map_err(told).ok())
 }
 
 /// The nodes refused of late.

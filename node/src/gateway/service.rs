@@ -9,10 +9,10 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::watch;
 
 use super::call::{Call, CallError, Caller, Reply};
-use super::frontend::http::{Health, Service, Unauthorized};
+use super::frontend::http::{Credential, Health, Service, Unauthorized};
 use super::router::Router;
 use crate::control::{Clock, Snapshots};
-use crate::identity::Tokens;
+use crate::identity::{TokenId, Tokens};
 use crate::net::substream::OpenSubstream;
 
 /// What the frontends of one node share.
@@ -76,15 +76,21 @@ impl<O: OpenSubstream> Service for GatewayService<O> {
         self.snapshots.catalog_changes()
     }
 
-    fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Unauthorized> {
-        match bearer {
-            None if self.guests => Ok(Caller::Guest),
-            None => Err(Unauthorized),
-            Some(token) => self
-                .tokens
-                .agent(token)
-                .map(Caller::Agent)
-                .ok_or(Unauthorized),
+    fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized> {
+        let token = bearer.map(TokenId::of);
+        let caller = match token {
+            None if self.guests => Caller::Guest,
+            None => return Err(Unauthorized),
+            Some(token) => Caller::Agent(self.tokens.agent(token).ok_or(Unauthorized)?),
+        };
+        Ok(Credential { caller, token })
+    }
+
+    fn until_revoked(&self, credential: &Credential) -> BoxFuture<'static, ()> {
+        let tokens = self.tokens.clone();
+        match credential.token {
+            None => std::future::pending().boxed(),
+            Some(token) => async move { tokens.until_revoked(token).await }.boxed(),
         }
     }
 

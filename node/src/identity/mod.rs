@@ -2,4 +2,4 @@
 
 mod tokens;
 
-pub use tokens::{TokenError, Tokens};
+pub use tokens::{TokenError, TokenId, Tokens};

@@ -33,6 +33,7 @@ use super::membership_check::MembershipCheck;
 use super::outbox::Outbox;
 use super::peer_id::node_id;
 use super::pulse;
+use crate::discovery;
 use crate::discovery::mdns::ForeignNodes;
 
 /// How long closing all links may take at shutdown.
@@ -99,6 +100,13 @@ impl Driver {
             let event = self.swarm.select_next_some().await;
             self.on_swarm_event(event);
         }
+    }
+
+    /// Asks who else is on the local network, and answers who asks.
+    pub(super) fn look_around(&mut self) {
+        let local = *self.swarm.local_peer_id();
+        let mdns = discovery::mdns::behaviour(local, self.swarm.listeners());
+        self.swarm.behaviour_mut().mdns = mdns;
     }
 
     /// Works until it is asked to stop, or nobody holds a handle any more.

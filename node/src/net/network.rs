@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use libp2p::core::transport::ListenerId;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
+use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{Config, Swarm};
 use libp2p::{Multiaddr, connection_limits, noise};
 use peerage_protocol::id::NodeId;
@@ -29,7 +30,6 @@ use super::peer_id::node_id;
 use super::pulse;
 use super::transport::{gated_transport, reason};
 use super::warm_up::warm_up;
-use crate::discovery;
 
 /// Commands that wait for the swarm's task.
 const COMMANDS_MAX: usize = 256;
@@ -89,6 +89,7 @@ impl Network {
     ) -> Result<Self, StartError> {
         let links = settings.links.clone();
         let listen = settings.listen.clone();
+        let mdns = settings.mdns;
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
         let gossip_counters = Counters::default();
@@ -111,6 +112,9 @@ impl Network {
         tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
             .await
             .map_err(|_| StartError::NotListening)?;
+        if mdns {
+            driver.look_around();
+        }
         tokio::spawn(driver.run());
         warm_up();
         Ok(Self {
@@ -233,7 +237,7 @@ fn build_swarm(
         calls,
         pulse: pulse::Behaviour::default(),
         gossip,
-        mdns: discovery::mdns::behaviour(settings.mdns, peer),
+        mdns: Toggle::from(None),
     };
     let config = Config::with_tokio_executor()
         .with_smart_dial()

@@ -2,4 +2,5 @@
 
 pub mod manifest;
 pub mod naming;
+mod section;
 pub mod snapshot;

@@ -1,15 +1,16 @@
 //! The catalog: every tool this node can route a call to, by the name it goes by here.
 //!
-//! A catalog is built whole and never changes: calls read one snapshot while the next is built. Its order is stable:
-//! this node's servers by name, then other nodes by name, each with its servers by name and tools as the server
-//! orders them. A node that cannot be reached keeps its entries, so that a call is told which node is missing, but
-//! they are not listed.
+//! A catalog that was published never changes: calls read one snapshot while the next is made. What one member offers
+//! is shared between them, so a change costs what it changes. Its order is stable: this node's servers by name, then
+//! other nodes by name, each with its servers by name and tools as the server orders them. A node that cannot be
+//! reached keeps its entries, so that a call is told which node is missing, but they are not listed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::section::Section;
 use crate::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
-use crate::catalog::naming::{local_name, remote_name};
+use crate::catalog::naming::{SEPARATOR, local_name};
 use crate::id::{NodeId, NodeName, ServerName};
 use crate::mutation::Mutation;
 use crate::wire::failure::CANDIDATES_MAX;
@@ -95,34 +96,100 @@ pub enum Lookup<'a> {
 /// A snapshot of all tools.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
-    entries: Vec<Entry>,
-    /// Qualified name to place in `entries`.
-    places: BTreeMap<String, usize>,
-    /// Plain tool name, and `server__tool` of peers' tools, to places in `entries`.
-    suggestions: BTreeMap<String, Vec<usize>>,
+    local: Arc<Section>,
+    /// By the node's name, then by node.
+    members: Vec<Arc<MemberSection>>,
     shared: Vec<ServerManifest>,
+    suggestions: OnceLock<Suggestions>,
+}
+
+/// Plain tool name, and `server__tool` of peers' tools, to where they are: the section in order, and the place in it.
+type Suggestions = Arc<BTreeMap<String, Vec<(usize, usize)>>>;
+
+/// What one member offers, and the names it goes by here.
+#[derive(Debug)]
+struct MemberSection {
+    offer: MemberOffer,
+    tools: Section,
 }
 
 impl Catalog {
     /// The catalog of this node's servers and other members' offers. Where two claim one name, which only a broken
     /// issuer brings about, the member with the lower id keeps it.
-    pub fn build(mut locals: Vec<LocalServer>, mut members: Vec<MemberOffer>) -> Self {
-        locals.sort_by(|one, other| one.name.cmp(&other.name));
-        members
-            .sort_by(|one, other| (&one.node_name, one.node).cmp(&(&other.node_name, other.node)));
+    pub fn build(locals: Vec<LocalServer>, members: Vec<MemberOffer>) -> Self {
         let mut catalog = Self::default();
-        for local in locals {
-            catalog.add_local(local);
-        }
-        for member in &members {
-            catalog.add_member(member);
+        catalog.set_local(locals);
+        for member in members {
+            catalog.set_member(member);
         }
         catalog
     }
 
+    /// Puts these in the place of this node's servers.
+    pub fn set_local(&mut self, mut locals: Vec<LocalServer>) {
+        locals.sort_by(|one, other| one.name.cmp(&other.name));
+        self.local = Arc::new(Section::of_this_node(&locals));
+        let offered = |local: &LocalServer| local.share || Mutation::ListUnsharedServer.is_on();
+        let shared = locals.into_iter().filter(offered);
+        self.shared = shared
+            .map(|LocalServer { name, tools, .. }| ServerManifest { name, tools })
+            .collect();
+        self.suggestions = OnceLock::new();
+    }
+
+    /// Puts this in the place of what the member offered before; says whether anything has changed.
+    pub fn set_member(&mut self, offer: MemberOffer) -> bool {
+        let known = self.place_of(offer.node).map(|at| &self.members[at]);
+        if known.is_some_and(|known| known.offer.is_the_same_as(&offer)) {
+            return false;
+        }
+        self.remove_member(offer.node);
+        let name = offer.node_name.clone();
+        let order = (&offer.node_name, offer.node);
+        let place = self
+            .members
+            .partition_point(|one| (&one.offer.node_name, one.offer.node) < order);
+        let section = MemberSection::new(offer, &mut BTreeSet::new());
+        self.members.insert(place, Arc::new(section));
+        self.share_out_name(&name);
+        true
+    }
+
+    /// Takes a member's tools out; says whether it had any.
+    pub fn remove_member(&mut self, node: NodeId) -> bool {
+        let Some(place) = self.place_of(node) else {
+            return false;
+        };
+        let removed = self.members.remove(place);
+        self.share_out_name(&removed.offer.node_name);
+        self.suggestions = OnceLock::new();
+        true
+    }
+
+    fn place_of(&self, node: NodeId) -> Option<usize> {
+        self.members.iter().position(|one| one.offer.node == node)
+    }
+
+    /// Of those who go by one name, each keeps what those with lower ids leave it.
+    fn share_out_name(&mut self, name: &NodeName) {
+        let first = self
+            .members
+            .partition_point(|one| one.offer.node_name < *name);
+        let named = self.members.get_mut(first..).unwrap_or_default();
+        let count = named.partition_point(|one| one.offer.node_name == *name);
+        if count > 1 {
+            let mut taken = BTreeSet::new();
+            for section in &mut named[..count] {
+                let offer = section.offer.clone();
+                *section = Arc::new(MemberSection::new(offer, &mut taken));
+            }
+        }
+        self.suggestions = OnceLock::new();
+    }
+
     /// What `name` means.
     pub fn lookup(&self, name: &str) -> Lookup<'_> {
-        if let Some(entry) = self.places.get(name).and_then(|at| self.entries.get(*at)) {
+        if let Some(entry) = self.qualified(name) {
             return Lookup::Found(entry);
         }
         let candidates: Vec<String> = self
@@ -140,7 +207,33 @@ impl Catalog {
 
     /// Every entry in stable order, those of unreachable nodes too.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+        self.sections().flat_map(Section::entries)
+    }
+
+    /// How many entries there are.
+    pub fn len(&self) -> usize {
+        self.sections().map(Section::len).sum()
+    }
+
+    /// Whether there is no entry.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn sections(&self) -> impl Iterator<Item = &Section> {
+        let members = self.members.iter().map(|member| &member.tools);
+        std::iter::once(&*self.local).chain(members)
+    }
+
+    /// The tool with this qualified name. That of another node begins with the node's name.
+    fn qualified(&self, name: &str) -> Option<&Entry> {
+        let local = self.local.find(name);
+        let (node_name, _) = name.split_once(SEPARATOR)?;
+        let before = |one: &Arc<MemberSection>| one.offer.node_name.as_str() < node_name;
+        let first = self.members.partition_point(before);
+        let members = self.members.get(first..).unwrap_or_default().iter();
+        let mut named = members.take_while(|one| one.offer.node_name.as_str() == node_name);
+        local.or_else(|| named.find_map(|one| one.tools.find(name)))
     }
 
     /// What can be called now, in stable order.
@@ -165,7 +258,7 @@ impl Catalog {
 
     /// The one tool that the plain name `plain` means, if there is exactly one, as in [`plain_names`](Self::plain_names).
     pub fn plain(&self, plain: &str) -> Option<&Entry> {
-        if self.places.contains_key(plain) {
+        if self.qualified(plain).is_some() {
             return None;
         }
         let is_local = |entry: &&Entry| matches!(entry.provider, Provider::Local { .. });
@@ -182,69 +275,51 @@ impl Catalog {
     }
 
     fn suggested(&self, name: &str) -> impl Iterator<Item = &Entry> {
-        let places = self.suggestions.get(name).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|at| self.entries.get(*at))
-    }
-
-    fn add_local(&mut self, local: LocalServer) {
-        for tool in &local.tools {
-            let provider = Provider::Local {
-                server: local.name.clone(),
+        let suggestions = self.suggestions.get_or_init(|| self.suggestions());
+        let places = suggestions.get(name).map_or(&[][..], Vec::as_slice);
+        places.iter().filter_map(|(section, place)| {
+            let section = match section.checked_sub(1) {
+                None => &*self.local,
+                Some(member) => &self.members.get(member)?.tools,
             };
-            let name = local_name(&local.name, &tool.name);
-            self.add(name, provider, tool, true);
-        }
-        if local.share || Mutation::ListUnsharedServer.is_on() {
-            self.shared.push(ServerManifest {
-                name: local.name,
-                tools: local.tools,
-            });
-        }
+            section.entry(*place)
+        })
     }
 
-    fn add_member(&mut self, member: &MemberOffer) {
-        let mut servers: Vec<&ServerManifest> = member.manifest.servers.iter().collect();
-        servers.sort_by(|one, other| one.name.cmp(&other.name));
-        for server in servers {
-            for tool in &server.tools {
-                let provider = Provider::Peer {
-                    node: member.node,
-                    node_name: member.node_name.clone(),
-                    server: server.name.clone(),
-                };
-                let name = remote_name(&member.node_name, &server.name, &tool.name);
-                let place = self.entries.len();
-                if self.add(name, provider, tool, member.reachable) {
-                    let short = local_name(&server.name, &tool.name);
-                    self.suggest(short, place);
+    fn suggestions(&self) -> Suggestions {
+        let mut suggestions: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut suggest = |name: String, at| {
+            let places = suggestions.entry(name).or_default();
+            if places.last() != Some(&at) {
+                places.push(at);
+            }
+        };
+        for (section, tools) in self.sections().enumerate() {
+            for (place, entry) in tools.entries().enumerate() {
+                suggest(entry.tool.to_string(), (section, place));
+                if let Provider::Peer { server, .. } = &entry.provider {
+                    suggest(local_name(server, &entry.tool), (section, place));
                 }
             }
         }
+        Arc::new(suggestions)
     }
+}
 
-    /// Whether the name was free and the tool is now in the catalog.
-    fn add(&mut self, name: String, provider: Provider, tool: &ToolEntry, reachable: bool) -> bool {
-        if self.places.contains_key(&name) {
-            return false;
-        }
-        let place = self.entries.len();
-        self.places.insert(name.clone(), place);
-        self.suggest(tool.name.to_string(), place);
-        self.entries.push(Entry {
-            name,
-            provider,
-            tool: Arc::clone(&tool.name),
-            definition: Arc::clone(&tool.definition),
-            reachable,
-        });
-        true
+impl MemberOffer {
+    fn is_the_same_as(&self, other: &Self) -> bool {
+        self.node == other.node
+            && self.node_name == other.node_name
+            && self.reachable == other.reachable
+            && Arc::ptr_eq(&self.manifest, &other.manifest)
     }
+}
 
-    fn suggest(&mut self, name: String, place: usize) {
-        let places = self.suggestions.entry(name).or_default();
-        if places.last() != Some(&place) {
-            places.push(place);
-        }
+impl MemberSection {
+    /// The names that others have `taken` are left to them.
+    fn new(offer: MemberOffer, taken: &mut BTreeSet<String>) -> Self {
+        let tools = Section::of_member(&offer, taken);
+        Self { offer, tools }
     }
 }
 

@@ -151,7 +151,6 @@ impl Member {
         if let Some(record) = &self.record {
             bytes.extend_from_slice(&record.signature.0);
         }
-        let [a, b, c, d, e, f, g, h, ..] = *Hash::of(&bytes).as_bytes();
-        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+        Hash::of(&bytes).leading_u64()
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::NodeState;
 use super::hearing::Changed;
 use super::input::RequestId;
+use super::manifest_answers::ManifestAnswers;
 use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
 use super::own_record::OwnRecord;
@@ -234,7 +235,7 @@ impl NodeState {
         if self.has_given_up(&chain) {
             return Err(Refusal::Left);
         }
-        self.take(now, Arc::new(Member::new(chain, None)))?;
+        self.take(now, Arc::new(Member::new(chain, None)), None)?;
         Ok(())
     }
 
@@ -335,6 +336,7 @@ impl NodeState {
         self.digests = Digests::default();
         self.topology = Topology::new(self.me);
         self.manifests = Manifests::default();
+        self.manifest_answers = ManifestAnswers::default();
         self.reconciliation = Reconciliation::default();
         self.offers.forget_remote();
         self.keys.root = None;

@@ -80,7 +80,7 @@ impl NodeState {
                 false => Judgement::Accept,
             };
             for member in &announcement.members {
-                match self.hear(now, member) {
+                match self.hear(now, from, member) {
                     Heard::News if judgement == Judgement::Ignore => judgement = Judgement::Accept,
                     Heard::Forged => judgement = Judgement::Reject,
                     Heard::News | Heard::Nothing => {}
@@ -105,7 +105,7 @@ impl NodeState {
         let known_before = self.roster.as_ref().map_or(0, |roster| roster.known_len());
         let told = announcement.members.iter();
         let news: Vec<Arc<Member>> = told
-            .filter(|member| self.hear(now, member) == Heard::News)
+            .filter(|member| self.hear(now, from, member) == Heard::News)
             .cloned()
             .collect();
         // To whom most is new the others need not be told of it: it is they who know.
@@ -119,7 +119,7 @@ impl NodeState {
         news.len() + revoked.len()
     }
 
-    fn hear(&mut self, now: Now, member: &Arc<Member>) -> Heard {
+    fn hear(&mut self, now: Now, from: NodeId, member: &Arc<Member>) -> Heard {
         let (node, Some(roster), Some(record)) =
             (member.node(), self.roster.as_deref(), member.record())
         else {
@@ -156,18 +156,24 @@ impl NodeState {
         if update && !self.changed.may_change(now.monotonic, node) {
             return Heard::Nothing;
         }
-        match self.take(now, member.clone()) {
+        match self.take(now, member.clone(), Some(from)) {
             Ok(Inserted::New) => Heard::News,
             Ok(Inserted::Known | Inserted::Full) | Err(_) => Heard::Nothing,
         }
     }
 
-    /// Puts a verified member into the roster, and in time on disk. Says whether it was news.
+    /// Puts a verified member into the roster, and in time on disk. Says whether it was news. Who told of it is asked
+    /// first for what it offers.
     ///
     /// # Errors
     ///
     /// When the name is another's or the roster is full.
-    pub(super) fn take(&mut self, now: Now, member: Arc<Member>) -> Result<Inserted, Refusal> {
+    pub(super) fn take(
+        &mut self,
+        now: Now,
+        member: Arc<Member>,
+        teller: Option<NodeId>,
+    ) -> Result<Inserted, Refusal> {
         let node = member.node();
         let Some(roster) = &mut self.roster else {
             return Err(Refusal::NoMesh);
@@ -185,12 +191,18 @@ impl NodeState {
                 });
             }
             Inserted::Known => {}
-            Inserted::New => self.has_changed(now, before, &member),
+            Inserted::New => self.has_changed(now, before, &member, teller),
         }
         Ok(inserted)
     }
 
-    fn has_changed(&mut self, now: Now, before: Option<Arc<Member>>, member: &Arc<Member>) {
+    fn has_changed(
+        &mut self,
+        now: Now,
+        before: Option<Arc<Member>>,
+        member: &Arc<Member>,
+        teller: Option<NodeId>,
+    ) {
         let node = member.node();
         self.roster_changed = true;
         if let Some(before) = &before {
@@ -203,14 +215,15 @@ impl NodeState {
             (true, true) => self.departed(node),
             (true, false) | (false, true) => {}
         }
-        self.topology_changed = true;
+        self.topology_changed |= self.topology.is_candidate(node);
         self.save_later(now, Write::Put(Record::of_member(member)));
-        let renamed = before.is_some_and(|b| b.chain().body().name != member.chain().body().name);
-        if renamed {
-            self.offers.touch_member(node);
+        if member.has_left() {
+            // Whoever left tells it once, and may be told of by nobody else.
+            self.persist(Vec::new());
         }
+        self.offers.touch_member(node);
         if let Some(record) = member.record().filter(|record| !record.leaving) {
-            self.want_manifest(now, node, record.manifest);
+            self.want_manifest(now, node, record.manifest, teller);
             if !record.addresses.is_empty() && self.links.is_known(node) {
                 self.links.sighted(now.monotonic, node, true);
             }

@@ -13,6 +13,7 @@ use crate::membership::ticket::Transcript;
 use crate::signature::Signer;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
+use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
 /// Ties a reply to the input that asked for it; chosen by whoever runs the machine.
@@ -198,6 +199,22 @@ pub enum Input {
     ManifestUnavailable {
         /// From whom.
         from: NodeId,
+    },
+    /// A linked member asks for manifests that this node may have: its own, or those of others.
+    ManifestsAsked {
+        /// Answered by [`Reply::Manifests`](super::Reply::Manifests), maybe not at once.
+        request: RequestId,
+        /// Who asks.
+        from: NodeId,
+        /// Which.
+        asked: ManifestsAsked,
+    },
+    /// A linked member answered [`Output::AskManifests`](super::Output::AskManifests), or will not.
+    ManifestsTold {
+        /// What it was asked for.
+        asked: Arc<ManifestsAsked>,
+        /// What it had of that; nothing where it did not answer.
+        told: ManifestsTold,
     },
     /// A deadline has come.
     Wake,

@@ -7,6 +7,7 @@
 mod gate;
 mod hearing;
 mod input;
+mod manifest_answers;
 mod manifests;
 mod offers;
 mod output;
@@ -44,6 +45,7 @@ use crate::time::{Monotonic, Now};
 use crate::topology::Topology;
 use crate::wire::summary::Digests;
 use hearing::Changed;
+use manifest_answers::ManifestAnswers;
 use manifests::Manifests;
 use offers::{Offers, Standing};
 use own_record::OwnRecord;
@@ -82,9 +84,12 @@ pub struct NodeState {
     topology: Topology,
     /// Who is to be linked may have changed.
     topology_changed: bool,
+    /// Everybody was to be linked to everybody when the catalog was last looked at.
+    was_full: bool,
     listening: Vec<String>,
     offers: Offers,
     manifests: Manifests,
+    manifest_answers: ManifestAnswers,
     renewal: Renewal,
     unsaved: Unsaved,
     outputs: VecDeque<Output>,
@@ -108,9 +113,11 @@ impl NodeState {
             links: Links::default(),
             topology: Topology::new(me),
             topology_changed: false,
+            was_full: false,
             listening: Vec::new(),
             offers: Offers::default(),
             manifests: Manifests::default(),
+            manifest_answers: ManifestAnswers::default(),
             renewal: Renewal::default(),
             unsaved: Unsaved::default(),
             outputs: VecDeque::new(),
@@ -232,6 +239,12 @@ impl NodeState {
             Input::ManifestUnavailable { from } => {
                 self.manifests.fetch_failed(now.monotonic, from);
             }
+            Input::ManifestsAsked {
+                request,
+                from,
+                asked,
+            } => self.manifests_asked(now, request, from, asked),
+            Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
             Input::Wake => {}
         }
         self.settle(now);
@@ -250,6 +263,7 @@ impl NodeState {
             self.own.next_deadline(),
             self.reconciliation.next_deadline(),
             self.manifests.next_deadline(),
+            self.manifest_answers.next_deadline(),
             self.unsaved.next_deadline(),
             Some(self.renewal.next_check()),
         ]
@@ -270,6 +284,7 @@ impl NodeState {
         if self.roster.is_some() {
             self.reconcile_when_due(now);
             self.fetch_when_due(now);
+            self.answer_when_due(now);
             self.dial_due(now);
             self.release_idle(now);
             self.save_when_due(now);
@@ -307,6 +322,10 @@ impl NodeState {
     }
 
     fn publish_catalog(&mut self) {
+        let full = self.topology.is_full();
+        if std::mem::replace(&mut self.was_full, full) != full {
+            self.offers.touch_all();
+        }
         let Self {
             offers,
             roster,
@@ -314,6 +333,9 @@ impl NodeState {
             topology,
             ..
         } = self;
+        for node in links.take_changed() {
+            offers.touch_member(node);
+        }
         let standing = |node: NodeId| {
             let known = roster.as_ref()?.known(node)?;
             let record = known.record().filter(|record| !record.leaving);
@@ -466,7 +488,7 @@ impl NodeState {
                 }
                 if let Some(record) = member.record().filter(|record| !record.leaving) {
                     // Manifests are not kept on disk: each is fetched again.
-                    self.want_manifest(now, member.node(), record.manifest);
+                    self.want_manifest(now, member.node(), record.manifest, None);
                 }
             }
         }

@@ -14,6 +14,7 @@ use crate::membership::issuer::{InviteError, TicketRecord};
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
+use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
 /// Something to do, in order.
@@ -76,6 +77,13 @@ pub enum Output {
         /// Which.
         hash: Hash,
     },
+    /// Ask a linked member for manifests of others.
+    AskManifests {
+        /// Whom.
+        from: NodeId,
+        /// Which.
+        asked: Arc<ManifestsAsked>,
+    },
     /// Ask a linked admin for a fresh certificate.
     RequestRenewal {
         /// Whom.
@@ -102,6 +110,8 @@ pub enum Reply {
     Left(Option<Arc<Roster>>),
     /// Whether a gossip message is to be passed on.
     Gossiped(Judgement),
+    /// Those of the manifests asked for that this node has.
+    Manifests(Result<ManifestsTold, Refusal>),
     /// What this node knows and the asker may not.
     Reconciled(Result<Arc<Announcement>, Refusal>),
 }

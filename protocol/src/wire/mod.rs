@@ -1,10 +1,11 @@
-//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries.
+//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries, manifests.
 
 pub mod announcement;
 pub mod call;
 pub mod failure;
 pub mod frame;
 pub mod hello;
+pub mod manifests;
 pub mod summary;
 
 use serde::Serialize;

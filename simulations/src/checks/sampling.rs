@@ -16,7 +16,7 @@ pub(super) struct Sampling {
 impl Sampling {
     /// Whether this catalog, the next to come by, is looked at.
     pub(super) fn includes(&mut self, catalog: &Catalog) -> bool {
-        if catalog.entries().nth(SMALL).is_none() {
+        if catalog.len() <= SMALL {
             return true;
         }
         self.large += 1;

@@ -25,6 +25,12 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::ReconcileFailed { from }
         | Input::ManifestFetched { from, .. }
         | Input::ManifestUnavailable { from } => called(*from),
+        Input::ManifestsAsked { from, asked, .. } => {
+            format!("{} by {}", asked.hashes.len(), called(*from))
+        }
+        Input::ManifestsTold { asked, told } => {
+            format!("{} of {}", told.manifests.len(), asked.hashes.len())
+        }
         Input::Revoke { subject: node, .. }
         | Input::Sighted { node, .. }
         | Input::LinkUp { node, .. }
@@ -81,6 +87,9 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             .collect::<Vec<_>>()
             .join(" "),
         Output::FetchManifest { from, hash } => format!("{hash:?} from {}", called(*from)),
+        Output::AskManifests { from, asked } => {
+            format!("{} from {}", asked.hashes.len(), called(*from))
+        }
         Output::RequestRenewal { from } => called(*from),
     };
     format!("{} {about}", output_kind(output))
@@ -101,6 +110,8 @@ fn replied(reply: &Reply) -> String {
         Reply::Revoked(revoked) => format!("revoked: {}", revoked.is_ok()),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),
+        Reply::Manifests(Ok(told)) => format!("told of {}", told.manifests.len()),
+        Reply::Manifests(Err(refusal)) => format!("not told: {refusal}"),
         Reply::Reconciled(Ok(announcement)) => format!("told of {}", announcement.members.len()),
         Reply::Reconciled(Err(refusal)) => format!("not told: {refusal}"),
     }

@@ -10,7 +10,7 @@ use super::connections::State;
 use super::event::{Boot, Event, Id};
 use super::fabric::{Arrival, HEARTBEAT_US, Message, MessageId, NotPublished, REMEMBERED_US};
 use super::machine::Request;
-use crate::outcome::Spread;
+use crate::outcome::{Spread, count};
 
 /// What framing, encryption and transport add to a copy.
 const COPY_BYTES: usize = 60;
@@ -180,11 +180,7 @@ impl World {
             Judgement::Ignore => "ignored",
             Judgement::Reject => "rejected",
         };
-        *self
-            .statistics
-            .gossip_judged
-            .entry(kind.to_owned())
-            .or_default() += 1;
+        count(&mut self.statistics.gossip_judged, kind);
         if judgement == Judgement::Accept {
             for to in self.fabric.accepted(self.now_us, node, from, id) {
                 self.send_parcel(node, to, Content::Copy(id));

@@ -30,6 +30,8 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::LinkWanted { .. } => "LinkWanted",
         Input::ManifestFetched { .. } => "ManifestFetched",
         Input::ManifestUnavailable { .. } => "ManifestUnavailable",
+        Input::ManifestsAsked { .. } => "ManifestsAsked",
+        Input::ManifestsTold { .. } => "ManifestsTold",
         Input::Wake => "Wake",
     }
 }
@@ -50,6 +52,7 @@ pub(crate) const fn output_kind(output: &Output) -> &'static str {
         Output::Reconcile { .. } => "Reconcile",
         Output::Goodbye { .. } => "Goodbye",
         Output::FetchManifest { .. } => "FetchManifest",
+        Output::AskManifests { .. } => "AskManifests",
         Output::RequestRenewal { .. } => "RequestRenewal",
     }
 }

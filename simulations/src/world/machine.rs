@@ -120,6 +120,8 @@ pub(crate) enum Request {
     Certify { handshake: Id },
     /// A member asks for a fresh certificate.
     Renew { question: Id },
+    /// Manifests that a member asks for.
+    Manifests { question: Id },
     /// What a member does not know.
     Reconcile { question: Id },
     /// Whether a gossip message is passed on.

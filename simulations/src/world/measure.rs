@@ -51,6 +51,7 @@ impl World {
             self.forget_message(message);
         }
         let statistics = &mut self.statistics;
+        statistics.traffic = std::mem::take(&mut self.traffic).finish();
         statistics.nodes = u32::try_from(self.machines.len()).unwrap_or(u32::MAX);
         statistics.virtual_us = self.now_us;
         statistics.last_fault_us = self.plan.last_fault_us();

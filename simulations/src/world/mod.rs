@@ -29,6 +29,7 @@ mod queue;
 mod sizes;
 mod strangers;
 mod trace;
+mod traffic;
 pub(crate) mod truth;
 mod verifier;
 
@@ -60,6 +61,7 @@ use questions::Question;
 use queue::Queue;
 use strangers::Recorded;
 use trace::Tracer;
+use traffic::Traffic;
 use truth::Truth;
 use verifier::MemoisingVerifier;
 
@@ -111,6 +113,7 @@ pub(crate) struct World {
     checks: Vec<Box<dyn Check>>,
     tracer: Tracer,
     statistics: Statistics,
+    traffic: Traffic,
     awaited: Awaited,
     violation: Option<Violation>,
 }
@@ -144,6 +147,7 @@ impl World {
             checks: checks::all(),
             tracer: Tracer::new(options.trace),
             statistics: Statistics::default(),
+            traffic: Traffic::default(),
             awaited: Awaited::default(),
             violation: None,
             plan: plan.clone(),
@@ -241,6 +245,7 @@ impl World {
     fn send(&mut self, from: usize, to: usize, bytes: usize, event: Event) {
         self.statistics.messages += 1;
         self.statistics.bytes += bytes as u64;
+        self.traffic.add(self.traffic_kind(&event), bytes as u64);
         let sent = &mut self.machines[from].sent;
         *sent = (sent.0 + 1, sent.1 + bytes as u64);
         let at_us = self.network.arrival_us(self.now_us, from, to, bytes);

@@ -12,6 +12,7 @@ use super::machine::Request;
 use super::questions::{Answer, Body};
 use super::{World, called, describe};
 use crate::checks::Observation;
+use crate::outcome::count;
 
 /// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN_US: u64 = 500_000;
@@ -27,7 +28,7 @@ impl World {
             let named = |node| called(by_id, machines, node);
             format!("#{number} {}", describe::output(&output, &named))
         });
-        *self.statistics.outputs.entry(kind.to_owned()).or_default() += 1;
+        count(&mut self.statistics.outputs, kind);
         match output {
             Output::Persist(writes) => self.begin_write(node, writes),
             Output::PublishRoster(roster) => {
@@ -83,6 +84,9 @@ impl World {
             Output::Goodbye { to, announcement } => self.say_goodbye(node, &to, &announcement),
             Output::FetchManifest { from, hash } => {
                 self.put_question(node, from, Body::Manifest(hash));
+            }
+            Output::AskManifests { from, asked } => {
+                self.put_question(node, from, Body::Manifests(asked));
             }
             Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
         }
@@ -153,6 +157,9 @@ impl World {
             (Request::Reconcile { question }, Reply::Reconciled(told)) => {
                 self.reply_to(question, told.map_or(Answer::Refused, Answer::Told));
             }
+            (Request::Manifests { question }, Reply::Manifests(told)) => {
+                self.reply_to(question, told.map_or(Answer::Refused, Answer::Manifests));
+            }
             (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
                 self.judged(node, from, message, judgement);
             }
@@ -166,13 +173,14 @@ fn weight(output: &Output) -> u64 {
     let weight = match output {
         Output::Persist(writes) => writes.len(),
         Output::PublishRoster(roster) => roster.as_ref().map_or(0, |roster| 1 + roster.len()),
-        Output::PublishCatalog(catalog) => catalog.entries().count(),
+        Output::PublishCatalog(catalog) => catalog.len(),
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),
         Output::Publish(announcement) | Output::Goodbye { announcement, .. } => {
             announcement.members.len()
         }
         Output::Reconcile { summary, .. } => summary.len(),
+        Output::AskManifests { asked, .. } => asked.hashes.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }
         | Output::Disconnect { .. }

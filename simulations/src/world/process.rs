@@ -15,6 +15,7 @@ use super::machine::{KillOrder, Process, Request};
 use super::{World, called, describe};
 use crate::action::WriteUnderWay;
 use crate::checks::Observation;
+use crate::outcome::count;
 use crate::plan::ServerPlan;
 
 /// How long a node that is to be killed at an output may stay silent.
@@ -157,7 +158,7 @@ impl World {
             let number = machines[node].plan.number.0;
             format!("#{number} {}", describe::input(input, &named))
         });
-        *self.statistics.inputs.entry(kind.to_owned()).or_default() += 1;
+        count(&mut self.statistics.inputs, kind);
     }
 
     fn is_killed_before(&mut self, node: usize, output: &Output) -> bool {

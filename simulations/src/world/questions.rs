@@ -7,6 +7,7 @@ use peerage_protocol::id::{Hash, NodeId};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::Input;
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::manifests::{ManifestsAsked, ManifestsTold};
 use peerage_protocol::wire::summary::Summary;
 
 use super::World;
@@ -25,7 +26,7 @@ pub(crate) struct Question {
     pub(crate) answerer: usize,
     /// The connection it goes over, and the asker's end of it.
     over: Option<(Id, usize)>,
-    body: Body,
+    pub(super) body: Body,
     answer: Option<Answer>,
 }
 
@@ -35,6 +36,7 @@ pub(crate) enum Body {
     Goodbye(Arc<Announcement>),
     Reconcile(Arc<Summary>),
     Manifest(Hash),
+    Manifests(Arc<ManifestsAsked>),
     Renew,
 }
 
@@ -43,6 +45,7 @@ pub(crate) enum Body {
 pub(crate) enum Answer {
     Heard,
     Manifest(Arc<EncodedManifest>),
+    Manifests(ManifestsTold),
     Told(Arc<Announcement>),
     Renewed(Arc<CertificateChain>),
     Refused,
@@ -124,6 +127,14 @@ impl World {
                 let manifest = manifest.filter(|manifest| manifest.hash == hash);
                 let manifest = self.false_manifest(answerer).or(manifest);
                 self.reply_to(id, manifest.map_or(Answer::Refused, Answer::Manifest));
+            }
+            Body::Manifests(asked) => {
+                let request = Request::Manifests { question: id };
+                self.ask(answerer, request, |request| Input::ManifestsAsked {
+                    request,
+                    from,
+                    asked: ManifestsAsked::clone(&asked),
+                });
             }
             Body::Renew => {
                 self.ask(answerer, Request::Renew { question: id }, |request| {
@@ -214,6 +225,13 @@ impl World {
                 bytes: manifest.bytes.clone(),
             },
             (Body::Manifest(_), _) => Input::ManifestUnavailable { from },
+            (Body::Manifests(asked), Some(Answer::Manifests(told))) => {
+                Input::ManifestsTold { asked, told }
+            }
+            (Body::Manifests(asked), _) => Input::ManifestsTold {
+                asked,
+                told: ManifestsTold::default(),
+            },
             (Body::Renew, Some(Answer::Renewed(chain))) => Input::Renewed {
                 from,
                 chain: CertificateChain::clone(&chain),
@@ -230,6 +248,7 @@ impl Body {
             Body::Goodbye(announcement) => announcement_bytes(announcement),
             Body::Reconcile(summary) => 8 * summary.len(),
             Body::Manifest(_) => 32,
+            Body::Manifests(asked) => 32 * asked.hashes.len(),
             Body::Renew => 0,
         }
     }
@@ -240,6 +259,7 @@ impl Answer {
         match self {
             Answer::Heard => 0,
             Answer::Manifest(manifest) => manifest.bytes.len(),
+            Answer::Manifests(told) => told.manifests.iter().map(|bytes| 3 + bytes.len()).sum(),
             Answer::Told(announcement) => announcement_bytes(announcement),
             Answer::Renewed(chain) => chain_bytes(chain),
             Answer::Refused => 64,

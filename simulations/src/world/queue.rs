@@ -1,11 +1,21 @@
 //! The one queue of a world: events in order of time, and of their scheduling where the time is the same.
+//!
+//! Most events happen within milliseconds; deadlines that mostly come to nothing lie many seconds ahead. Those wait by
+//! the second, unsorted, so that the sorted part stays small.
 
 use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// Time whose events are sorted together, in microseconds.
+const SPAN_US: u64 = 250_000;
 
 /// Events that are still to happen.
 pub(crate) struct Queue<E> {
+    /// Everything before `sorted_until_us`.
     heap: BinaryHeap<Scheduled<E>>,
+    /// The rest, by span.
+    later: BTreeMap<u64, Vec<Scheduled<E>>>,
+    sorted_until_us: u64,
     scheduled: u64,
 }
 
@@ -19,6 +29,8 @@ impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
             heap: BinaryHeap::new(),
+            later: BTreeMap::new(),
+            sorted_until_us: 0,
             scheduled: 0,
         }
     }
@@ -28,22 +40,33 @@ impl<E> Queue<E> {
     /// Has `event` happen at `at_us`.
     pub(crate) fn schedule(&mut self, at_us: u64, event: E) {
         self.scheduled += 1;
-        self.heap.push(Scheduled {
+        let scheduled = Scheduled {
             at_us,
             sequence: self.scheduled,
             event,
-        });
+        };
+        if at_us < self.sorted_until_us {
+            self.heap.push(scheduled);
+        } else {
+            let span = self.later.entry(at_us / SPAN_US).or_default();
+            span.push(scheduled);
+        }
     }
 
     /// The next event and its time.
     pub(crate) fn next(&mut self) -> Option<(u64, E)> {
+        if self.heap.is_empty() {
+            let (span, events) = self.later.pop_first()?;
+            self.sorted_until_us = (span + 1) * SPAN_US;
+            self.heap = events.into();
+        }
         let next = self.heap.pop()?;
         Some((next.at_us, next.event))
     }
 
     /// How many are waiting.
     pub(crate) fn len(&self) -> usize {
-        self.heap.len()
+        self.heap.len() + self.later.values().map(Vec::len).sum::<usize>()
     }
 }
 
@@ -82,6 +105,28 @@ mod tests {
             .map(|(_, event)| event)
             .collect();
         assert_eq!(order, "abcde");
+    }
+
+    #[test]
+    fn what_lies_far_ahead_comes_in_order_too() {
+        let mut queue = Queue::default();
+        for at_us in [9 * SPAN_US, 3, 2 * SPAN_US, 2 * SPAN_US + 1, SPAN_US] {
+            queue.schedule(at_us, at_us);
+        }
+        let mut order = Vec::new();
+        while let Some((_, at_us)) = queue.next() {
+            order.push(at_us);
+            if at_us == SPAN_US {
+                queue.schedule(at_us + 5, at_us + 5);
+            }
+        }
+        assert!(order.is_sorted() && order.len() == 6, "{order:?}");
+    }
+
+    #[test]
+    fn an_empty_queue_gives_nothing() {
+        let mut queue = Queue::<u8>::default();
+        assert!(queue.next().is_none());
         assert_eq!(queue.len(), 0);
     }
 }

@@ -7,6 +7,7 @@
 //! |---|---|---|---|---|
 //! | HTTP | modern | stands alone | cancels that call | cancels what it carried |
 //! | HTTP | legacy | belongs to the session | the call goes on | the session goes on |
+//! | HTTP+SSE | both | era fixed by the first request | ends the session | ends the session |
 //! | stdio | both | era fixed by the first request | ends the session | ends the session |
 //! | WebSocket | both | era fixed by the first request | ends the session | ends the session |
 //! | peer | both | era fixed by the first request | ends the session | ends the session |
@@ -36,6 +37,8 @@ pub enum Transport {
     Http,
     /// Lines on standard input and output.
     Stdio,
+    /// The pair of 2024-11-05: one stream for all that the client is told, a POST for each of its messages.
+    HttpSse,
     /// One message per text frame.
     WebSocket,
     /// A substream of a member node.
@@ -136,7 +139,7 @@ impl Session {
                 Loss::Cancel(self.in_flight.take(id).into_iter().collect())
             }
             (Transport::Http, Stage::Uninitialized | Stage::Legacy(_)) => Loss::Resume,
-            (Transport::Stdio | Transport::WebSocket | Transport::Peer, _) => Loss::End(self.end()),
+            _ => Loss::End(self.end()),
         }
     }
 
@@ -145,7 +148,7 @@ impl Session {
         match (self.transport, self.stage) {
             (Transport::Http, Stage::Unknown | Stage::Modern) => Loss::Cancel(self.end()),
             (Transport::Http, Stage::Uninitialized | Stage::Legacy(_)) => Loss::Resume,
-            (Transport::Stdio | Transport::WebSocket | Transport::Peer, _) => Loss::End(self.end()),
+            _ => Loss::End(self.end()),
         }
     }
 

@@ -9,10 +9,17 @@ pub const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
 /// One JSON-RPC message as one event.
 pub fn event(message: &[u8]) -> Bytes {
-    const HEAD: &[u8] = b"event: message\ndata: ";
-    let mut frame = Vec::with_capacity(HEAD.len() + message.len() + 2);
-    frame.extend_from_slice(HEAD);
-    frame.extend_from_slice(&line(message));
+    named_event("message", message)
+}
+
+/// An event of another kind; line breaks in `data` become spaces.
+pub fn named_event(name: &str, data: &[u8]) -> Bytes {
+    const BETWEEN: &[u8] = b"\ndata: ";
+    let mut frame = Vec::with_capacity(7 + name.len() + BETWEEN.len() + data.len() + 2);
+    frame.extend_from_slice(b"event: ");
+    frame.extend_from_slice(name.as_bytes());
+    frame.extend_from_slice(BETWEEN);
+    frame.extend_from_slice(&line(data));
     frame.extend_from_slice(b"\n\n");
     frame.into()
 }

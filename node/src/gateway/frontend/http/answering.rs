@@ -74,7 +74,7 @@ impl Answering {
         let trace = request.params.meta_str("traceparent");
         let trace = trace.map(|trace| trace.into_owned().into());
         let call = Call {
-            caller: exchange.caller.clone(),
+            caller: exchange.credential.caller.clone(),
             era,
             method: request.method,
             params: request.params,

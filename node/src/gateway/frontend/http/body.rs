@@ -48,6 +48,17 @@ impl Budget {
         }
     }
 
+    /// A message that is in memory already, paid for from now on; waits for room for as long as a body may take.
+    pub(super) async fn hold(&self, message: Bytes) -> Result<Bytes, HttpRefusal> {
+        let permits = message.len().div_ceil(PERMIT);
+        let permits = u32::try_from(permits).map_err(|_| HttpRefusal::BodyTooLarge)?;
+        let room = self.0.clone().acquire_many_owned(permits);
+        match tokio::time::timeout(BODY_DEADLINE, room).await {
+            Ok(Ok(permit)) => Ok(Bytes::from_owner(Held::new(&message, permit))),
+            Ok(Err(_)) | Err(_) => Err(HttpRefusal::BodiesFull),
+        }
+    }
+
     /// Copies, because a frame kept would keep all of the buffer that it was read into.
     async fn collect(&self, mut body: Body) -> Result<Paid, HttpRefusal> {
         let mut whole = Paid {
@@ -86,6 +97,32 @@ impl Budget {
         let permits = u32::try_from(bytes / PERMIT).map_err(|_| HttpRefusal::BodyTooLarge)?;
         let taken = self.0.clone().try_acquire_many_owned(permits);
         taken.map_err(|_| HttpRefusal::BodiesFull)
+    }
+}
+
+/// A message, and its share of the room.
+struct Held {
+    data: Bytes,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Held {
+    /// Copies what is small: a slice of the buffer that it was read into would keep all of that.
+    fn new(message: &Bytes, permit: OwnedSemaphorePermit) -> Self {
+        let data = match message.len() < STEP {
+            true => Bytes::copy_from_slice(message),
+            false => message.clone(),
+        };
+        Self {
+            data,
+            _permit: permit,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 

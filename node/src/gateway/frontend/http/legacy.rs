@@ -104,9 +104,11 @@ pub(super) fn get(frontend: &Arc<Frontend>, head: &Parts) -> Result<Response, Ht
     if !exchange.accept.stream {
         return Err(HttpRefusal::NotAcceptable);
     }
+    let revoked = frontend.service.until_revoked(&exchange.credential);
     Ok(subscription::session_stream(
         frontend,
         session.open_stream(),
+        revoked,
     ))
 }
 
@@ -118,7 +120,7 @@ pub(super) fn delete(frontend: &Arc<Frontend>, head: &Parts) -> Result<Response,
     }
     find(frontend, &exchange, head)?;
     let id = session_id(head)?;
-    frontend.sessions.close(id, &exchange.caller)?;
+    frontend.sessions.close(id, &exchange.credential)?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -134,8 +136,8 @@ fn initialize(
     let version = engine.version();
     let mut response = respond::answer(Era::Legacy, exchange.accept, answer);
     if let Some(version) = version {
-        let caller = exchange.caller.clone();
-        let id = frontend.sessions.open(caller, version, engine)?;
+        let credential = exchange.credential.clone();
+        let id = frontend.sessions.open(credential, version, engine)?;
         let id = HeaderValue::from_str(&id).map_err(|_| HttpRefusal::NoRandomness)?;
         response.headers_mut().insert(SESSION_ID, id);
     }
@@ -149,7 +151,7 @@ fn find(
 ) -> Result<Arc<LegacySession>, HttpRefusal> {
     let session = frontend
         .sessions
-        .find(session_id(head)?, &exchange.caller)?;
+        .find(session_id(head)?, &exchange.credential)?;
     let spoken = session.version();
     match exchange.routing.version.map(LegacyVersion::parse) {
         Some(None) => Err(HttpRefusal::Version { spoken }),

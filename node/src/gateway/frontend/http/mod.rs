@@ -1,11 +1,14 @@
-//! Streamable HTTP at `/mcp`, both eras on one endpoint, and `GET /mcp/health`.
+//! MCP over HTTP: streamable HTTP and WebSocket at `/mcp`, both eras on one endpoint, the pair `/sse` and `/messages`
+//! of 2024-11-05, and `GET /mcp/health`.
 //!
 //! A modern request lives in its response: whoever drops the response cancels the call. A legacy request lives in
 //! its session: only the session's end, its deadline or `notifications/cancelled` stop it.
 
 mod answering;
 mod body;
+mod conversation;
 mod guard;
+mod http_sse;
 mod legacy;
 mod modern;
 mod refusal;
@@ -15,6 +18,7 @@ mod serve;
 mod service;
 mod sessions;
 mod subscription;
+mod websocket;
 
 use std::sync::Arc;
 
@@ -22,7 +26,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use tokio::sync::Semaphore;
@@ -31,7 +35,7 @@ use tokio_util::sync::CancellationToken;
 pub use answering::CALL_DEADLINE;
 pub use body::BODIES_BYTES_MAX;
 pub use serve::{CONNECTIONS_MAX, serve};
-pub use service::{Health, Service, Unauthorized};
+pub use service::{Credential, Health, Service, Unauthorized};
 pub use sessions::{SESSION_IDLE_MAX, SESSIONS_MAX};
 
 use crate::gateway::backend::http::GATEWAY;
@@ -39,6 +43,7 @@ use crate::gateway::call::Era;
 use crate::gateway::mcp::envelope::{self, Incoming};
 use crate::gateway::mcp::era;
 use body::Budget;
+use http_sse::EventStreams;
 use refusal::HttpRefusal;
 use request::Exchange;
 use sessions::Sessions;
@@ -47,6 +52,9 @@ use sessions::Sessions;
 pub const CALLS_MAX: usize = 4_096;
 /// `subscriptions/listen` streams that may be open at a time.
 pub const SUBSCRIPTIONS_MAX: usize = 1_024;
+
+/// Connections of clients that stay, WebSockets and streams of 2024-11-05, that may be open at a time.
+pub const CONVERSATIONS_MAX: usize = 256;
 
 /// What the HTTP frontend needs.
 pub struct HttpService {
@@ -66,6 +74,8 @@ struct Frontend {
     sessions: Sessions,
     calls: Arc<Semaphore>,
     subscriptions: Arc<Semaphore>,
+    conversations: Arc<Semaphore>,
+    event_streams: EventStreams,
     bodies: Budget,
 }
 
@@ -78,11 +88,15 @@ pub fn http_frontend(service: HttpService) -> Router {
         sessions: Sessions::new(),
         calls: Arc::new(Semaphore::new(CALLS_MAX)),
         subscriptions: Arc::new(Semaphore::new(SUBSCRIPTIONS_MAX)),
+        conversations: Arc::new(Semaphore::new(CONVERSATIONS_MAX)),
+        event_streams: EventStreams::default(),
         bodies: Budget::new(BODIES_BYTES_MAX),
     };
     Router::new()
         .route("/mcp", any(mcp))
         .route("/mcp/health", get(health))
+        .route("/sse", get(open_event_stream))
+        .route("/messages", post(post_to_event_stream))
         .layer(map_response(name_the_gateway))
         .with_state(Arc::new(frontend))
 }
@@ -103,9 +117,12 @@ async fn health(State(frontend): State<Arc<Frontend>>, request: Request) -> Resp
 }
 
 async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
     let served = match head.method {
-        Method::POST => post(&frontend, &head, body).await,
+        Method::POST => post_message(&frontend, &head, body).await,
+        Method::GET if websocket::is_asked_for(&head.headers) => {
+            websocket::upgrade(&frontend, &mut head).await
+        }
         Method::GET => legacy::get(&frontend, &head),
         Method::DELETE => legacy::delete(&frontend, &head),
         _ => Err(HttpRefusal::MethodNotAllowed),
@@ -113,7 +130,18 @@ async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Respons
     served.unwrap_or_else(HttpRefusal::into_response)
 }
 
-async fn post(
+async fn open_event_stream(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    http_sse::open(&frontend, &head).unwrap_or_else(HttpRefusal::into_response)
+}
+
+async fn post_to_event_stream(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let taken = http_sse::post(&frontend, &head, body).await;
+    taken.unwrap_or_else(HttpRefusal::into_response)
+}
+
+async fn post_message(
     frontend: &Arc<Frontend>,
     head: &Parts,
     body: axum::body::Body,

@@ -5,9 +5,9 @@ use http::StatusCode;
 use http::header::{ALLOW, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use peerage_protocol::limits::BODY_BYTES_MAX;
 
-use super::respond;
 use super::service::Unauthorized;
 use super::sessions::SESSIONS_MAX;
+use super::{CONVERSATIONS_MAX, respond};
 use crate::gateway::mcp::answer::{Answer, Refusal};
 use crate::gateway::mcp::era::LegacyVersion;
 
@@ -36,12 +36,22 @@ pub(super) enum HttpRefusal {
     BodyTooSlow,
     #[error("the body broke off")]
     BodyBrokeOff,
-    #[error("the Mcp-Session-Id header is missing; send initialize first")]
+    #[error(
+        "the session's id is missing; send initialize first, and its Mcp-Session-Id with every message"
+    )]
     SessionMissing,
     #[error("no such session; send initialize again")]
     SessionUnknown,
     #[error("{SESSIONS_MAX} sessions are open and none is idle")]
     SessionsFull,
+    #[error("{CONVERSATIONS_MAX} connections of clients that stay are open")]
+    ConversationsFull,
+    #[error("this client does not read what it is owed already")]
+    NotReading,
+    #[error("this is not how a WebSocket is asked for: RFC 6455, version 13, over HTTP/1.1")]
+    Upgrade,
+    #[error("a WebSocket here speaks the subprotocol mcp; offer it in Sec-WebSocket-Protocol")]
+    Subprotocol,
     #[error("the system has no random bytes for a session id")]
     NoRandomness,
     #[error("the MCP-Protocol-Version is not one of a session; this one speaks {}", spoken.as_str())]
@@ -58,13 +68,17 @@ impl HttpRefusal {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBrokeOff | Self::SessionMissing | Self::Version { .. } => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::BodyBrokeOff
+            | Self::SessionMissing
+            | Self::Upgrade
+            | Self::Subprotocol
+            | Self::Version { .. } => StatusCode::BAD_REQUEST,
             Self::SessionUnknown => StatusCode::NOT_FOUND,
-            Self::BodiesFull | Self::SessionsFull | Self::NoRandomness => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::BodiesFull
+            | Self::SessionsFull
+            | Self::ConversationsFull
+            | Self::NotReading
+            | Self::NoRandomness => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 

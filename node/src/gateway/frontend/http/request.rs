@@ -7,9 +7,9 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::HOPS_MAX;
 
 use super::refusal::HttpRefusal;
-use super::service::Unauthorized;
+use super::service::{Credential, Unauthorized};
 use super::{Frontend, guard};
-use crate::gateway::call::{CallError, Caller};
+use crate::gateway::call::CallError;
 use crate::gateway::mcp::era::RoutingHeaders;
 
 /// Nodes that a request has passed, oldest first, separated by commas.
@@ -18,7 +18,7 @@ const VIA: &str = "peerage-via";
 /// One request whose head is in order.
 pub(super) struct Exchange<'a> {
     /// Who asks.
-    pub(super) caller: Caller,
+    pub(super) credential: Credential,
     /// What may be answered.
     pub(super) accept: Accept,
     /// Nodes passed; an error is answered under the request's id.
@@ -41,13 +41,13 @@ impl<'a> Exchange<'a> {
     pub(super) fn begin(frontend: &Frontend, head: &'a Parts) -> Result<Self, HttpRefusal> {
         guard::check(head, &frontend.allowed_hosts)?;
         let headers = &head.headers;
-        let caller = frontend.service.authenticate(bearer(headers)?)?;
+        let credential = frontend.service.authenticate(bearer(headers)?)?;
         let accept = Accept::of(headers);
         if !accept.json && !accept.stream {
             return Err(HttpRefusal::NotAcceptable);
         }
         Ok(Self {
-            caller,
+            credential,
             accept,
             via: via(headers, frontend.service.node_id()),
             routing: RoutingHeaders {
@@ -56,6 +56,16 @@ impl<'a> Exchange<'a> {
                 name: single(headers, "mcp-name"),
             },
         })
+    }
+
+    /// What is left of the head for a connection that outlives it: who asks, and what the asking has passed.
+    pub(super) fn lasting(self) -> Exchange<'static> {
+        Exchange {
+            credential: self.credential,
+            accept: self.accept,
+            via: self.via,
+            routing: RoutingHeaders::default(),
+        }
     }
 }
 

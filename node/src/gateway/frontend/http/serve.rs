@@ -134,7 +134,10 @@ impl Server {
     ) -> impl Future<Output = ()> + Send + use<> {
         send_at_once(&stream);
         let service = TowerToHyperService::new(self.router.clone());
-        let connection = self.http.serve_connection(TokioIo::new(stream), service);
+        let connection = self
+            .http
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
         let shutdown = self.shutdown.clone();
         async move {
             let _permit = permit;

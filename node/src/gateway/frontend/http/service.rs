@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use crate::gateway::call::{Call, CallError, Caller, Reply};
+use crate::identity::TokenId;
 
 /// The rest of the node, as a frontend sees it.
 pub trait Service: Send + Sync + 'static {
@@ -16,13 +17,25 @@ pub trait Service: Send + Sync + 'static {
     fn tools_changed(&self) -> watch::Receiver<u64>;
 
     /// Who presents this bearer token; without one, a guest.
-    fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Unauthorized>;
+    fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized>;
+
+    /// Waits until the credential counts no more; for ever, where it has no token.
+    fn until_revoked(&self, credential: &Credential) -> BoxFuture<'static, ()>;
 
     /// This node, for the loop guard.
     fn node_id(&self) -> NodeId;
 
     /// How the node fares.
     fn health(&self) -> Health;
+}
+
+/// Who asks, and by which token. What belongs to one credential is no other's, not even the same agent's next one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credential {
+    /// Who asks.
+    pub caller: Caller,
+    /// The token that proves it; none for a guest.
+    pub token: Option<TokenId>,
 }
 
 /// The token is unknown or revoked.

@@ -1,4 +1,4 @@
-//! The legacy sessions: bound to their callers, bounded in number, forgotten when idle for long.
+//! The legacy sessions: bound to their callers' tokens, bounded in number, forgotten when idle for long.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::refusal::HttpRefusal;
-use crate::gateway::call::Caller;
+use super::service::Credential;
 use crate::gateway::mcp::envelope::{Incoming, RequestId};
 use crate::gateway::mcp::era::{LegacyVersion, RoutingHeaders};
 use crate::gateway::mcp::session::{Loss, Output, Session};
@@ -33,7 +33,7 @@ struct Table {
 
 /// One session.
 pub(super) struct LegacySession {
-    caller: Caller,
+    credential: Credential,
     version: LegacyVersion,
     state: Mutex<State>,
     /// The number of the stream that is current; each new one closes the one before.
@@ -65,10 +65,10 @@ impl Sessions {
         }
     }
 
-    /// Takes in a session that `caller` has just initialized, and names it.
+    /// Takes in a session that `credential` has just initialized, and names it.
     pub(super) fn open(
         &self,
-        caller: Caller,
+        credential: Credential,
         version: LegacyVersion,
         engine: Session,
     ) -> Result<Box<str>, HttpRefusal> {
@@ -81,7 +81,7 @@ impl Sessions {
             last_used: now,
         };
         let session = LegacySession {
-            caller,
+            credential,
             version,
             state: Mutex::new(state),
             stream: watch::Sender::new(0),
@@ -92,15 +92,15 @@ impl Sessions {
         Ok(id)
     }
 
-    /// The session `id`, if it is `caller`'s and alive.
+    /// The session `id`, if it was opened with `credential` and is alive.
     pub(super) fn find(
         &self,
         id: &str,
-        caller: &Caller,
+        credential: &Credential,
     ) -> Result<Arc<LegacySession>, HttpRefusal> {
         let mut table = lock(&self.table);
         let session = table.sessions.get(id).ok_or(HttpRefusal::SessionUnknown)?;
-        if session.caller != *caller {
+        if session.credential != *credential {
             return Err(HttpRefusal::SessionUnknown);
         }
         let now = Instant::now();
@@ -113,8 +113,8 @@ impl Sessions {
     }
 
     /// Ends the session `id` and all its calls.
-    pub(super) fn close(&self, id: &str, caller: &Caller) -> Result<(), HttpRefusal> {
-        let session = self.find(id, caller)?;
+    pub(super) fn close(&self, id: &str, credential: &Credential) -> Result<(), HttpRefusal> {
+        let session = self.find(id, credential)?;
         lock(&self.table).sessions.remove(id);
         session.end();
         Ok(())
@@ -242,7 +242,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// 192 random bits, in visible ASCII as the specification demands.
-fn random_id() -> Result<Box<str>, HttpRefusal> {
+pub(super) fn random_id() -> Result<Box<str>, HttpRefusal> {
     let mut bytes = [0; 24];
     getrandom::fill(&mut bytes).map_err(|_| HttpRefusal::NoRandomness)?;
     Ok(data_encoding::BASE64URL_NOPAD.encode(&bytes).into())

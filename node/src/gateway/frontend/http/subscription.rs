@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::response::Response;
 use bytes::Bytes;
-use futures::{StreamExt, stream};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::{self, BoxStream};
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
@@ -41,7 +43,7 @@ struct Subscription {
     _permit: OwnedSemaphorePermit,
 }
 
-/// Opens the stream of one `subscriptions/listen`: acknowledged first, every message tagged with its id.
+/// Opens the stream of one `subscriptions/listen` as a response.
 pub(super) fn listen(
     frontend: &Arc<Frontend>,
     exchange: &Exchange<'_>,
@@ -50,17 +52,32 @@ pub(super) fn listen(
     if !exchange.accept.stream {
         return Err(HttpRefusal::NotAcceptable);
     }
-    let refuse = |refusal: &Refusal| {
-        let answer = Answer::refusal(Some(&request.id), refusal);
-        Ok(respond::answer(Era::Modern, exchange.accept, answer))
-    };
+    let revoked = frontend.service.until_revoked(&exchange.credential);
+    Ok(match messages(frontend, request) {
+        Ok(messages) => {
+            let frames = messages.map(|message| sse::event(&message));
+            respond::event_stream(frames.take_until(revoked).boxed())
+        }
+        Err(answer) => respond::answer(Era::Modern, exchange.accept, answer),
+    })
+}
+
+/// The messages of one `subscriptions/listen`: acknowledged first, every one tagged with its id, at last the answer.
+pub(super) fn messages(
+    frontend: &Arc<Frontend>,
+    request: &Request,
+) -> Result<BoxStream<'static, Bytes>, Answer> {
+    let refused = |refusal: &Refusal| Answer::refusal(Some(&request.id), refusal);
     let filter = match serde_json::from_slice::<ListenParams>(&request.params.to_bytes()) {
         Ok(params) => params.notifications,
-        Err(error) => return refuse(&Refusal::new(-32602, format!("Invalid params: {error}"))),
+        Err(error) => {
+            let refusal = Refusal::new(-32602, format!("Invalid params: {error}"));
+            return Err(refused(&refusal));
+        }
     };
     let Ok(permit) = frontend.subscriptions.clone().try_acquire_owned() else {
         let what = format!("{SUBSCRIPTIONS_MAX} subscriptions are open at this node");
-        return refuse(&(&CallError::Busy { what }).into());
+        return Err(refused(&(&CallError::Busy { what }).into()));
     };
     let wanted = filter.tools_list_changed;
     let subscription = Subscription {
@@ -72,27 +89,37 @@ pub(super) fn listen(
     };
     let first = stream::once(std::future::ready(subscription.acknowledgement(wanted)));
     let rest = stream::unfold(subscription, |mut subscription| async move {
-        subscription.next().await.map(|frame| (frame, subscription))
+        let message = subscription.next().await;
+        message.map(|message| (message, subscription))
     });
-    Ok(respond::event_stream(first.chain(rest).boxed()))
+    Ok(first.chain(rest).boxed())
 }
 
-/// Opens the one stream of a legacy session.
-pub(super) fn session_stream(frontend: &Arc<Frontend>, open: OpenStream) -> Response {
+/// Opens the one stream of a legacy session; it ends with the credential that asked for it.
+pub(super) fn session_stream(
+    frontend: &Arc<Frontend>,
+    mut open: OpenStream,
+    revoked: BoxFuture<'static, ()>,
+) -> Response {
+    let closed = async move {
+        tokio::select! {
+            () = open.closed() => {}
+            () = revoked => {}
+        }
+    };
+    let frames = session_messages(frontend).map(|message| sse::event(&message));
+    respond::event_stream(frames.take_until(closed).boxed())
+}
+
+/// What a legacy session hears outside of its calls, until the node stops.
+pub(super) fn session_messages(frontend: &Arc<Frontend>) -> BoxStream<'static, Bytes> {
     let changes = from_now_on(frontend.service.tools_changed());
-    let shutdown = frontend.shutdown.clone();
-    let frames = stream::unfold(
-        (open, changes, shutdown),
-        |(mut open, mut changes, shutdown)| async move {
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => None,
-                () = open.closed() => None,
-                changed = changes.changed() => changed.ok().map(|()| (list_changed(None), (open, changes, shutdown))),
-            }
-        },
-    );
-    respond::event_stream(frames.boxed())
+    let messages = stream::unfold(changes, |mut changes| async move {
+        let changed = changes.changed().await;
+        changed.ok().map(|()| (list_changed(None), changes))
+    });
+    let shutdown = frontend.shutdown.clone().cancelled_owned();
+    messages.take_until(shutdown).boxed()
 }
 
 impl Subscription {
@@ -114,7 +141,7 @@ impl Subscription {
             tag(&self.id)
         );
         let answer = Answer::result(&self.id, result.as_bytes());
-        Some(sse::event(&answer.message))
+        Some(answer.message)
     }
 
     fn acknowledgement(&self, tools: bool) -> Bytes {
@@ -128,7 +155,7 @@ impl Subscription {
             "{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"params\":{{\"_meta\":{},\"notifications\":{granted}}}}}",
             tag(&self.id)
         );
-        sse::event(message.as_bytes())
+        message.into()
     }
 }
 
@@ -151,7 +178,7 @@ fn list_changed(subscription: Option<&RequestId>) -> Bytes {
     });
     let method = "notifications/tools/list_changed";
     let message = format!("{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\"{params}}}");
-    sse::event(message.as_bytes())
+    message.into()
 }
 
 /// The raw `_meta` that ties a message to its subscription; the id stays as the client wrote it.

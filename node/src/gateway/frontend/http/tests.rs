@@ -4,6 +4,9 @@
 
 mod doors;
 mod double;
+mod http_sse;
 mod legacy;
 mod modern;
+mod revoked;
 mod sockets;
+mod websocket;

@@ -6,7 +6,12 @@ use super::super::envelope::read;
 use super::*;
 use serde_json::{Value, json};
 
-const CONNECTIONS: [Transport; 3] = [Transport::Stdio, Transport::WebSocket, Transport::Peer];
+const CONNECTIONS: [Transport; 4] = [
+    Transport::HttpSse,
+    Transport::Stdio,
+    Transport::WebSocket,
+    Transport::Peer,
+];
 
 fn id(number: u32) -> RequestId {
     RequestId::from_json(&number.to_string()).unwrap()

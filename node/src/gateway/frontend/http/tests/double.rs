@@ -16,17 +16,21 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::super::{Health, HttpService, Service, Unauthorized, http_frontend};
+use super::super::{Credential, Health, HttpService, Service, Unauthorized, http_frontend};
 use crate::gateway::call::{Call, CallError, Caller, Era, Notification, Reply, ReplyBody};
+use crate::identity::TokenId;
 
 pub(super) const OWN_ID: NodeId = NodeId::from_public_key([1; 32]);
 pub(super) const TOKEN: &str = "good-token";
+/// Another token of the same agent.
+pub(super) const SECOND_TOKEN: &str = "better-token";
 
 /// A service whose tools do what their names say.
 pub(super) struct Double {
     pub(super) in_flight: watch::Sender<usize>,
     pub(super) finish: Notify,
     pub(super) tools: watch::Sender<u64>,
+    pub(super) revoked: watch::Sender<Option<TokenId>>,
 }
 
 /// Counts a call for as long as it lives.
@@ -62,6 +66,7 @@ impl Double {
             in_flight: watch::Sender::new(0),
             finish: Notify::new(),
             tools: watch::Sender::new(0),
+            revoked: watch::Sender::new(None),
         })
     }
 
@@ -131,12 +136,23 @@ impl Service for Double {
         self.tools.subscribe()
     }
 
-    fn authenticate(&self, bearer: Option<&str>) -> Result<Caller, Unauthorized> {
-        match bearer {
-            None => Ok(Caller::Guest),
-            Some(TOKEN) => Ok(Caller::Agent("ada".parse().unwrap())),
-            Some(_) => Err(Unauthorized),
+    fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized> {
+        let caller = match bearer {
+            None => Caller::Guest,
+            Some(TOKEN | SECOND_TOKEN) => Caller::Agent("ada".parse().unwrap()),
+            Some(_) => return Err(Unauthorized),
+        };
+        let token = bearer.map(TokenId::of);
+        Ok(Credential { caller, token })
+    }
+
+    fn until_revoked(&self, credential: &Credential) -> BoxFuture<'static, ()> {
+        let (token, mut revoked) = (credential.token, self.revoked.subscribe());
+        async move {
+            let is_this = |revoked: &Option<TokenId>| token.is_some() && *revoked == token;
+            let _ = revoked.wait_for(is_this).await;
         }
+        .boxed()
     }
 
     fn node_id(&self) -> NodeId {
@@ -278,6 +294,17 @@ impl Events {
         assert_eq!(response.status(), StatusCode::OK);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self(response.into_body())
+    }
+
+    /// The next event by its name, and its data.
+    pub(super) async fn named(&mut self) -> Option<(String, String)> {
+        let frame = String::from_utf8(self.frame().await?.to_vec()).unwrap();
+        let (name, data) = frame.split_once("\ndata: ").unwrap();
+        let name = name.strip_prefix("event: ").unwrap();
+        Some((
+            name.to_owned(),
+            data.strip_suffix("\n\n").unwrap().to_owned(),
+        ))
     }
 
     pub(super) async fn frame(&mut self) -> Option<Bytes> {

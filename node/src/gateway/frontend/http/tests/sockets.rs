@@ -12,14 +12,14 @@ use super::double::{Client, call, modern};
 
 const GRACE: Duration = Duration::from_secs(5);
 
-struct Server {
-    client: Client,
-    address: std::net::SocketAddr,
+pub(super) struct Server {
+    pub(super) client: Client,
+    pub(super) address: std::net::SocketAddr,
     running: JoinHandle<()>,
 }
 
 impl Server {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         Self::start_within(Bounds::default()).await
     }
 
