@@ -38,6 +38,10 @@ pub enum Mutation {
     IgnoreRevocations,
     /// Nobody is told of a revocation.
     KeepRevocationsSecret,
+    /// A watcher says nothing.
+    AccuseNobody,
+    /// Nobody answers an accusation.
+    NeverRefute,
 }
 
 #[cfg(feature = "mutations")]
@@ -50,7 +54,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 17] = [
+        pub const ALL: [Self; 19] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -68,6 +72,8 @@ mod switch {
             Self::HearEveryChange,
             Self::IgnoreRevocations,
             Self::KeepRevocationsSecret,
+            Self::AccuseNobody,
+            Self::NeverRefute,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

@@ -24,6 +24,8 @@ fn every_line_of_the_contract_is_understood() {
         "peerage unserve fs",
         "peerage invite --ttl 15m --uses 1 --role member",
         "peerage invite --no-start",
+        "peerage invite --role observer",
+        "peerage invite --only files desk/mail --uses 2",
         "peerage --json join peerage1abc",
         "peerage join peerage1abc --connect claude",
         "peerage leave --home h",

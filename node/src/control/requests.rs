@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use peerage_protocol::id::{NodeId, NodeName};
-use peerage_protocol::membership::certificate::Role;
 use peerage_protocol::membership::issuer::{Invitation, InviteError};
 use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::role::Grant;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
 use peerage_protocol::node_state::{Input, Reply, RevokeError};
@@ -68,7 +68,7 @@ impl Membership {
         &self,
         lifetime: Duration,
         uses: u32,
-        role: Role,
+        grant: Grant,
         addresses: Vec<String>,
     ) -> Result<Ticket, MembershipError> {
         let roster = self.snapshots.roster().ok_or(MembershipError::NoMesh)?;
@@ -80,7 +80,7 @@ impl Membership {
             secret: TicketSecret(secret),
             lifetime,
             uses,
-            role,
+            grant,
         };
         let asked = self.control.ask(move |request| Input::Invite {
             request,

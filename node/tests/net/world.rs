@@ -125,6 +125,7 @@ impl Mesh {
             role: Role::Member,
             not_before: Timestamp(0),
             expires,
+            only: Vec::new(),
         };
         Arc::new(body.sign(&self.root, Vec::new()))
     }

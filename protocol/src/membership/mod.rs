@@ -7,6 +7,7 @@ pub mod member;
 pub mod peer_record;
 pub mod revocation;
 pub mod revocations;
+pub mod role;
 pub mod roster;
 mod sorted_chunks;
 pub mod ticket;

@@ -6,7 +6,7 @@ use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
 use super::revocations::Revocations;
 use super::sorted_chunks::SortedChunks;
-use crate::id::{MeshId, NodeId, NodeName};
+use crate::id::{MeshId, NodeId, NodeName, ServerName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
 
@@ -23,6 +23,7 @@ pub struct Roster {
     named: SortedChunks<Arc<Member>>,
     /// Who was put out.
     revocations: Arc<Revocations>,
+    caught_up: bool,
 }
 
 impl Roster {
@@ -34,6 +35,7 @@ impl Roster {
             known: SortedChunks::default(),
             named: SortedChunks::default(),
             revocations: Arc::default(),
+            caught_up: true,
         }
     }
 
@@ -46,6 +48,30 @@ impl Roster {
     /// Who was put out of the mesh; none of them is a member here.
     pub fn revocations(&self) -> &Revocations {
         &self.revocations
+    }
+
+    /// Whether somebody has told what was not known since this node started or was last linked with nobody: until then
+    /// it does not know who was put out meanwhile, and serves nobody.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    pub(crate) fn set_caught_up(&mut self, caught_up: bool) {
+        self.caught_up = caught_up;
+    }
+
+    /// Whether a member may see the tools of a server of this node.
+    pub fn may_see(&self, caller: NodeId, server: &ServerName) -> bool {
+        let me = self.own.body().subject;
+        let chain = self.member(caller);
+        chain.is_some_and(|chain| chain.body().grant().may_see(me, server))
+    }
+
+    /// Whether a member may call a tool of a server of this node, which says of itself that it only reads or not.
+    pub fn may_call(&self, caller: NodeId, server: &ServerName, read_only: bool) -> bool {
+        let me = self.own.body().subject;
+        let chain = self.member(caller);
+        chain.is_some_and(|chain| chain.body().grant().may_call(me, server, read_only))
     }
 
     pub(crate) fn set_revocations(&mut self, revocations: Revocations) {
@@ -212,6 +238,7 @@ mod tests {
             role: Role::Member,
             not_before: issued,
             expires: issued + CERTIFICATE_LIFETIME,
+            only: Vec::new(),
         };
         Arc::new(body.sign(&key(99), Vec::new()))
     }

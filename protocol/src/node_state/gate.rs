@@ -9,6 +9,7 @@ use super::manifest_answers::ManifestAnswers;
 use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
 use super::own_record::OwnRecord;
+use super::presence::Presence;
 use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
 use super::unsaved::Unsaved;
@@ -58,6 +59,7 @@ pub(super) fn root_certificate(
         role: Role::Admin,
         not_before: now,
         expires: now + CERTIFICATE_LIFETIME,
+        only: Vec::new(),
     };
     body.sign(root, Vec::new())
 }
@@ -334,6 +336,7 @@ impl NodeState {
         self.own = OwnRecord::default();
         self.changed = Changed::default();
         self.digests = Digests::default();
+        self.presence = Presence::default();
         self.topology = Topology::new(self.me);
         self.manifests = Manifests::default();
         self.manifest_answers = ManifestAnswers::default();

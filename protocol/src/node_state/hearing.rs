@@ -86,6 +86,13 @@ impl NodeState {
                     Heard::News | Heard::Nothing => {}
                 }
             }
+            match self.take_accusations(now, &announcement.accusations) {
+                (_, true) => judgement = Judgement::Reject,
+                (news, false) if !news.is_empty() && judgement == Judgement::Ignore => {
+                    judgement = Judgement::Accept;
+                }
+                (_, false) => {}
+            }
         }
         self.reply(request, Reply::Gossiped(judgement));
     }
@@ -108,6 +115,8 @@ impl NodeState {
             .filter(|member| self.hear(now, from, member) == Heard::News)
             .cloned()
             .collect();
+        let (accused, _) = self.take_accusations(now, &announcement.accusations);
+        self.pass_on_accusations(now, accused);
         // To whom most is new the others need not be told of it: it is they who know.
         let newcomer = news.len() > known_before / 2;
         let passed_on = news.iter().filter(|m| !newcomer || m.node() == from);
@@ -209,10 +218,11 @@ impl NodeState {
             self.digests.toggle(before);
         }
         self.digests.toggle(member);
+        self.presence_of(now, member);
         let was_here = before.as_ref().is_some_and(|before| !before.has_left());
         match (was_here, member.has_left()) {
             (false, false) => self.topology.joined(node),
-            (true, true) => self.departed(node),
+            (true, true) => self.departed(now, node),
             (true, false) | (false, true) => {}
         }
         self.topology_changed |= self.topology.is_candidate(node);
@@ -223,7 +233,9 @@ impl NodeState {
         }
         self.offers.touch_member(node);
         if let Some(record) = member.record().filter(|record| !record.leaving) {
-            self.want_manifest(now, node, record.manifest, teller);
+            if member.chain().body().role.offers() {
+                self.want_manifest(now, node, record.manifest, teller);
+            }
             if !record.addresses.is_empty() && self.links.is_known(node) {
                 self.links.sighted(now.monotonic, node, true);
             }
@@ -231,7 +243,7 @@ impl NodeState {
     }
 
     /// A member is none any more: nothing of it is kept but the word that it left.
-    fn departed(&mut self, node: NodeId) {
+    fn departed(&mut self, now: Now, node: NodeId) {
         if self.links.is_up(node) {
             self.outputs.push_back(Output::Disconnect { node });
         }
@@ -240,6 +252,7 @@ impl NodeState {
         self.offers.forget(node);
         self.manifests.forget(node);
         self.reconciliation.forget(node);
+        self.clear_accusations(now, node);
         self.unsaved.add(Write::Delete(RecordKey::Addresses(node)));
         self.left_topology(node);
     }
@@ -276,7 +289,7 @@ impl NodeState {
         self.roster_changed = true;
         self.digests.toggle(member);
         if !member.has_left() {
-            self.departed(node);
+            self.departed(now, node);
         }
         self.save_later(now, Write::Delete(RecordKey::Member(node)));
     }

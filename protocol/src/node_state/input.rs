@@ -216,6 +216,11 @@ pub enum Input {
         /// What it had of that; nothing where it did not answer.
         told: ManifestsTold,
     },
+    /// This node is about to stop, and comes back some day.
+    Stopping {
+        /// Answered by [`Reply::Stopping`](super::Reply::Stopping).
+        request: RequestId,
+    },
     /// A deadline has come.
     Wake,
 }

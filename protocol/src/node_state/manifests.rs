@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::NodeState;
 use super::output::Output;
 use crate::id::{Hash, NodeId};
+use crate::membership::role::Role;
 use crate::time::{Monotonic, Now};
 use crate::wire::manifests::{MANIFESTS_ASKED_MAX, ManifestsAsked, ManifestsTold};
 
@@ -131,7 +132,9 @@ impl Manifests {
 
     /// Who is to be asked after the one who was last.
     fn next_other(&mut self, linked: &BTreeSet<NodeId>) -> Option<NodeId> {
-        let after = self.turn.map(|turn| (Bound::Excluded(turn), Bound::Unbounded));
+        let after = self
+            .turn
+            .map(|turn| (Bound::Excluded(turn), Bound::Unbounded));
         let next = after.and_then(|after| linked.range(after).next());
         self.turn = next.or_else(|| linked.first()).copied();
         self.turn
@@ -225,7 +228,10 @@ impl NodeState {
         let mut of_tellers: BTreeMap<Option<NodeId>, Vec<(NodeId, Hash)>> = BTreeMap::new();
         for (node, wanted) in due {
             let teller = wanted.teller.filter(|teller| self.links.is_up(*teller));
-            of_tellers.entry(teller).or_default().push((node, wanted.hash));
+            of_tellers
+                .entry(teller)
+                .or_default()
+                .push((node, wanted.hash));
         }
         let linked: BTreeSet<NodeId> = self.links.standing().collect();
         for (teller, wanted) in of_tellers {
@@ -248,7 +254,12 @@ impl NodeState {
         }
     }
 
-    pub(super) fn manifests_told(&mut self, now: Now, asked: &ManifestsAsked, told: &ManifestsTold) {
+    pub(super) fn manifests_told(
+        &mut self,
+        now: Now,
+        asked: &ManifestsAsked,
+        told: &ManifestsTold,
+    ) {
         for bytes in &told.manifests {
             let hash = Hash::of(bytes);
             for node in self.manifests.wanting(hash) {
@@ -267,7 +278,12 @@ impl NodeState {
 
     pub(super) fn manifest_fetched(&mut self, now: Now, from: NodeId, bytes: &[u8]) {
         let wanted = self.manifests.wanted.get(&from).map(|wanted| wanted.hash);
-        let taken = wanted.filter(|hash| self.offers.take(from, *hash, bytes));
+        let roster = self.roster.as_ref();
+        let guest = roster.is_some_and(|roster| roster.own.body().role == Role::Guest);
+        let taken = wanted.filter(|hash| match guest {
+            true => self.offers.take_part(from, *hash, bytes),
+            false => self.offers.take(from, *hash, bytes),
+        });
         if let Some(hash) = taken {
             self.manifests.forget(from);
             self.answer_waiting_for(hash);

@@ -12,6 +12,7 @@ mod manifests;
 mod offers;
 mod output;
 mod own_record;
+mod presence;
 mod reconciliation;
 mod record;
 mod renewal;
@@ -27,6 +28,7 @@ use std::time::Duration;
 pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
 pub use output::{AlreadyInMesh, Judgement, Output, Reply};
+pub use presence::Away;
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 pub use revoking::RevokeError;
@@ -49,6 +51,7 @@ use manifest_answers::ManifestAnswers;
 use manifests::Manifests;
 use offers::{Offers, Standing};
 use own_record::OwnRecord;
+use presence::Presence;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
@@ -92,6 +95,7 @@ pub struct NodeState {
     manifest_answers: ManifestAnswers,
     renewal: Renewal,
     unsaved: Unsaved,
+    presence: Presence,
     outputs: VecDeque<Output>,
 }
 
@@ -120,6 +124,7 @@ impl NodeState {
             manifest_answers: ManifestAnswers::default(),
             renewal: Renewal::default(),
             unsaved: Unsaved::default(),
+            presence: Presence::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -245,6 +250,7 @@ impl NodeState {
                 asked,
             } => self.manifests_asked(now, request, from, asked),
             Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
+            Input::Stopping { request } => self.stopping(request),
             Input::Wake => {}
         }
         self.settle(now);
@@ -265,6 +271,7 @@ impl NodeState {
             self.manifests.next_deadline(),
             self.manifest_answers.next_deadline(),
             self.unsaved.next_deadline(),
+            self.presence.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -277,6 +284,7 @@ impl NodeState {
         if self.roster.is_some() {
             self.renew_when_due(now);
             self.choose_neighbours(now);
+            self.accuse_when_due(now);
             self.publish_roster();
         }
         self.publish_catalog();
@@ -331,6 +339,7 @@ impl NodeState {
             roster,
             links,
             topology,
+            presence,
             ..
         } = self;
         for node in links.take_changed() {
@@ -342,6 +351,7 @@ impl NodeState {
             // Where not everybody is linked to everybody, whoever could be is counted on until a dial says otherwise.
             let presumed = !topology.is_full()
                 && !links.is_known(node)
+                && !presence.is_away(node)
                 && record.is_some_and(|record| !record.addresses.is_empty());
             Some(Standing {
                 name: known.chain().body().name.clone(),
@@ -400,6 +410,7 @@ impl NodeState {
             self.book.succeeded(now.wall, node, &address);
             self.save_addresses(now, node);
         }
+        self.watch_link_up(node);
         self.topology_changed = true;
         self.offers.touch_member(node);
         self.manifests.link_up(now.monotonic, node);
@@ -408,6 +419,10 @@ impl NodeState {
 
     fn link_down(&mut self, now: Now, node: NodeId) {
         self.links.down(now.monotonic, node);
+        self.watch_link_down(now, node);
+        if self.links.standing().next().is_none() {
+            self.set_caught_up(false);
+        }
         self.manifests.link_down(now.monotonic, node);
         self.reconciliation.forget(node);
         self.offers.touch_member(node);
@@ -486,12 +501,15 @@ impl NodeState {
                 if !member.has_left() {
                     self.topology.joined(member.node());
                 }
-                if let Some(record) = member.record().filter(|record| !record.leaving) {
+                let offers = member.chain().body().role.offers();
+                let record = member.record().filter(|record| offers && !record.leaving);
+                if let Some(record) = record {
                     // Manifests are not kept on disk: each is fetched again.
                     self.want_manifest(now, member.node(), record.manifest, None);
                 }
             }
         }
+        roster.set_caught_up(roster.is_empty());
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;
         self.topology_changed = true;

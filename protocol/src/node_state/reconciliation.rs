@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::NodeState;
 use super::input::RequestId;
 use super::output::{Output, Reply};
+use super::presence::accusations_bytes;
 use crate::id::NodeId;
 use crate::membership::admission::Refusal;
 use crate::membership::member::Member;
@@ -167,13 +168,19 @@ impl NodeState {
         let told = told.filter(differs).cloned();
         let revoked = roster.revocations().unknown_to(theirs.revocations());
         let revoked = revoked.filter(|_| !Mutation::KeepRevocationsSecret.is_on());
-        let answer = Announcement::telling(revoked, told, ANNOUNCEMENT_BYTES_MAX);
+        let accusations = self.accusations_for(&ours, theirs);
+        let room = ANNOUNCEMENT_BYTES_MAX - accusations_bytes(accusations.len());
+        let mut answer = Announcement::telling(revoked, told, room);
+        answer.accusations = accusations;
         self.reconciliation.ask(now.monotonic, from);
         Ok(Arc::new(answer))
     }
 
     pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
         let news = self.announced(now, from, announcement);
+        if self.is_member(from) {
+            self.set_caught_up(true);
+        }
         self.reconciliation.ended(now.monotonic, from, false);
         if announcement.more && news > 0 && self.links.is_up(from) {
             self.reconciliation.goes_on(now.monotonic, from);

@@ -126,6 +126,7 @@ mod tests {
             role,
             not_before: Timestamp(1_800_000_000_000),
             expires: Timestamp(1_801_209_600_000),
+            only: Vec::new(),
         };
         Certificate {
             body,
@@ -154,6 +155,7 @@ mod tests {
             expires: Timestamp(1_800_000_900_000),
             uses: 2,
             role: Role::Member,
+            only: Vec::new(),
             redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
         })
     }
@@ -319,6 +321,7 @@ mod tests {
                 role: if admin { Role::Admin } else { Role::Member },
                 not_before: Timestamp(numbers[1]),
                 expires: Timestamp(numbers[2]),
+                only: Vec::new(),
             };
             let signature = Signature(signature.concat().try_into().unwrap());
             Certificate { body, signature }
@@ -349,6 +352,7 @@ mod tests {
                 expires: Timestamp(expires),
                 uses,
                 role: Role::Member,
+                only: Vec::new(),
                 redeemed: redeemed.into_iter().map(by_node).collect(),
             }
         }

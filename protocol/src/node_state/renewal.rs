@@ -123,11 +123,11 @@ impl NodeState {
         {
             return Ok(known.clone());
         }
-        let (name, role) = (held.body().name.clone(), held.body().role);
+        let (name, grant) = (held.body().name.clone(), held.body().grant());
         let signer = self.keys.node.clone();
         let issued = self
             .issuer
-            .issue(now.wall, &*signer, roster, subject, name, role);
+            .issue(now.wall, &*signer, roster, subject, name, grant);
         self.take_member(now, issued.clone())?;
         Ok(issued)
     }

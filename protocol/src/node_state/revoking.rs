@@ -133,6 +133,16 @@ impl NodeState {
         taken
     }
 
+    /// Somebody has told this node what it did not know, or everybody who could is out of reach.
+    pub(super) fn set_caught_up(&mut self, caught_up: bool) {
+        if let Some(roster) = &mut self.roster
+            && roster.is_caught_up() != caught_up
+        {
+            Arc::make_mut(roster).set_caught_up(caught_up);
+            self.roster_changed = true;
+        }
+    }
+
     /// Whether this node itself was put out of the mesh.
     pub(super) fn is_put_out(&self) -> bool {
         let roster = self.roster.as_ref();

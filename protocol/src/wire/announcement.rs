@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{decode_cbor, encode_cbor};
 use crate::limits::{
-    ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, OPENING_BYTES_MAX, REVOCATIONS_MAX,
-    REVOCATIONS_PER_BRANCH_MAX, ROSTER_MAX,
+    ACCUSATIONS_TOLD_MAX, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, OPENING_BYTES_MAX,
+    REVOCATIONS_MAX, REVOCATIONS_PER_BRANCH_MAX, ROSTER_MAX,
 };
 use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
+use crate::presence::accusation::Accusation;
 
 /// Bytes of one encoded announcement: it travels inside an opening, whose own fields take the rest.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = OPENING_BYTES_MAX - 1024;
@@ -29,6 +30,9 @@ pub struct Announcement {
     /// Who was put out of the mesh. They too prove themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub revocations: Vec<Arc<Revocation>>,
+    /// Who does not answer any more. They too prove themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accusations: Vec<Arc<Accusation>>,
     /// There was more to tell than fits.
     #[serde(default)]
     pub more: bool,
@@ -78,6 +82,14 @@ impl Announcement {
         announcement
     }
 
+    /// Nothing but these accusations.
+    pub fn accusing(accusations: &[Arc<Accusation>]) -> Self {
+        Self {
+            accusations: accusations.to_vec(),
+            ..Self::default()
+        }
+    }
+
     /// The CBOR encoding.
     pub fn encode(&self) -> Vec<u8> {
         encode_cbor(self)
@@ -97,6 +109,11 @@ impl Announcement {
         if announcement.revocations.len() > REVOCATIONS_MAX + REVOCATIONS_PER_BRANCH_MAX {
             return Err(AnnouncementError::TooManyRevocations {
                 found: announcement.revocations.len(),
+            });
+        }
+        if announcement.accusations.len() > ACCUSATIONS_TOLD_MAX {
+            return Err(AnnouncementError::TooManyAccusations {
+                found: announcement.accusations.len(),
             });
         }
         if announcement.members.len() > ROSTER_MAX {
@@ -123,6 +140,12 @@ pub enum AnnouncementError {
     /// More revocations than anybody keeps.
     #[error("an announcement of {found} revocations; no mesh has so many")]
     TooManyRevocations {
+        /// How many there are.
+        found: usize,
+    },
+    /// More than [`ACCUSATIONS_TOLD_MAX`].
+    #[error("an announcement of {found} accusations; at most {ACCUSATIONS_TOLD_MAX} are allowed")]
+    TooManyAccusations {
         /// How many there are.
         found: usize,
     },
@@ -162,6 +185,7 @@ mod tests {
             role: Role::Member,
             not_before: Timestamp(1_000),
             expires: Timestamp(2_000),
+            only: Vec::new(),
         };
         Arc::new(body.sign(&root, Vec::new()))
     }

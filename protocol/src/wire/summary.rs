@@ -8,9 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CborError, decode_cbor, encode_cbor};
-use crate::id::NodeId;
+use crate::id::{Hash, NodeId};
 use crate::membership::member::Member;
 use crate::membership::revocations::{REVOCATION_GROUPS, RevocationDigests};
+use crate::presence::accusation::Accusation;
 
 /// Buckets kept, and most buckets of one summary.
 pub const BUCKETS_MAX: usize = 1 << BUCKET_BITS_MAX;
@@ -47,6 +48,12 @@ impl Digests {
         if member.record().is_some() {
             self.finest[bucket_of(member.node(), BUCKETS_MAX)] ^= member.digest();
         }
+    }
+
+    /// Counts an accusation in that was not counted, or out that was.
+    pub(crate) fn toggle_accusation(&mut self, accusation: &Accusation) {
+        let digest = Hash::of(&accusation.signature.0).leading_u64();
+        self.finest[bucket_of(accusation.accused, BUCKETS_MAX)] ^= digest;
     }
 
     /// As few buckets as keep answers small when one of `members` has changed.

@@ -37,6 +37,8 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     draw.for_nodes(mix.stranger, Draw::stranger);
     draw.for_nodes(mix.misbehave, Draw::misbehave);
     draw.for_nodes(mix.revoke, Draw::revoke);
+    draw.for_nodes(mix.long_crash, Draw::long_crash);
+    draw.for_nodes(mix.stall, Draw::stall);
     let (partitions, degradations) = (draw.times(mix.partition), draw.times(mix.degrade));
     (0..partitions).for_each(|_| draw.partition());
     (0..degradations).for_each(|_| draw.degrade());
@@ -112,6 +114,23 @@ impl Draw {
             write,
             down_us,
         });
+    }
+
+    /// Down for longer than it takes to be noticed.
+    fn long_crash(&mut self, node: NodeNumber) {
+        let down_us = self.randomness.between(15, 40) * SECOND_US;
+        self.push(Action::Crash {
+            node,
+            before_output: 0,
+            write: WriteUnderWay::Lost,
+            down_us,
+        });
+    }
+
+    /// Still for up to five seconds, which everybody bears with.
+    fn stall(&mut self, node: NodeNumber) {
+        let for_us = self.randomness.between(SECOND_US, 5 * SECOND_US);
+        self.push(Action::Pause { node, for_us });
     }
 
     fn restore_backup(&mut self, node: NodeNumber) {

@@ -77,6 +77,8 @@ pub(super) struct Disk {
 pub(super) struct Mix {
     pub(super) crash: f64,
     pub(super) restore_backup: f64,
+    pub(super) long_crash: f64,
+    pub(super) stall: f64,
     pub(super) pause: f64,
     pub(super) jump_clock: f64,
     pub(super) leave: f64,
@@ -180,10 +182,12 @@ impl Settings {
 }
 
 impl Mix {
-    fn amounts(&mut self) -> [(&'static str, &mut f64); 13] {
+    fn amounts(&mut self) -> [(&'static str, &mut f64); 15] {
         [
             ("crash", &mut self.crash),
             ("restore_backup", &mut self.restore_backup),
+            ("long_crash", &mut self.long_crash),
+            ("stall", &mut self.stall),
             ("pause", &mut self.pause),
             ("jump_clock", &mut self.jump_clock),
             ("leave", &mut self.leave),

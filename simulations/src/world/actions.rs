@@ -22,6 +22,7 @@ impl World {
             .entry(action.kind().to_owned())
             .or_default() += 1;
         let lasts_us = action.lasts_us();
+        self.excuse_for(&action);
         match action {
             Action::Partition {
                 side, direction, ..

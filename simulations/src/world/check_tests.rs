@@ -118,6 +118,7 @@ fn a_ticket_redeemed_too_often_and_one_that_is_not_on_disk_are_seen() {
         expires: issued.body().expires,
         uses: 1,
         role: Role::Member,
+        only: Vec::new(),
         redeemed: BTreeMap::new(),
     };
     let mut unwritten = world;

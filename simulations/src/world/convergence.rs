@@ -64,6 +64,9 @@ impl World {
         if let Some(linked) = self.linked_to_somebody_out() {
             return Some(linked);
         }
+        if let Some(mistaken) = self.mistaken_for_away() {
+            return Some(mistaken);
+        }
         let expected = self.expected();
         let found = |machine| {
             expected
@@ -101,6 +104,17 @@ impl World {
             let out = peers.find(|peer| is_out(&self.machines[**peer]))?;
             let (here, there) = (machine.plan.number.0, self.machines[*out].plan.number.0);
             Some(format!("#{here} has a link to #{there}, which was put out"))
+        })
+    }
+
+    /// A member that lives and is taken for away by another.
+    fn mistaken_for_away(&self) -> Option<String> {
+        let here: BTreeSet<NodeId> = self.members().map(|machine| machine.id).collect();
+        self.members().find_map(|machine| {
+            let mut away = machine.process.as_ref()?.away.keys();
+            let mistaken = away.find(|node| here.contains(node))?;
+            let there = called(&self.by_id, &self.machines, *mistaken);
+            Some(format!("#{} takes {there} for away", machine.plan.number.0))
         })
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::Found { .. }
         | Input::Invite { .. }
         | Input::Leave { .. }
+        | Input::Stopping { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
     };
@@ -70,6 +71,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             Some(roster) => format!("of {} others", roster.len()),
             None => "of nobody".to_owned(),
         },
+        Output::PublishPresence(away) => {
+            let away = away.keys().map(|node| called(*node));
+            format!("away: {}", away.collect::<Vec<_>>().join(" "))
+        }
         Output::PublishCatalog(catalog) => {
             let (all, reachable) = (catalog.entries().count(), catalog.reachable().count());
             format!("of {all} tools, {reachable} reachable")
@@ -108,6 +113,7 @@ fn replied(reply: &Reply) -> String {
         Reply::Taken(Err(refusal)) => format!("not taken: {refusal}"),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
         Reply::Revoked(revoked) => format!("revoked: {}", revoked.is_ok()),
+        Reply::Stopping => "stopping".to_owned(),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),
         Reply::Manifests(Ok(told)) => format!("told of {}", told.manifests.len()),
@@ -122,6 +128,14 @@ fn told(announcement: &Announcement, called: Called<'_>) -> String {
     let mut named: Vec<String> = named.map(|member| named_member(member, called)).collect();
     let out = announcement.revocations.iter();
     named.extend(out.map(|revocation| format!("{}, who is out", called(revocation.body.subject))));
+    let accused = announcement.accusations.iter();
+    named.extend(accused.map(|one| {
+        format!(
+            "{}, who is silent by {}",
+            called(one.accused),
+            called(one.accuser)
+        )
+    }));
     match announcement.members.len().saturating_sub(NAMED_MAX) {
         0 => named.join(", "),
         others => format!("{} and {others} others", named.join(", ")),

@@ -13,6 +13,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::RenewalAsked { .. } => "RenewalAsked",
         Input::Renewed { .. } => "Renewed",
         Input::Revoke { .. } => "Revoke",
+        Input::Stopping { .. } => "Stopping",
         Input::Leave { .. } => "Leave",
         Input::Sighted { .. } => "Sighted",
         Input::LinkUp { .. } => "LinkUp",
@@ -41,6 +42,7 @@ pub(crate) const fn output_kind(output: &Output) -> &'static str {
     match output {
         Output::Persist(_) => "Persist",
         Output::PublishRoster(_) => "PublishRoster",
+        Output::PublishPresence(_) => "PublishPresence",
         Output::PublishCatalog(_) => "PublishCatalog",
         Output::PublishManifest(_) => "PublishManifest",
         Output::ManifestRefused(_) => "ManifestRefused",

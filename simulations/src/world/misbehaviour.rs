@@ -181,6 +181,7 @@ impl World {
             role: Role::Member,
             not_before: now,
             expires: now + peerage_protocol::limits::CERTIFICATE_LIFETIME,
+            only: Vec::new(),
         };
         let issuers = vec![own.certificate.clone()];
         let chain = Arc::new(body.sign(&*self.machines[node].key, issuers));

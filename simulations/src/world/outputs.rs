@@ -50,6 +50,7 @@ impl World {
                     process.roster = roster;
                 }
             }
+            Output::PublishPresence(away) => self.presence_seen(node, &away),
             Output::PublishCatalog(catalog) => {
                 self.observe(&Observation::CatalogPublished {
                     node,
@@ -173,6 +174,7 @@ fn weight(output: &Output) -> u64 {
     let weight = match output {
         Output::Persist(writes) => writes.len(),
         Output::PublishRoster(roster) => roster.as_ref().map_or(0, |roster| 1 + roster.len()),
+        Output::PublishPresence(away) => away.len(),
         Output::PublishCatalog(catalog) => catalog.len(),
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),

@@ -187,6 +187,7 @@ fn body(mesh: MeshId, subject: NodeId, not_before: Timestamp) -> CertificateBody
         role: Role::Admin,
         not_before,
         expires: not_before + CERTIFICATE_LIFETIME,
+        only: Vec::new(),
     }
 }
 

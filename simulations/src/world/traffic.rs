@@ -17,7 +17,9 @@ impl Traffic {
 
     pub(crate) fn finish(self) -> BTreeMap<String, u64> {
         let kinds = self.0.into_iter();
-        kinds.map(|(kind, bytes)| (kind.to_owned(), bytes)).collect()
+        kinds
+            .map(|(kind, bytes)| (kind.to_owned(), bytes))
+            .collect()
     }
 }
 

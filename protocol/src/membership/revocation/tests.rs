@@ -35,6 +35,7 @@ fn body_of(byte: u8, role: Role) -> CertificateBody {
         role,
         not_before: NOW,
         expires: NOW + std::time::Duration::from_secs(60 * 60),
+        only: Vec::new(),
     }
 }
 

@@ -127,7 +127,7 @@ impl Machine {
             secret: TicketSecret([9; 32]),
             lifetime: 15 * MINUTE,
             uses,
-            role,
+            grant: role.into(),
         };
         match self.ask(|request| Input::Invite {
             request,

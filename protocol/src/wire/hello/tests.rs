@@ -27,6 +27,7 @@ fn chain() -> CertificateChain {
         role: Role::Member,
         not_before: Timestamp(1_000),
         expires: Timestamp(2_000),
+        only: Vec::new(),
     };
     body.sign(&root, Vec::new())
 }

@@ -6,13 +6,14 @@ use std::time::Duration;
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::role::GuestServer;
 use peerage_protocol::membership::roster::Roster;
 
 use super::members_api::{
     MemberStatus, MembersResponse, RevokeRequest, RevokeResponse, RevokedStatus,
 };
 use super::refusal::{Exit, Refused};
-use super::service::{OwnerService, membership_refused};
+use super::service::{OwnerService, bad_input, membership_refused};
 use crate::control::{MembershipError, wall};
 
 impl OwnerService {
@@ -30,6 +31,20 @@ impl OwnerService {
             members: std::iter::once(own).chain(others).collect(),
             revoked: revoked.map(|revocation| put_out(revocation)).collect(),
         })
+    }
+
+    /// `SERVER` is one of this node, `NODE/SERVER` one of a member.
+    pub(super) fn guest_servers(&self, named: &[String]) -> Result<Vec<GuestServer>, Refused> {
+        let roster = self.snapshots.roster();
+        let place = |text: &String| {
+            let (node, server) = match (text.split_once('/'), &roster) {
+                (Some((node, server)), Some(roster)) => (find(roster, node)?, server),
+                _ => (self.me, text.as_str()),
+            };
+            let server = server.parse().map_err(|error| bad_input(&error))?;
+            Ok(GuestServer { node, server })
+        };
+        named.iter().map(place).collect()
     }
 
     pub(super) async fn revoke(&self, request: &RevokeRequest) -> Result<RevokeResponse, Refused> {
