@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::backend::peer::PeerBackend;
 use super::backend::{Backend, LocalBackends, builtin};
-use super::call::{Call, CallError, Era, Reply, ReplyBody};
+use super::call::{Call, CallError, Caller, Era, Reply, ReplyBody};
 use super::frontend::peer::CallService;
 use super::listing::{ListStyle, Listing};
 use super::mcp::splice::Params;
@@ -226,6 +226,59 @@ impl<O: OpenSubstream> Router<O> {
         backend.call(call).await
     }
 
+    /// Whether a member may call a tool, by the role in its certificate; refused looks like unknown. A node that may
+    /// not know yet who was put out meanwhile serves nobody.
+    async fn check_member(
+        &self,
+        server: &ServerName,
+        tool: &str,
+        call: &Call,
+    ) -> Result<(), CallError> {
+        let Caller::Peer { node, .. } = &call.caller else {
+            return Ok(());
+        };
+        if !self.snapshots.caught_up_by(call.deadline).await {
+            return Err(CallError::Busy {
+                what: "the node, which has not heard from the mesh since it came back,".to_owned(),
+            });
+        }
+        let roster = self.snapshots.roster();
+        let may = |read_only| {
+            let roster = roster.as_ref();
+            roster.is_some_and(|roster| roster.may_call(*node, server, read_only))
+        };
+        if may(false) || may(true) && self.only_reads(server, tool) {
+            return Ok(());
+        }
+        Err(CallError::UnknownTool {
+            name: tool.to_owned(),
+        })
+    }
+
+    /// Whether a tool of this node says that it does not change anything.
+    fn only_reads(&self, server: &ServerName, tool: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Definition {
+            annotations: Option<Annotations>,
+        }
+        #[derive(Deserialize)]
+        struct Annotations {
+            #[serde(default, rename = "readOnlyHint")]
+            read_only: bool,
+        }
+        let catalog = self.snapshots.catalog();
+        let wanted = |entry: &&Entry| {
+            matches!(&entry.provider, Provider::Local { server: of } if of == server)
+                && &*entry.tool == tool
+        };
+        let definition = catalog
+            .entries()
+            .find(wanted)
+            .and_then(|entry| serde_json::from_str::<Definition>(&entry.definition).ok());
+        let annotations = definition.and_then(|definition| definition.annotations);
+        annotations.is_some_and(|annotations| annotations.read_only)
+    }
+
     /// Answers a member: calls of shared servers, and nothing else. What is private looks like what is not there.
     async fn call_for_member(&self, server: ServerName, call: Call) -> Result<Reply, CallError> {
         if &*call.method != TOOLS_CALL {
@@ -238,6 +291,7 @@ impl<O: OpenSubstream> Router<O> {
         if shared != Some(true) {
             return Err(CallError::UnknownTool { name });
         }
+        self.check_member(&server, &name, &call).await?;
         self.call_local(&server, &name, call).await
     }
 }

@@ -23,7 +23,13 @@ fn published(outputs: &[Output]) -> Vec<NodeId> {
 /// `machine` lets the other in.
 fn meet(machine: &mut Machine, other: &Machine) {
     let chain = other.own();
-    let verdict = machine.judge(other.me(), Claim::Member { chain });
+    let verdict = machine.judge(
+        other.me(),
+        Claim::Member {
+            chain,
+            revocations: 0,
+        },
+    );
     assert!(matches!(verdict, Verdict::Admit { .. }), "{verdict:?}");
 }
 
@@ -92,7 +98,7 @@ fn a_link_is_made_for_a_manifest_that_no_linked_member_has() {
 fn who_is_asked_for_a_manifest_that_is_on_its_way_waits_for_it() {
     let [founder, mut laptop, mut tower] = chain_of_three();
     let hash = founder.state.manifest().hash;
-    let question = |hash| crate::wire::manifests::ManifestsAsked { hashes: vec![hash] };
+    let question = |hash| ManifestsAsked { hashes: vec![hash] };
     let (from, request) = (laptop.me(), RequestId(77));
     let asked = |request, hash| Input::ManifestsAsked {
         request,
@@ -140,7 +146,7 @@ fn a_stranger_is_told_no_manifest() {
     let told = laptop.ask(|request| Input::ManifestsAsked {
         request,
         from: Machine::new(9).me(),
-        asked: crate::wire::manifests::ManifestsAsked { hashes: vec![hash] },
+        asked: ManifestsAsked { hashes: vec![hash] },
     });
     assert!(
         matches!(told, Reply::Manifests(Err(Refusal::OtherMesh))),
@@ -198,6 +204,8 @@ fn news_that_a_question_brings_is_gossiped_unless_somebody_else_does() {
         let announcement = |members| Announcement {
             members,
             more: false,
+            revocations: Vec::new(),
+            accusations: Vec::new(),
         };
         laptop.tell(Input::Reconciled {
             from,
@@ -237,6 +245,8 @@ fn a_goodbye_is_on_disk_before_it_is_passed_on() {
         announcement: Announcement {
             members: vec![goodbye],
             more: false,
+            revocations: Vec::new(),
+            accusations: Vec::new(),
         },
     });
     let key = Some(RecordKey::Member(tower.me()));
@@ -275,6 +285,8 @@ fn one_neighbour_is_asked_at_a_time_and_less_often_when_its_answers_bring_nothin
     let known = Announcement {
         members: vec![Arc::new(Member::new(silent, None))],
         more: false,
+        revocations: Vec::new(),
+        accusations: Vec::new(),
     };
     let mut questions = 0;
     for _ in 0..120 {

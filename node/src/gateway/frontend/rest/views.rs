@@ -67,7 +67,10 @@ fn copy(service: &OwnerService) -> Option<CopyStatus> {
 fn warnings(service: &OwnerService) -> Vec<String> {
     let fault = service.servers.fault();
     let fault = fault.map(|fault| format!("the last edit of mcp.json was not taken: {fault}"));
-    service.warnings.iter().cloned().chain(fault).collect()
+    let out = service.snapshots.put_out();
+    let out = out.map(|refusal| format!("this node is no member any more: {refusal}"));
+    let known = service.warnings.iter().cloned();
+    known.chain(fault).chain(out).collect()
 }
 
 fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
