@@ -1,11 +1,14 @@
 //! What the command line makes of a node's answers: streams and exit codes, against a node played by the test.
 #![allow(clippy::unwrap_used)]
 
+mod program;
+
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
 use std::thread;
+
+use program::{peerage, text};
 
 struct Played {
     _folder: tempfile::TempDir,
@@ -47,19 +50,6 @@ fn answer(listener: &UnixListener, status: &str, body: &str) -> String {
     );
     stream.write_all((head + body).as_bytes()).unwrap();
     text(&bytes[..length])
-}
-
-fn peerage(home: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_peerage"))
-        .arg("--home")
-        .arg(home)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 const RESULT: &str =

@@ -1,23 +1,13 @@
 //! What scripts rely on and what needs no running node: exit codes, streams, and the edits of `mcp.json`.
 #![allow(clippy::unwrap_used)]
 
+mod program;
+
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::Value;
 
-fn peerage(home: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_peerage"))
-        .arg("--home")
-        .arg(home)
-        .args(arguments)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use program::{peerage, text};
 
 fn servers(home: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(home.join("mcp.json")).unwrap()).unwrap()
