@@ -92,10 +92,8 @@ pub struct Statistics {
     pub converged_at_us: Option<u64>,
     /// When the last fault was over, in microseconds since the world's beginning.
     pub last_fault_us: u64,
-    /// The largest each bounded thing has been at any node, by name.
+    /// The largest each bounded thing has been at any node, by name, as far as the samples of the series show.
     pub peaks: BTreeMap<String, u64>,
-    /// Estimated bytes of memory that the nodes' state takes at the end, beyond what they share in this process.
-    pub memory_bytes: u64,
     /// How the world went, sampled at [`Options::sample_us`].
     pub series: Vec<Sample>,
 }

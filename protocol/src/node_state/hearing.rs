@@ -98,8 +98,8 @@ impl NodeState {
         self.reply(request, Reply::Gossiped(judgement));
     }
 
-    /// Takes what a linked member told this node itself, and passes on what is news: at once what it says of itself,
-    /// the rest where nobody else does. Returns how much was news.
+    /// Takes what a linked member told this node itself, and passes on what is news where nobody else does. Returns how
+    /// much was news.
     pub(super) fn announced(
         &mut self,
         now: Now,
@@ -122,12 +122,13 @@ impl NodeState {
         // To whom most is new the others need not be told of it: it is they who know.
         let newcomer = news.len() > known_before / 2;
         for member in &news {
-            if member.node() == from {
+            if member.has_left() && member.node() == from {
+                // It says so once, and to whom it tells it are all who can pass it on.
                 let announcement = Announcement::of([member.clone()], GOSSIP_BYTES_MAX);
                 self.outputs
                     .push_back(Output::Publish(Arc::new(announcement)));
-            } else if !newcomer {
-                self.passing_on.add(now.monotonic, self.me, member);
+            } else if !newcomer || member.node() == from {
+                self.passing_on.add(now.monotonic, self.me, from, member);
             }
         }
         news.len() + revoked.len()

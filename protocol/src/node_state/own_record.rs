@@ -115,12 +115,11 @@ impl NodeState {
         if std::mem::take(&mut self.own.stale) {
             self.sign_own_record(now);
         }
-        // Whoever is linked from here on asks for it.
-        let listeners = self.links.standing().next().is_some();
-        if std::mem::take(&mut self.own.untold)
-            && listeners
+        if self.own.untold
+            && self.links.standing().next().is_some()
             && let Some(own) = self.own.member.clone()
         {
+            self.own.untold = false;
             self.own.next = Some(now.monotonic + TELL_AGAIN_AFTER);
             let announcement = Announcement::of([own], GOSSIP_BYTES_MAX);
             self.outputs

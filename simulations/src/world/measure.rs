@@ -1,5 +1,7 @@
 //! Measures a world while it runs, and at its end.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::FxHashMap;
 
 use super::World;
@@ -10,9 +12,34 @@ impl World {
     /// Adds a sample to the series.
     pub(crate) fn sample(&mut self) {
         let sample = self.measured();
+        self.note_peaks();
         self.statistics.series.push(sample);
         let at_us = self.now_us + self.options.sample_us;
         self.queue.schedule(at_us, Event::Sample);
+    }
+
+    fn note_peaks(&mut self) {
+        let mut peaks = BTreeMap::from([("events queued", self.queue.len())]);
+        let mut note = |what, found: usize| {
+            let most = peaks.entry(what).or_insert(0);
+            *most = found.max(*most);
+        };
+        for machine in &self.machines {
+            note("records on a disk", machine.disk.len());
+            let Some(process) = &machine.process else {
+                continue;
+            };
+            let known = process.roster.as_ref().map_or(0, |r| r.known_len());
+            note("members in a roster", known);
+            note("tools in a catalog", process.catalog.len());
+            note("links of a node", process.peers.len());
+            note("questions of a node", process.asking.len());
+            note("inputs that wait for a node", process.inbox.len());
+        }
+        for (what, found) in peaks {
+            let most = self.statistics.peaks.entry(what.to_owned()).or_default();
+            *most = (*most).max(found as u64);
+        }
     }
 
     fn measured(&self) -> Sample {

@@ -68,7 +68,8 @@ pub(crate) fn behaviour(counters: Counters) -> Result<Behaviour, String> {
         .max_control_messages_sent(IDENTIFIERS_MAX)
         .connection_handler_queue_len(SENDING_MAX)
         .idontwant_message_size_threshold(UNWANTED_BYTES)
-        .flood_publish(true)
+        // Who has links to a thousand joiners would be silenced by its own news of each.
+        .flood_publish(false)
         .build()
         .map_err(|error| error.to_string())?;
     let mut behaviour = Behaviour::new_with_subscription_filter_and_transform(

@@ -60,6 +60,8 @@ fn a_change_of_the_shared_tools_is_announced_and_fetched() {
     let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
     laptop.join(&mut founder, "laptop");
     link(&mut founder, &mut laptop);
+    // Each has just told of itself, and tells again after a second.
+    founder.pass(Duration::from_secs(1));
     let outputs = founder.offer("files", true);
     let outputs = outputs.into_iter().map(|output| (true, output)).collect();
     exchange(&mut founder, &mut laptop, outputs);

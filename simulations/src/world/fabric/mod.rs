@@ -1,7 +1,7 @@
 //! A gossip fabric modelled on gossipsub 1.2 with the settings of a real node.
 //!
 //! Every node keeps a mesh of some of its links, along which messages are pushed as soon as the node has accepted them;
-//! its own messages go to all its links at once. Every heartbeat it tells some of the other links what it had lately,
+//! its own messages go the same way. Every heartbeat it tells some of the other links what it had lately,
 //! and they ask for what they missed. A message is known by its id: its first copy counts, later ones are duplicates;
 //! of a large message a node tells its mesh that it needs no other copy. Grafting and pruning take no time here, and
 //! peers are not scored.
@@ -122,7 +122,7 @@ impl Fabric {
         }
     }
 
-    /// A node publishes: whom it sends to, all its links.
+    /// A node publishes: whom it sends to, its mesh and as many others as make that [`MESH`].
     pub(crate) fn publish(
         &mut self,
         now_us: u64,
@@ -139,8 +139,12 @@ impl Fabric {
         }
         self.order.insert(known.number, id);
         self.remember(node, id);
-        let links = &self.members[node].links;
-        Ok(links.iter().copied().collect())
+        let Member { links, mesh, .. } = &self.members[node];
+        let mut to: Vec<usize> = mesh.iter().copied().collect();
+        let others: Vec<usize> = links.difference(mesh).copied().collect();
+        let missing = MESH.saturating_sub(to.len());
+        to.extend(self.randomness.choose(&others, missing));
+        Ok(to)
     }
 
     /// A copy arrived at a node; `None` where the message is remembered no more.
