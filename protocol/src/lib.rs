@@ -17,6 +17,7 @@ pub mod mutation;
 #[cfg(not(feature = "mutations"))]
 mod mutation;
 pub mod node_state;
+pub mod presence;
 pub mod signature;
 pub mod time;
 pub mod topology;

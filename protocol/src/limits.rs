@@ -22,6 +22,16 @@ pub const TICKET_TEXT_MAX: usize = 4_096;
 pub const ISSUER_CHAIN_MAX: usize = 4;
 /// Members one node keeps in its roster.
 pub const ROSTER_MAX: usize = 10_000;
+/// Revocations that one branch of the mesh, below one admin that the founder let in, may make; and the root itself.
+pub const REVOCATIONS_PER_BRANCH_MAX: usize = 256;
+/// Revocations kept, the root's own not counted; one more is not taken.
+pub const REVOCATIONS_MAX: usize = 2_048;
+/// Bytes of revocations in an answer at the gate; whatever does not fit is told over the link.
+pub const GATE_REVOCATIONS_BYTES_MAX: usize = 8 * 1024;
+/// Accusations in one answer; the rest is told in the next.
+pub const ACCUSATIONS_TOLD_MAX: usize = 400;
+/// Bytes of one accusation.
+pub const ACCUSATION_BYTES_MAX: usize = 192;
 /// Members up to which everyone is linked to everyone; in a larger mesh each node keeps a few neighbours.
 pub const FULL_LINKS_MAX: usize = 32;
 /// How long after its certificate has expired a member is still known by name; it is let in nowhere.

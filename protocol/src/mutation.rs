@@ -34,6 +34,14 @@ pub enum Mutation {
     KeepExpiredLinks,
     /// A member may change as often as it likes.
     HearEveryChange,
+    /// Whoever was put out stays in.
+    IgnoreRevocations,
+    /// Nobody is told of a revocation.
+    KeepRevocationsSecret,
+    /// A watcher says nothing.
+    AccuseNobody,
+    /// Nobody answers an accusation.
+    NeverRefute,
 }
 
 #[cfg(feature = "mutations")]
@@ -46,7 +54,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 15] = [
+        pub const ALL: [Self; 19] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -62,6 +70,10 @@ mod switch {
             Self::NeverRedial,
             Self::KeepExpiredLinks,
             Self::HearEveryChange,
+            Self::IgnoreRevocations,
+            Self::KeepRevocationsSecret,
+            Self::AccuseNobody,
+            Self::NeverRefute,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

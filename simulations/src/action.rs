@@ -56,6 +56,13 @@ pub enum Action {
         /// Which.
         node: NodeNumber,
     },
+    /// The owner of a node puts another out of the mesh, where that is its right.
+    Revoke {
+        /// Whom.
+        node: NodeNumber,
+        /// At which node.
+        by: NodeNumber,
+    },
     /// A node that is in no mesh is invited and redeems the ticket.
     Join {
         /// Which.
@@ -225,6 +232,7 @@ impl Action {
             | Action::Misbehave { for_us, .. } => *for_us,
             Action::JumpClock { .. }
             | Action::Leave { .. }
+            | Action::Revoke { .. }
             | Action::Join { .. }
             | Action::Move { .. }
             | Action::SetServers { .. }
@@ -242,6 +250,7 @@ impl Action {
             | Action::Pause { node, .. }
             | Action::JumpClock { node, .. }
             | Action::Leave { node }
+            | Action::Revoke { node, .. }
             | Action::Join { node, .. }
             | Action::Move { node }
             | Action::SetServers { node, .. }
@@ -269,6 +278,7 @@ impl Action {
             Action::Pause { .. } => "pause",
             Action::JumpClock { .. } => "jump_clock",
             Action::Leave { .. } => "leave",
+            Action::Revoke { .. } => "revoke",
             Action::Join { .. } => "join",
             Action::Move { .. } => "move",
             Action::Partition { .. } => "partition",

@@ -73,6 +73,9 @@ pub struct Statistics {
     pub join_known_us: Distribution,
     /// From a change of shared tools to each other node's catalog that shows it, in microseconds.
     pub change_known_us: Distribution,
+    /// From the crash of a node to each other node that takes it for away, in microseconds.
+    #[serde(default)]
+    pub crash_known_us: Distribution,
     /// From the publication of a gossip message to its first arrival at each node, in microseconds.
     pub gossip_first_us: Distribution,
     /// The spread of single messages, those published last.

@@ -32,6 +32,7 @@ fn member(number: usize) -> Arc<Member> {
         role: Role::Member,
         not_before: NOW,
         expires: Timestamp(NOW.0 + 1_000_000),
+        only: Vec::new(),
     };
     let certificate = Certificate {
         body,

@@ -179,6 +179,7 @@ impl Inside {
             role: Role::Admin,
             not_before,
             expires: not_before + CERTIFICATE_LIFETIME,
+            only: Vec::new(),
         };
         let chain = Arc::new(body.sign(&root, Vec::new()));
         Self::start(byte, transport, vec![Record::Home { mesh, chain }]).await
@@ -194,7 +195,7 @@ impl Inside {
         let addresses = self.network.listen_addresses();
         let addresses = addresses.iter().map(ToString::to_string).collect();
         self.membership
-            .invite(lifetime, uses, Role::Member, addresses)
+            .invite(lifetime, uses, Role::Member.into(), addresses)
             .await
             .expect("a ticket")
     }
@@ -212,6 +213,7 @@ impl Inside {
             role: Role::Member,
             not_before,
             expires: not_before + Duration::from_secs(60 * 60),
+            only: Vec::new(),
         };
         body.sign(&self.key, vec![roster.own.certificate.clone()])
     }

@@ -7,6 +7,9 @@ use peerage_protocol::limits::TICKET_LIFETIME_MAX;
 /// The longest that a call may be waited for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The longest ago that anything is asked about.
+const AGE_MAX: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// Lifetimes of tickets as they may be written.
 const LIFETIME_FORMS: &str = "60s, 15m, 2h or 7d";
 
@@ -26,6 +29,11 @@ pub fn ticket_lifetime(text: &str) -> Result<Duration, DurationError> {
 /// The patience of a caller: from a millisecond to a day.
 pub fn timeout(text: &str) -> Result<Duration, DurationError> {
     within(text, Duration::from_millis(1), TIMEOUT_MAX, TIMEOUT_FORMS)
+}
+
+/// How long ago something was: up to ten years.
+pub fn age(text: &str) -> Result<Duration, DurationError> {
+    within(text, Duration::ZERO, AGE_MAX, LIFETIME_FORMS)
 }
 
 /// `forms` are examples that all fit: a hint must not lead to the next error.

@@ -18,8 +18,11 @@ pub struct Invite {
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=i64::from(TICKET_USES_MAX)))]
     pub uses: u32,
     /// What they become
-    #[arg(long, value_enum, default_value_t = Role::Member)]
+    #[arg(long, value_enum, default_value_t = Role::Member, conflicts_with = "only")]
     pub role: Role,
+    /// Let them see and call these servers and nothing else; SERVER is one of this node, NODE/SERVER one of a member
+    #[arg(long, value_name = "SERVER", num_args = 1..)]
+    pub only: Vec<String>,
     /// Do not start the node when none runs
     #[arg(long)]
     pub no_start: bool,
@@ -57,6 +60,16 @@ pub struct Join {
     pub no_start: bool,
 }
 
+/// Put a node out.
+#[derive(Debug, Args)]
+pub struct Revoke {
+    /// Its name, or its id
+    pub node: String,
+    /// Let those stay whom it let in longer ago than this, say 2d: when you still had it. Without it they are out too
+    #[arg(long, value_name = "AGE", value_parser = duration::age)]
+    pub keep_issued_before: Option<Duration>,
+}
+
 /// What a node may do in a mesh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Role {
@@ -64,6 +77,8 @@ pub enum Role {
     Member,
     /// And invite others
     Admin,
+    /// See everything, and call what only reads
+    Observer,
 }
 
 impl Role {
@@ -72,6 +87,7 @@ impl Role {
         match self {
             Role::Member => "member",
             Role::Admin => "admin",
+            Role::Observer => "observer",
         }
     }
 }

@@ -20,7 +20,7 @@ use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
-pub use mesh::{Invite, Join, Tickets};
+pub use mesh::{Invite, Join, Revoke, Tickets};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
@@ -97,6 +97,14 @@ pub enum Command {
     },
     /// Join the mesh of a ticket; starts the node if need be
     Join(Join),
+    /// List who belongs to the mesh and who was put out of it
+    Members {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
+    /// Put a node out of the mesh for good, everywhere
+    Revoke(Revoke),
     /// Leave the mesh
     Leave,
     /// List the members of the mesh

@@ -25,7 +25,12 @@ pub(super) async fn invite(context: &Context, invite: &Invite) -> Result<(), Fai
     let request = InviteRequest {
         ttl_seconds: invite.ttl.as_secs(),
         uses: invite.uses,
-        role: invite.role.as_str().to_owned(),
+        role: match invite.only.is_empty() {
+            true => invite.role.as_str(),
+            false => "guest",
+        }
+        .to_owned(),
+        only: invite.only.clone(),
     };
     ensure_node(context, invite.no_start).await?;
     let response: InviteResponse = context.client().post("/v1/invite", &request).await?;

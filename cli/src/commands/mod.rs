@@ -12,6 +12,7 @@ mod lifecycle;
 mod lists;
 mod logs;
 mod mcp;
+mod members;
 mod mesh;
 mod rename;
 mod serve;
@@ -66,6 +67,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Tickets { deed } => tickets::tickets(&context, deed).await,
         Command::Join(join) => mesh::join(&context, join, &environment).await,
+        Command::Members { watch } => {
+            watch::show(&context, watch, || members::list(&context)).await
+        }
+        Command::Revoke(revoke) => members::revoke(&context, revoke).await,
         Command::Leave => mesh::leave(&context).await,
         Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
         Command::Tools { query, watch } => {

@@ -114,6 +114,7 @@ async fn invite(desk: &Machine, timeline: &mut Timeline) -> Result<String, Failu
         ttl_seconds: 900,
         uses: 2,
         role: "member".to_owned(),
+        only: Vec::new(),
     };
     let begun = Instant::now();
     let invited: InviteResponse = desk.client().post("/v1/invite", &request).await?;

@@ -200,6 +200,7 @@ impl Evidence {
             role: peerage_protocol::membership::certificate::Role::Member,
             not_before: self.now - since,
             expires: self.now + until,
+            only: Vec::new(),
         }
     }
 

@@ -112,6 +112,7 @@ impl Patient {
             role: Role::Member,
             not_before: from_now(begins),
             expires: from_now(ends),
+            only: Vec::new(),
         };
         let chain = Arc::new(body.sign(&root, Vec::new()));
         let runtime = tokio::runtime::Builder::new_current_thread()

@@ -158,6 +158,7 @@ impl Stage {
             ttl_seconds: 600,
             uses: 1,
             role: "member".to_owned(),
+            only: Vec::new(),
         };
         let invited = self.ask_owner(NEAR, "/v1/invite", &invite).await?;
         let InviteResponse { ticket, .. } = serde_json::from_slice(&invited)?;

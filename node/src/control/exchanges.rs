@@ -5,8 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use peerage_protocol::catalog::manifest::Manifest;
 use peerage_protocol::id::{NodeId, NodeName};
-use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::certificate::{CertificateChain, Role};
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::manifests::ManifestsAsked;
@@ -64,7 +65,7 @@ impl MemberExchanges {
         match kind {
             ANNOUNCE => self.take_announcement(from, body).await,
             RECONCILE => self.reconcile(from, body).await,
-            MANIFEST => self.manifest(body),
+            MANIFEST => self.manifest(from, body),
             MANIFESTS => self.manifests(from, body).await,
             RENEW => self.renew(from).await,
             RENAME => self.rename(from, body).await,
@@ -101,15 +102,34 @@ impl MemberExchanges {
         }
     }
 
-    fn manifest(&self, hash: &[u8]) -> Result<Bytes, ExchangeError> {
+    fn manifest(&self, from: NodeId, hash: &[u8]) -> Result<Bytes, ExchangeError> {
         let manifest = self.snapshots.manifest().ok_or(ExchangeError::OtherHash)?;
         if manifest.hash.as_bytes() != hash {
             return Err(ExchangeError::OtherHash);
         }
-        Ok(Bytes::copy_from_slice(&manifest.bytes))
+        if !self.is_guest(from) {
+            return Ok(Bytes::copy_from_slice(&manifest.bytes));
+        }
+        let roster = self.snapshots.roster().ok_or(ExchangeError::OtherHash)?;
+        let mut shown = Manifest::decode(&manifest.bytes, manifest.hash)
+            .map_err(|_| ExchangeError::OtherHash)?;
+        shown
+            .servers
+            .retain(|server| roster.may_see(from, &server.name));
+        let shown = shown.encode().map_err(|_| ExchangeError::OtherHash)?;
+        Ok(shown.bytes.into())
+    }
+
+    fn is_guest(&self, node: NodeId) -> bool {
+        let roster = self.snapshots.roster();
+        let chain = roster.as_ref().and_then(|roster| roster.member(node));
+        chain.is_none_or(|chain| chain.body().role == Role::Guest)
     }
 
     async fn manifests(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        if self.is_guest(from) {
+            return Err(ExchangeError::OtherHash);
+        }
         let asked = ManifestsAsked::decode(body).map_err(|error| ExchangeError::NotGood {
             why: error.to_string(),
         })?;

@@ -9,6 +9,7 @@ use peerage_protocol::membership::admission::{
     Claim, Refusal, Verdict, check_belongs, check_member,
 };
 use peerage_protocol::membership::certificate::{CertificateChain, Role, Validity};
+use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::Transcript;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::signature::Ed25519;
@@ -42,8 +43,11 @@ impl ControlGate {
     /// Signatures and times are checked before control hears of it: a stranger's certificate costs control nothing.
     fn precheck(&self, dialer: NodeId, claim: &Claim) -> Result<(), Refusal> {
         let roster = self.snapshots.roster().ok_or(Refusal::NoMesh)?;
+        roster.revocations().check_node(dialer)?;
         match claim {
-            Claim::Member { chain } => check_member(chain, roster.mesh, dialer, wall(), &Ed25519),
+            Claim::Member { chain, .. } => {
+                check_member(chain, roster.mesh, dialer, wall(), &Ed25519)
+            }
             Claim::Renew { chain } => check_belongs(chain, roster.mesh, dialer, &Ed25519),
             Claim::Redeem { .. } if roster.is_admin() => Ok(()),
             Claim::Redeem { .. } => Err(Refusal::NotAnIssuer),
@@ -73,6 +77,7 @@ impl Gatekeeper for ControlGate {
         Some(Credentials {
             mesh: roster.mesh,
             chain: roster.own.clone(),
+            revocations: roster.revocations().digest(),
         })
     }
 
@@ -97,7 +102,7 @@ impl Gatekeeper for ControlGate {
     fn judge(&self, transcript: Transcript, claim: Claim) -> BoxFuture<'_, Verdict> {
         async move {
             if let Err(refusal) = self.precheck(transcript.dialer, &claim) {
-                return Verdict::silent(refusal);
+                return Verdict::refused(refusal);
             }
             let judged = self.control.ask(move |request| Input::Judge {
                 request,
@@ -116,11 +121,13 @@ impl Gatekeeper for ControlGate {
         &self,
         listener: NodeId,
         theirs: CertificateChain,
+        revocations: Vec<Arc<Revocation>>,
     ) -> BoxFuture<'_, Result<(), Refusal>> {
         self.taken(move |request| Input::Admitted {
             request,
             listener,
             chain: theirs,
+            revocations,
         })
         .boxed()
     }

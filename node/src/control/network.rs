@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::node_state::Input;
 use tokio::sync::mpsc;
 
@@ -98,6 +99,7 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
         NetworkEvent::LinkUp { node, address, .. } => {
             tracing::info!(%node, %address, "linked");
             snapshots.link_up(*node, address.to_string());
+            snapshots.told_put_out(None);
         }
         NetworkEvent::LinkDown { node, why } => {
             tracing::info!(%node, %why, "link lost");
@@ -106,6 +108,7 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
         NetworkEvent::DialFailed { node, why } => {
             tracing::debug!(%node, %why, "a dial brought no link");
             joining.failed(*node, why);
+            note_put_out(why, snapshots);
             if *why != DialFailure::Issued {
                 snapshots.dial_failed(*node);
             }
@@ -113,6 +116,17 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
         NetworkEvent::Sighted { .. }
         | NetworkEvent::ListenAddresses(_)
         | NetworkEvent::Gossip { .. } => {}
+    }
+}
+
+fn note_put_out(why: &DialFailure, snapshots: &Snapshots) {
+    if let DialFailure::Refused(refusal) = why
+        && matches!(refusal, Refusal::Revoked | Refusal::IssuerRevoked { .. })
+    {
+        if snapshots.put_out().is_none() {
+            tracing::warn!(%refusal, "this node was put out of its mesh");
+        }
+        snapshots.told_put_out(Some(refusal.clone()));
     }
 }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerage_protocol::id::NodeName;
+use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::admission::Refusal;
-use peerage_protocol::membership::certificate::Role;
 use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
+use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::role::Grant;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
-use peerage_protocol::node_state::{Input, Rename, Reply};
+use peerage_protocol::node_state::{Input, Rename, Reply, RevokeError};
 use peerage_protocol::signature::Signer;
+use peerage_protocol::time::Timestamp;
 
 use super::exchanges::{RENAME, decode_chain};
 use super::handle::{ControlClosed, ControlHandle};
@@ -68,7 +70,7 @@ impl Membership {
         &self,
         lifetime: Duration,
         uses: u32,
-        role: Role,
+        grant: Grant,
         addresses: Vec<String>,
     ) -> Result<Ticket, MembershipError> {
         let roster = self.snapshots.roster().ok_or(MembershipError::NoMesh)?;
@@ -80,7 +82,7 @@ impl Membership {
             secret: TicketSecret(secret),
             lifetime,
             uses,
-            role,
+            grant,
         };
         let asked = self.control.ask(move |request| Input::Invite {
             request,
@@ -187,11 +189,28 @@ impl Membership {
         self.snapshots.roster().ok_or(JoinError::Closed)
     }
 
-    async fn wait_for_link(&self, node: peerage_protocol::id::NodeId) {
+    async fn wait_for_link(&self, node: NodeId) {
         let mut links = self.snapshots.links();
         let linked = links.wait_for(|links| links.get(&node).is_some_and(|link| link.up));
         if tokio::time::timeout(LINK_WITHIN, linked).await.is_err() {
             tracing::warn!(%node, "joined, but no link to the issuer stands yet; it is tried again");
+        }
+    }
+
+    /// Puts `subject` out of the mesh; what it issued before `spare_issued_before` stays good.
+    pub async fn revoke(
+        &self,
+        subject: NodeId,
+        spare_issued_before: Option<Timestamp>,
+    ) -> Result<Arc<Revocation>, MembershipError> {
+        let asked = self.control.ask(move |request| Input::Revoke {
+            request,
+            subject,
+            spare_issued_before,
+        });
+        match asked.await? {
+            Reply::Revoked(revoked) => Ok(revoked?),
+            _ => Err(ControlClosed.into()),
         }
     }
 
@@ -223,6 +242,9 @@ pub enum MembershipError {
     /// No ticket is made.
     #[error(transparent)]
     Invite(#[from] InviteError),
+    /// Nobody is put out.
+    #[error(transparent)]
+    Revoke(#[from] RevokeError),
     /// The home is in a mesh.
     #[error(transparent)]
     Join(#[from] JoinError),

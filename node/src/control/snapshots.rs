@@ -2,19 +2,25 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::shelf::Revisions;
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
+use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use tokio::sync::{broadcast, watch};
+use tokio::time::{Instant, timeout_at};
 
 use crate::gateway::backend::upstream::ListChanges;
 
 /// Failed dials that a slow listener can still hear of.
 const DIAL_FAILURES_KEPT: usize = 64;
+
+/// How long a caller waits for this node to hear from the mesh: a round trip is enough.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Members by id, each with its link.
 pub type Links = BTreeMap<NodeId, LinkStatus>;
@@ -56,6 +62,8 @@ pub struct Snapshots {
     dial_failures: broadcast::Sender<NodeId>,
     list_versions: watch::Sender<ListVersions>,
     shares: ArcSwap<BTreeMap<ServerName, bool>>,
+    put_out: ArcSwapOption<Refusal>,
+    caught_up: watch::Sender<bool>,
 }
 
 impl Default for Snapshots {
@@ -68,6 +76,8 @@ impl Default for Snapshots {
             dial_failures: broadcast::Sender::new(DIAL_FAILURES_KEPT),
             list_versions: watch::Sender::default(),
             shares: ArcSwap::default(),
+            put_out: ArcSwapOption::empty(),
+            caught_up: watch::Sender::new(true),
         }
     }
 }
@@ -115,12 +125,36 @@ impl Snapshots {
         self.shares.load_full()
     }
 
+    /// Why this node is no member any more, by what it knows itself or by what the last member that it reached told it.
+    pub fn put_out(&self) -> Option<Refusal> {
+        let roster = self.roster()?;
+        let known = roster.revocations().check(&roster.own).err();
+        known.or_else(|| self.put_out.load_full().as_deref().cloned())
+    }
+
+    /// Whether this node has heard from the mesh since it came back, or does before `deadline` and soon.
+    pub async fn caught_up_by(&self, deadline: Instant) -> bool {
+        if *self.caught_up.borrow() {
+            return true;
+        }
+        let mut caught_up = self.caught_up.subscribe();
+        let until = deadline.min(Instant::now() + CAUGHT_UP_WITHIN);
+        let heard = timeout_at(until, caught_up.wait_for(|caught_up| *caught_up)).await;
+        matches!(heard, Ok(Ok(_)))
+    }
+
+    pub(super) fn told_put_out(&self, refusal: Option<Refusal>) {
+        self.put_out.store(refusal.map(Arc::new));
+    }
+
     pub(super) fn set_shares(&self, shares: BTreeMap<ServerName, bool>) {
         self.shares.store(Arc::new(shares));
     }
 
     pub(super) fn set_roster(&self, roster: Option<Arc<Roster>>) {
+        let caught_up = roster.as_ref().is_none_or(|roster| roster.is_caught_up());
         self.roster.store(roster);
+        self.caught_up.send_replace(caught_up);
     }
 
     pub(super) fn set_manifest(&self, manifest: Arc<EncodedManifest>) {

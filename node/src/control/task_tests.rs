@@ -225,8 +225,11 @@ fn record(chain: &CertificateChain, signer: &SigningKey) -> Vec<u8> {
     let record = PeerRecord::sign(signer, chain, 1, addresses, Hash::of(b"manifest"), false);
     let member = Member::new(Arc::new(chain.clone()), Some(record));
     let members = vec![Arc::new(member)];
-    let more = false;
-    Announcement { members, more }.encode()
+    let announcement = Announcement {
+        members,
+        ..Announcement::default()
+    };
+    announcement.encode()
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Sends each request to the backend that answers it, by one look at the catalog.
 
 mod library;
+mod members;
 pub mod subscriptions;
 
 use std::sync::Arc;
@@ -20,15 +21,13 @@ use super::backend::{Backend, LocalBackends, builtin};
 use super::call::{Call, CallError, Era, Reply, ReplyBody};
 use super::frontend::peer::CallService;
 use super::listing::{ListStyle, Listings};
-use super::mcp::splice::{Params, Reference};
+use super::mcp::splice::Params;
 use crate::config::choices::ToolNames;
 use crate::control::Snapshots;
 use crate::net::substream::OpenSubstream;
 
 /// The method that calls a tool.
 const TOOLS_CALL: &str = "tools/call";
-/// The method that asks for updates of a resource, between nodes as in the modern era.
-const LISTEN: &str = "subscriptions/listen";
 
 /// Routes requests of local callers to every backend, and those of members to this node's shared servers only. A clone
 /// routes alike.
@@ -269,26 +268,6 @@ impl<O: OpenSubstream> Router<O> {
             self.opener.clone(),
         )
     }
-
-    /// Answers a member: requests to shared servers, and nothing else. What is private looks like what is not there.
-    async fn call_for_member(&self, server: ServerName, call: Call) -> Result<Reply, CallError> {
-        let unknown = match unknown(&call) {
-            Some(unknown) if is_for_servers(&call.method) => unknown,
-            _ => {
-                return Err(CallError::UnknownMethod {
-                    method: call.method.into(),
-                });
-            }
-        };
-        let shared = self.snapshots.shares().get(&server).copied();
-        if shared != Some(true) {
-            return Err(unknown);
-        }
-        match &*call.method {
-            LISTEN => self.follow_for_member(&server, call, unknown).await,
-            _ => self.call_local(&server, call, unknown).await,
-        }
-    }
 }
 
 impl<O: OpenSubstream> CallService for Router<O> {
@@ -301,40 +280,6 @@ struct Peer<'a> {
     node: NodeId,
     name: &'a NodeName,
     server: &'a ServerName,
-}
-
-/// Whether a member may send this method to one of this node's servers: the session's own methods end at each node.
-fn is_for_servers(method: &str) -> bool {
-    let own = matches!(
-        method,
-        "initialize"
-            | "ping"
-            | "server/discover"
-            | "logging/setLevel"
-            | "resources/subscribe"
-            | "resources/unsubscribe"
-    );
-    !own && !method.starts_with("notifications/") && ListKind::of_method(method).is_none()
-}
-
-/// What a caller is told that asks for something it may not see, or that is not there; `None` where the request says
-/// not what it is about.
-fn unknown(call: &Call) -> Option<CallError> {
-    let params = &call.params;
-    let name = || params.name().map(|name| name.into_owned());
-    let uri = || params.uri().map(|uri| uri.into_owned());
-    match &*call.method {
-        "prompts/get" => Some(CallError::UnknownPrompt { name: name()? }),
-        "completion/complete" => Some(match params.reference()? {
-            Reference::Prompt(name) => CallError::UnknownPrompt { name },
-            Reference::Resource(uri) => CallError::UnknownResource { uri },
-        }),
-        LISTEN => Some(CallError::UnknownResource { uri: String::new() }),
-        _ => match uri() {
-            Some(uri) => Some(CallError::UnknownResource { uri }),
-            None => Some(CallError::UnknownTool { name: name()? }),
-        },
-    }
 }
 
 fn tool_name(params: &Params) -> Result<String, CallError> {

@@ -6,6 +6,7 @@ use futures::future::BoxFuture;
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
 pub use peerage_protocol::membership::admission::{Claim, Refusal, Verdict};
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 
 /// What this node shows at every gate.
@@ -15,6 +16,8 @@ pub struct Credentials {
     pub mesh: MeshId,
     /// Its own certificate with its issuers.
     pub chain: Arc<CertificateChain>,
+    /// The digest of the revocations it knows.
+    pub revocations: u64,
 }
 
 /// Why this node dials another.
@@ -45,11 +48,13 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// At the listener: whether the claim of `transcript.dialer` is good.
     fn judge(&self, transcript: Transcript, claim: Claim) -> BoxFuture<'_, Verdict>;
 
-    /// At the dialer, after [`Verdict::Admit`]: whether the listener's certificate is good in turn.
+    /// At the dialer, after [`Verdict::Admit`]: whether the listener's certificate is good in turn, now that the
+    /// revocations it told are known too.
     fn admitted(
         &self,
         listener: NodeId,
         theirs: CertificateChain,
+        revocations: Vec<Arc<Revocation>>,
     ) -> BoxFuture<'_, Result<(), Refusal>>;
 
     /// At the dialer, after [`Verdict::Issue`]: takes the fresh certificate and keeps it.

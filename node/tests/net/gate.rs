@@ -48,6 +48,7 @@ over_quic_and_tcp! {
         is_refused(via, 1, |mesh| Credentials {
             mesh: mesh.id(),
             chain: Mesh::new(101).valid(id(1)).chain,
+            revocations: 0,
         })
         .await;
     }

@@ -155,7 +155,8 @@ over_memory_and_tcp! {
         let revoked = Node::member(&mesh, 1, via).await;
         revoked.dial(&listener).await;
         listener.keeper.denied().await;
-        let shown = Credentials { mesh: mesh.id(), chain: Mesh::new(101).valid(id(3)).chain };
+        let chain = Mesh::new(101).valid(id(3)).chain;
+        let shown = Credentials { mesh: mesh.id(), chain, revocations: 0 };
         let mut stranger = Node::start(3, Vec::new(), Doorkeeper::new(Some(shown))).await;
         stranger.dial(&listener).await;
         let refused = |event| matches!(event, NetworkEvent::DialFailed { .. }).then_some(());

@@ -79,7 +79,14 @@ impl Stranger {
         self.substream.read_exact(&mut body).await.unwrap();
         decode::<ListenerHello>(&body).unwrap();
         let chain = (*greeting.chain).clone();
-        self.say(&encode(&Claim::Member { chain }).unwrap()).await;
+        self.say(
+            &encode(&Claim::Member {
+                chain,
+                revocations: 0,
+            })
+            .unwrap(),
+        )
+        .await;
     }
 }
 

@@ -16,6 +16,7 @@ use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::membership::certificate::{
     CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role, Validity,
 };
+use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::{TicketId, TicketSecret, Transcript};
 use peerage_protocol::signature::Ed25519;
 use peerage_protocol::time::Timestamp;
@@ -124,6 +125,7 @@ impl Mesh {
             role: Role::Member,
             not_before: Timestamp(0),
             expires,
+            only: Vec::new(),
         };
         Arc::new(body.sign(&self.root, Vec::new()))
     }
@@ -132,6 +134,7 @@ impl Mesh {
         Credentials {
             mesh: self.id(),
             chain: self.certify(subject, NOW + Duration::from_secs(3_600)),
+            revocations: 0,
         }
     }
 
@@ -139,6 +142,7 @@ impl Mesh {
         Credentials {
             mesh: self.id(),
             chain: self.certify(subject, NOW - Duration::from_secs(3_600)),
+            revocations: 0,
         }
     }
 }
@@ -210,9 +214,12 @@ impl Doorkeeper {
         *self.judged.lock().unwrap() += 1;
         let own = self.credentials().unwrap().chain;
         match claim {
-            Claim::Member { chain } => {
+            Claim::Member { chain, .. } => {
                 self.enrol(chain).map_err(|refusal| (refusal, false))?;
-                Ok(Verdict::Admit { own })
+                Ok(Verdict::Admit {
+                    own,
+                    revocations: Vec::new(),
+                })
             }
             Claim::Renew { chain } => {
                 let mesh = self.mesh.as_ref().ok_or((Refusal::NotAnIssuer, false))?;
@@ -258,7 +265,12 @@ impl Gatekeeper for Doorkeeper {
         Box::pin(std::future::ready(verdict))
     }
 
-    fn admitted(&self, _: NodeId, theirs: CertificateChain) -> BoxFuture<'_, Result<(), Refusal>> {
+    fn admitted(
+        &self,
+        _: NodeId,
+        theirs: CertificateChain,
+        _: Vec<Arc<Revocation>>,
+    ) -> BoxFuture<'_, Result<(), Refusal>> {
         Box::pin(std::future::ready(self.enrol(&theirs)))
     }
 
@@ -271,6 +283,7 @@ impl Gatekeeper for Doorkeeper {
         *self.credentials.lock().unwrap() = Some(Credentials {
             mesh: issued.body().mesh,
             chain: Arc::new(issued),
+            revocations: 0,
         });
         *self.purpose.lock().unwrap() = Purpose::Member;
         Box::pin(std::future::ready(Ok(())))

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::certificate::{CertificateChain, CertificateError, Validity};
+use super::revocation::Revocation;
 use super::ticket::{TicketId, TicketProof};
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::mutation::Mutation;
@@ -18,6 +19,9 @@ pub enum Claim {
     Member {
         /// The dialer's certificate with its issuers.
         chain: CertificateChain,
+        /// The dialer's [`Revocations::digest`](super::revocations::Revocations::digest).
+        #[serde(default, skip_serializing_if = "is_zero")]
+        revocations: u64,
     },
     /// A certificate, expired or not, that asks for a fresh one.
     Renew {
@@ -35,6 +39,14 @@ pub enum Claim {
     },
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands members over by reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What the listener answers to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -42,6 +54,8 @@ pub enum Verdict {
     Admit {
         /// The listener's certificate with its issuers.
         own: Arc<CertificateChain>,
+        /// What the listener knows of revocations, where the dialer's digest differs and as far as it fits.
+        revocations: Vec<Arc<Revocation>>,
     },
     /// Here is your certificate; the handshake ends here, dial again with it.
     Issue {
@@ -54,7 +68,7 @@ pub enum Verdict {
     Refuse {
         /// For the log of this node.
         reason: Refusal,
-        /// Whether the dialer may be told `reason`: only the holder of a valid ticket proof is.
+        /// Whether the dialer may be told `reason`: only the holder of a valid ticket proof is, and who was put out.
         tell: bool,
     },
 }
@@ -66,6 +80,12 @@ impl Verdict {
             reason,
             tell: false,
         }
+    }
+
+    /// A refusal that is told only to whoever was put out: its key is proved, and it was a member.
+    pub fn refused(reason: Refusal) -> Self {
+        let tell = matches!(reason, Refusal::Revoked | Refusal::IssuerRevoked { .. });
+        Verdict::Refuse { reason, tell }
     }
 
     /// A refusal that the holder of a ticket may read.
@@ -98,6 +118,17 @@ pub enum Refusal {
     /// It said that it leaves the mesh, and shows a certificate from before.
     #[error("it has left the mesh; it can join anew with a ticket")]
     Left,
+    /// It was put out of the mesh.
+    #[error("it was put out of the mesh; it can join anew with a new key and a ticket")]
+    Revoked,
+    /// Whoever let it in was put out of the mesh, and what that one issued is void.
+    #[error(
+        "{issuer}, which certified it, was put out of the mesh; leave, and join anew with a ticket of another admin"
+    )]
+    IssuerRevoked {
+        /// Who was put out.
+        issuer: NodeId,
+    },
     /// No such ticket, or a wrong proof.
     #[error("the ticket is not one of ours")]
     UnknownTicket,

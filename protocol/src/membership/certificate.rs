@@ -5,6 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::role::{Grant, GuestServer};
+pub use super::role::{Role, UnknownRole};
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::limits::{CERTIFICATE_LIFETIME_MAX, CLOCK_LEEWAY, ISSUER_CHAIN_MAX};
 use crate::mutation::Mutation;
@@ -14,49 +16,10 @@ use crate::time::Timestamp;
 /// Separates signatures over certificates from signatures over anything else.
 const SIGNING_CONTEXT: &[u8] = b"peerage certificate v1\0";
 
-/// The version of the certificate's encoding.
+/// The version of the encoding of certificates of members and admins.
 pub const CERTIFICATE_VERSION: u16 = 1;
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Role {
-    /// Issues certificates, and all that a member may.
-    Admin,
-    /// Calls and offers tools.
-    Member,
-}
-
-impl std::fmt::Display for Role {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Role::Admin => "admin",
-            Role::Member => "member",
-        })
-    }
-}
-
-impl std::str::FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        match text {
-            "admin" => Ok(Role::Admin),
-            "member" => Ok(Role::Member),
-            other => Err(UnknownRole {
-                found: other.to_owned(),
-            }),
-        }
-    }
-}
-
-/// A role nobody knows.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no role {found:?}; roles are admin and member")]
-pub struct UnknownRole {
-    /// What was given.
-    pub found: String,
-}
+/// The version of those of observers and guests, which a node that knows no such roles refuses by name.
+pub const CERTIFICATE_VERSION_LIMITED: u16 = 2;
 
 /// What a certificate says, before it is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,9 +40,28 @@ pub struct CertificateBody {
     pub not_before: Timestamp,
     /// Not valid from here on, give or take [`CLOCK_LEEWAY`].
     pub expires: Timestamp,
+    /// The servers that a guest may see and call; nobody else's certificate names any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<GuestServer>,
 }
 
 impl CertificateBody {
+    /// The version that says `role`.
+    pub fn version_for(role: Role) -> u16 {
+        match role {
+            Role::Admin | Role::Member => CERTIFICATE_VERSION,
+            Role::Observer | Role::Guest => CERTIFICATE_VERSION_LIMITED,
+        }
+    }
+
+    /// What it lets its subject do.
+    pub fn grant(&self) -> Grant {
+        Grant {
+            role: self.role,
+            only: self.only.clone(),
+        }
+    }
+
     /// The exact bytes that are signed.
     pub fn signing_bytes(&self) -> Vec<u8> {
         let mut bytes = SIGNING_CONTEXT.to_vec();
@@ -174,9 +156,14 @@ pub enum Validity {
 }
 
 fn check_body(body: &CertificateBody, mesh: MeshId) -> Result<(), CertificateError> {
-    if body.version != CERTIFICATE_VERSION {
+    if body.version != CertificateBody::version_for(body.role) {
         return Err(CertificateError::Version {
             found: body.version,
+        });
+    }
+    if !body.grant().is_consistent() {
+        return Err(CertificateError::Servers {
+            subject: body.subject,
         });
     }
     if body.mesh != mesh {
@@ -228,10 +215,20 @@ fn check_signature(
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateError {
     /// An encoding from another time.
-    #[error("certificate version {found} is not known; this node knows {CERTIFICATE_VERSION}")]
+    #[error(
+        "certificate version {found} is not known, or not one of its role; this node knows {CERTIFICATE_VERSION} and {CERTIFICATE_VERSION_LIMITED}"
+    )]
     Version {
         /// The version found.
         found: u16,
+    },
+    /// A guest without servers, or somebody else with some.
+    #[error(
+        "the certificate of {subject} names no servers where it must, or some where it must not"
+    )]
+    Servers {
+        /// Whose certificate it is.
+        subject: NodeId,
     },
     /// It admits to another mesh.
     #[error("the certificate is for mesh {found}")]

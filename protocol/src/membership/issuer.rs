@@ -10,7 +10,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::admission::Refusal;
-use super::certificate::{CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role};
+use super::certificate::{CertificateBody, CertificateChain, Role};
+use super::role::{Grant, GuestServer};
 use super::roster::Roster;
 use super::ticket::{TicketId, TicketProof, TicketSecret, Transcript};
 use crate::id::{NodeId, NodeName, SHORT_NAME_MAX};
@@ -35,6 +36,9 @@ pub struct TicketRecord {
     pub uses: u32,
     /// What they become.
     pub role: Role,
+    /// The servers that guests may see and call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<GuestServer>,
     /// Who redeemed it, and the certificate each was given.
     pub redeemed: BTreeMap<NodeId, Arc<CertificateChain>>,
 }
@@ -58,7 +62,7 @@ pub struct Invitation {
     /// From 1 to [`TICKET_USES_MAX`].
     pub uses: u32,
     /// What the joiners become.
-    pub role: Role,
+    pub grant: Grant,
 }
 
 impl Issuer {
@@ -89,6 +93,9 @@ impl Issuer {
         if invitation.lifetime.is_zero() || invitation.lifetime > TICKET_LIFETIME_MAX {
             return Err(InviteError::Lifetime);
         }
+        if !invitation.grant.is_consistent() {
+            return Err(InviteError::Servers);
+        }
         let ended = self.forget_ended(now);
         if self.tickets.len() >= TICKETS_MAX {
             return Err(InviteError::TooManyTickets);
@@ -98,7 +105,8 @@ impl Issuer {
             secret: invitation.secret,
             expires: now + invitation.lifetime,
             uses: invitation.uses,
-            role: invitation.role,
+            role: invitation.grant.role,
+            only: invitation.grant.only,
             redeemed: BTreeMap::new(),
         };
         self.tickets.insert(record.id, record.clone());
@@ -165,9 +173,12 @@ impl Issuer {
         if used && redeemed.is_none() && !Mutation::ReuseTicket.is_on() {
             return Err(TicketRefusal::proved(Refusal::TicketUsed));
         }
-        let role = record.role;
+        let grant = Grant {
+            role: record.role,
+            only: record.only.clone(),
+        };
         let name = self.free_name(claim.name, joiner, roster);
-        let chain = self.issue(now, signer, roster, joiner, name, role);
+        let chain = self.issue(now, signer, roster, joiner, name, grant);
         let record = self
             .tickets
             .get_mut(&claim.ticket)
@@ -184,11 +195,11 @@ impl Issuer {
         roster: &Roster,
         subject: NodeId,
         name: NodeName,
-        role: Role,
+        Grant { role, only }: Grant,
     ) -> Arc<CertificateChain> {
         self.last_serial = self.last_serial.saturating_add(1);
         let body = CertificateBody {
-            version: CERTIFICATE_VERSION,
+            version: CertificateBody::version_for(role),
             mesh: roster.mesh,
             serial: self.last_serial,
             subject,
@@ -196,6 +207,7 @@ impl Issuer {
             role,
             not_before: now,
             expires: expiry(now, roster, subject),
+            only,
         };
         let mut issuers = vec![roster.own.certificate.clone()];
         issuers.extend(roster.own.issuers.iter().cloned());
@@ -306,6 +318,9 @@ pub enum InviteError {
     /// The lifetime is out of bounds.
     #[error("a ticket lives from 1 second to 30 days")]
     Lifetime,
+    /// A guest without servers, or somebody else with some.
+    #[error("a guest is let in for 1 to 16 servers, and nobody else for any")]
+    Servers,
     /// [`TICKETS_MAX`] tickets are alive.
     #[error("{TICKETS_MAX} tickets are alive already; wait until some have expired")]
     TooManyTickets,

@@ -1,4 +1,4 @@
-//! Who belongs to a mesh: certificates, the tickets that lead to them, and the roster of their holders.
+//! Who belongs to a mesh: certificates, the tickets that lead to them, the roster of their holders, and who was put out.
 
 pub mod admission;
 pub mod certificate;
@@ -6,6 +6,9 @@ pub mod instances;
 pub mod issuer;
 pub mod member;
 pub mod peer_record;
+pub mod revocation;
+pub mod revocations;
+pub mod role;
 pub mod roster;
 mod sorted_chunks;
 pub mod ticket;

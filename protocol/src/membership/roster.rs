@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
+use super::revocations::Revocations;
 use super::sorted_chunks::SortedChunks;
-use crate::id::{Hash, MeshId, NodeId, NodeName};
+use crate::id::{Hash, MeshId, NodeId, NodeName, ServerName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
 
@@ -21,6 +22,9 @@ pub struct Roster {
     known: SortedChunks<Keyed>,
     /// Those that have not left; by a hash of the name, then by node.
     named: SortedChunks<Named>,
+    /// Who was put out.
+    revocations: Arc<Revocations>,
+    caught_up: bool,
 }
 
 /// Who goes by a name that has this hash.
@@ -45,6 +49,8 @@ impl Roster {
             own,
             known: SortedChunks::default(),
             named: SortedChunks::default(),
+            revocations: Arc::default(),
+            caught_up: true,
         }
     }
 
@@ -52,6 +58,39 @@ impl Roster {
     #[must_use]
     pub fn with_own(self, own: Arc<CertificateChain>) -> Self {
         Self { own, ..self }
+    }
+
+    /// Who was put out of the mesh; none of them is a member here.
+    pub fn revocations(&self) -> &Revocations {
+        &self.revocations
+    }
+
+    /// Whether somebody has told what was not known since this node started or was last linked with nobody: until then
+    /// it does not know who was put out meanwhile, and serves nobody.
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up
+    }
+
+    pub(crate) fn set_caught_up(&mut self, caught_up: bool) {
+        self.caught_up = caught_up;
+    }
+
+    /// Whether a member may see the tools of a server of this node.
+    pub fn may_see(&self, caller: NodeId, server: &ServerName) -> bool {
+        let me = self.own.body().subject;
+        let chain = self.member(caller);
+        chain.is_some_and(|chain| chain.body().grant().may_see(me, server))
+    }
+
+    /// Whether a member may call a tool of a server of this node, which says of itself that it only reads or not.
+    pub fn may_call(&self, caller: NodeId, server: &ServerName, read_only: bool) -> bool {
+        let me = self.own.body().subject;
+        let chain = self.member(caller);
+        chain.is_some_and(|chain| chain.body().grant().may_call(me, server, read_only))
+    }
+
+    pub(crate) fn set_revocations(&mut self, revocations: Revocations) {
+        self.revocations = Arc::new(revocations);
     }
 
     /// The certificate of another member, whether or not it is valid now.
@@ -93,10 +132,11 @@ impl Roster {
         self.named.len() == 0
     }
 
-    /// Whether a link to `node` may stand at `now`.
+    /// Whether a link to `node` may stand at `now`; none may once this node itself was put out.
     pub fn admits(&self, node: NodeId, now: Timestamp) -> bool {
         self.member(node)
             .is_some_and(|chain| chain.validity(now) == Validity::Valid)
+            && self.revocations.check(&self.own).is_ok()
     }
 
     /// Whether this node may issue certificates.
@@ -245,6 +285,7 @@ mod tests {
             role: Role::Member,
             not_before: issued,
             expires: issued + CERTIFICATE_LIFETIME,
+            only: Vec::new(),
         };
         Arc::new(body.sign(&key(99), Vec::new()))
     }

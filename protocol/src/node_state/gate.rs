@@ -10,6 +10,7 @@ use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
 use super::own_record::OwnRecord;
 use super::passing_on::PassingOn;
+use super::presence::Presence;
 use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
 use super::unsaved::Unsaved;
@@ -23,6 +24,7 @@ use crate::membership::certificate::{
 };
 use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
 use crate::membership::member::Member;
+use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::membership::ticket::{TicketId, Transcript};
 use crate::mutation::Mutation;
@@ -58,6 +60,7 @@ pub(super) fn root_certificate(
         role: Role::Admin,
         not_before: now,
         expires: now + CERTIFICATE_LIFETIME,
+        only: Vec::new(),
     };
     body.sign(root, Vec::new())
 }
@@ -143,15 +146,24 @@ impl NodeState {
         claim: Claim,
     ) -> Verdict {
         let own = roster.own.clone();
+        if let Err(refusal) = roster.revocations().check_node(transcript.dialer) {
+            return Verdict::refused(refusal);
+        }
+        if self.is_put_out() {
+            return Verdict::silent(Refusal::Unspoken);
+        }
         let judged = match claim {
-            Claim::Member { chain } => self
+            Claim::Member { chain, revocations } => self
                 .admit(now, roster.mesh, transcript.dialer, chain)
-                .map(|()| Verdict::Admit { own })
-                .map_err(Verdict::silent),
+                .map(|()| Verdict::Admit {
+                    own,
+                    revocations: self.revocations_for(roster, revocations),
+                })
+                .map_err(Verdict::refused),
             Claim::Renew { chain } => self
                 .renew(now, roster, transcript.dialer, chain)
                 .map(|issued| Verdict::Issue { own, issued })
-                .map_err(Verdict::silent),
+                .map_err(Verdict::refused),
             Claim::Redeem {
                 ticket,
                 proof,
@@ -250,10 +262,15 @@ impl NodeState {
         request: RequestId,
         listener: NodeId,
         chain: CertificateChain,
+        revocations: &[Arc<Revocation>],
     ) {
+        // First: they may be about the listener, or about this node.
+        let told = self.take_revocations(now, revocations);
+        self.tell_of_revocations(&told.news);
         let mesh = self.roster.as_ref().map(|roster| roster.mesh);
         let taken = match mesh {
             None => Err(Refusal::NoMesh),
+            Some(_) if self.is_put_out() => Err(Refusal::Revoked),
             Some(mesh) => self.admit(now, mesh, listener, chain),
         };
         self.reply(request, Reply::Taken(taken));
@@ -282,6 +299,9 @@ impl NodeState {
         let verifier = self.keys.verifier.clone();
         check_member(&theirs, mesh, listener, now.wall, &*verifier)?;
         check_member(&issued, mesh, self.me, now.wall, &*verifier)?;
+        if let Some(roster) = &self.roster {
+            roster.revocations().check(&issued)?;
+        }
         self.adopt(mesh, Arc::new(issued));
         self.book
             .tell(now.wall, listener, addresses, Source::Ticket);
@@ -332,6 +352,7 @@ impl NodeState {
         self.changed = Changed::default();
         self.passing_on = PassingOn::default();
         self.digests = Digests::default();
+        self.presence = Presence::default();
         self.topology = Topology::new(self.me);
         self.manifests = Manifests::default();
         self.manifest_answers = ManifestAnswers::default();

@@ -73,6 +73,12 @@ impl NodeState {
     ) {
         let mut judgement = Judgement::Ignore;
         if self.is_member(from) {
+            let told = self.take_revocations(now, &announcement.revocations);
+            judgement = match told.forged {
+                true => Judgement::Reject,
+                false if told.news.is_empty() => Judgement::Ignore,
+                false => Judgement::Accept,
+            };
             for member in &announcement.members {
                 self.passing_on.heard(member);
                 match self.hear(now, from, member) {
@@ -80,6 +86,13 @@ impl NodeState {
                     Heard::Forged => judgement = Judgement::Reject,
                     Heard::News | Heard::Nothing => {}
                 }
+            }
+            match self.take_accusations(now, &announcement.accusations) {
+                (_, true) => judgement = Judgement::Reject,
+                (news, false) if !news.is_empty() && judgement == Judgement::Ignore => {
+                    judgement = Judgement::Accept;
+                }
+                (_, false) => {}
             }
         }
         self.reply(request, Reply::Gossiped(judgement));
@@ -96,12 +109,16 @@ impl NodeState {
         if !self.is_member(from) {
             return 0;
         }
+        let revoked = self.take_revocations(now, &announcement.revocations).news;
+        self.tell_of_revocations(&revoked);
         let known_before = self.roster.as_ref().map_or(0, |roster| roster.known_len());
         let told = announcement.members.iter();
         let news: Vec<Arc<Member>> = told
             .filter(|member| self.hear(now, from, member) == Heard::News)
             .cloned()
             .collect();
+        let (accused, _) = self.take_accusations(now, &announcement.accusations);
+        self.pass_on_accusations(now, accused);
         // To whom most is new the others need not be told of it: it is they who know.
         let newcomer = news.len() > known_before / 2;
         for member in &news {
@@ -114,7 +131,7 @@ impl NodeState {
                 self.passing_on.add(now.monotonic, self.me, from, member);
             }
         }
-        news.len()
+        news.len() + revoked.len()
     }
 
     fn hear(&mut self, now: Now, from: NodeId, member: &Arc<Member>) -> Heard {
@@ -124,6 +141,9 @@ impl NodeState {
             return Heard::Nothing;
         };
         let verifier = self.keys.verifier.clone();
+        if roster.revocations().check(member.chain()).is_err() {
+            return Heard::Nothing;
+        }
         let known = roster.known(node);
         let known = if node == self.me {
             self.own.member()
@@ -173,6 +193,7 @@ impl NodeState {
         let Some(roster) = &mut self.roster else {
             return Err(Refusal::NoMesh);
         };
+        roster.revocations().check(member.chain())?;
         if !member.has_left() {
             check_name(self.me, roster, &member, now.wall)?;
         }
@@ -203,10 +224,11 @@ impl NodeState {
             self.digests.toggle(before);
         }
         self.digests.toggle(member);
+        self.presence_of(now, member);
         let was_here = before.as_ref().is_some_and(|before| !before.has_left());
         match (was_here, member.has_left()) {
             (false, false) => self.topology.joined(node),
-            (true, true) => self.departed(node),
+            (true, true) => self.departed(now, node),
             (true, false) | (false, true) => {}
         }
         self.topology_changed |= self.topology.is_candidate(node);
@@ -217,7 +239,9 @@ impl NodeState {
         }
         self.offers.touch_member(node);
         if let Some(record) = member.record().filter(|record| !record.leaving) {
-            self.want_manifest(now, node, record.manifest, teller);
+            if member.chain().body().role.offers() {
+                self.want_manifest(now, node, record.manifest, teller);
+            }
             if !record.addresses.is_empty() && self.links.is_known(node) {
                 self.links.sighted(now.monotonic, node, true);
             }
@@ -225,7 +249,7 @@ impl NodeState {
     }
 
     /// A member is none any more: nothing of it is kept but the word that it left.
-    fn departed(&mut self, node: NodeId) {
+    fn departed(&mut self, now: Now, node: NodeId) {
         if self.links.is_up(node) {
             self.outputs.push_back(Output::Disconnect { node });
         }
@@ -234,6 +258,7 @@ impl NodeState {
         self.offers.forget(node);
         self.manifests.forget(node);
         self.reconciliation.forget(node);
+        self.clear_accusations(now, node);
         self.unsaved.add(Write::Delete(RecordKey::Addresses(node)));
         self.left_topology(node);
     }
@@ -257,18 +282,23 @@ impl NodeState {
         let ended = |member: &&Arc<Member>| !is_timely(member, now.wall);
         let ended: Vec<Arc<Member>> = roster.all_known().filter(ended).cloned().collect();
         for member in ended {
-            let node = member.node();
-            if let Some(roster) = &mut self.roster {
-                Arc::make_mut(roster).remove(node);
-            }
-            self.roster_changed = true;
-            self.digests.toggle(&member);
-            if !member.has_left() {
-                self.departed(node);
-            }
-            self.passing_on.forget(node);
-            self.save_later(now, Write::Delete(RecordKey::Member(node)));
+            self.forget_member(now, &member);
         }
+    }
+
+    /// Nothing is known of a node any more.
+    pub(super) fn forget_member(&mut self, now: Now, member: &Arc<Member>) {
+        let node = member.node();
+        if let Some(roster) = &mut self.roster {
+            Arc::make_mut(roster).remove(node);
+        }
+        self.roster_changed = true;
+        self.digests.toggle(member);
+        if !member.has_left() {
+            self.departed(now, node);
+        }
+        self.passing_on.forget(node);
+        self.save_later(now, Write::Delete(RecordKey::Member(node)));
     }
 }
 

@@ -8,8 +8,10 @@ use crate::id::{MeshId, NodeId, NodeName};
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
+use crate::membership::revocation::Revocation;
 use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
+use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
@@ -65,6 +67,8 @@ pub enum Input {
         listener: NodeId,
         /// Its certificate.
         chain: CertificateChain,
+        /// The revocations it told.
+        revocations: Vec<Arc<Revocation>>,
     },
     /// A listener issued this node a certificate, for a ticket or for an old certificate.
     Certified {
@@ -110,6 +114,15 @@ pub enum Input {
         from: NodeId,
         /// This node's fresh certificate.
         chain: CertificateChain,
+    },
+    /// The owner puts somebody out of the mesh.
+    Revoke {
+        /// Answered by [`Reply::Revoked`](super::Reply::Revoked).
+        request: RequestId,
+        /// Whom.
+        subject: NodeId,
+        /// What the subject issued before then, and this node knows of, stays good; without it nothing does.
+        spare_issued_before: Option<Timestamp>,
     },
     /// The owner leaves the mesh.
     Leave {
@@ -230,6 +243,11 @@ pub enum Input {
         asked: Arc<ManifestsAsked>,
         /// What it had of that; nothing where it did not answer.
         told: ManifestsTold,
+    },
+    /// This node is about to stop, and comes back some day.
+    Stopping {
+        /// Answered by [`Reply::Stopping`](super::Reply::Stopping).
+        request: RequestId,
     },
     /// A deadline has come.
     Wake,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::NodeState;
 use super::output::Output;
 use crate::id::{Hash, NodeId};
+use crate::membership::role::Role;
 use crate::time::{Monotonic, Now};
 use crate::wire::manifests::{MANIFESTS_ASKED_MAX, ManifestsAsked, ManifestsTold};
 
@@ -287,7 +288,12 @@ impl NodeState {
 
     pub(super) fn manifest_fetched(&mut self, now: Now, from: NodeId, bytes: &[u8]) {
         let wanted = self.manifests.wanted.get(&from).map(|wanted| wanted.hash);
-        let taken = wanted.filter(|hash| self.offers.take(from, *hash, bytes));
+        let roster = self.roster.as_ref();
+        let guest = roster.is_some_and(|roster| roster.own.body().role == Role::Guest);
+        let taken = wanted.filter(|hash| match guest {
+            true => self.offers.take_part(from, *hash, bytes),
+            false => self.offers.take(from, *hash, bytes),
+        });
         if let Some(hash) = taken {
             self.manifests.forget(from);
             self.answer_waiting_for(hash);

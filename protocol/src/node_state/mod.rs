@@ -13,10 +13,12 @@ mod offers;
 mod output;
 mod own_record;
 mod passing_on;
+mod presence;
 mod reconciliation;
 mod record;
 mod renaming;
 mod renewal;
+mod revoking;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -28,8 +30,10 @@ use std::time::Duration;
 pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
 pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
+pub use presence::Away;
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
+pub use revoking::RevokeError;
 
 use crate::address_book::{AddressBook, Source};
 use crate::catalog::manifest::EncodedManifest;
@@ -50,6 +54,7 @@ use manifests::Manifests;
 use offers::{Offers, Standing};
 use own_record::OwnRecord;
 use passing_on::PassingOn;
+use presence::Presence;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
@@ -94,6 +99,7 @@ pub struct NodeState {
     manifest_answers: ManifestAnswers,
     renewal: Renewal,
     unsaved: Unsaved,
+    presence: Presence,
     outputs: VecDeque<Output>,
 }
 
@@ -123,6 +129,7 @@ impl NodeState {
             manifest_answers: ManifestAnswers::default(),
             renewal: Renewal::default(),
             unsaved: Unsaved::default(),
+            presence: Presence::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -180,7 +187,8 @@ impl NodeState {
                 request,
                 listener,
                 chain,
-            } => self.admitted(now, request, listener, chain),
+                revocations,
+            } => self.admitted(now, request, listener, chain, &revocations),
             Input::Certified {
                 request,
                 mesh,
@@ -206,6 +214,11 @@ impl NodeState {
             } => self.rename_asked(now, request, from, name),
             Input::RenewalAsked { request, from } => self.renewal_asked(now, request, from),
             Input::Renewed { from, chain } => self.renewed(now, from, chain),
+            Input::Revoke {
+                request,
+                subject,
+                spare_issued_before,
+            } => self.revoke(now, request, subject, spare_issued_before),
             Input::Leave { request } => self.leave(now, request),
             Input::Sighted {
                 node,
@@ -253,6 +266,7 @@ impl NodeState {
                 asked,
             } => self.manifests_asked(now, request, from, asked),
             Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
+            Input::Stopping { request } => self.stopping(request),
             Input::Wake => {}
         }
         self.settle(now);
@@ -275,6 +289,7 @@ impl NodeState {
             self.manifests.next_deadline(),
             self.manifest_answers.next_deadline(),
             self.unsaved.next_deadline(),
+            self.presence.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -287,6 +302,7 @@ impl NodeState {
         if self.roster.is_some() {
             self.renew_when_due(now);
             self.choose_neighbours(now);
+            self.accuse_when_due(now);
             self.publish_roster();
         }
         self.publish_catalog();
@@ -342,6 +358,7 @@ impl NodeState {
             roster,
             links,
             topology,
+            presence,
             ..
         } = self;
         for node in links.take_changed() {
@@ -353,6 +370,7 @@ impl NodeState {
             // Where not everybody is linked to everybody, whoever could be is counted on until a dial says otherwise.
             let presumed = !topology.is_full()
                 && !links.is_known(node)
+                && !presence.is_away(node)
                 && record.is_some_and(|record| !record.addresses.is_empty());
             Some(Standing {
                 name: known.chain().body().name.clone(),
@@ -411,6 +429,7 @@ impl NodeState {
             self.book.succeeded(now.wall, node, &address);
             self.save_addresses(now, node);
         }
+        self.watch_link_up(node);
         self.topology_changed = true;
         self.offers.touch_member(node);
         self.manifests.link_up(now.monotonic, node);
@@ -419,6 +438,10 @@ impl NodeState {
 
     fn link_down(&mut self, now: Now, node: NodeId) {
         self.links.down(now.monotonic, node);
+        self.watch_link_down(now, node);
+        if self.links.standing().next().is_none() {
+            self.set_caught_up(false);
+        }
         self.manifests.link_down(now.monotonic, node);
         self.reconciliation.forget(node);
         self.offers.touch_member(node);
@@ -463,6 +486,7 @@ impl NodeState {
 
     fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) {
         let (mut members, mut own_record) = (Vec::new(), None);
+        let mut revocations = Vec::new();
         for record in records {
             match record {
                 Record::Home { mesh, chain } => {
@@ -473,6 +497,7 @@ impl NodeState {
                 Record::Member(chain) => members.push(Arc::new(Member::new(chain, None))),
                 Record::Peer(member) if member.node() == self.me => own_record = Some(member),
                 Record::Peer(member) => members.push(member),
+                Record::Revocation(revocation) => revocations.push(revocation),
                 Record::Addresses { node, addresses } => self.book.restore(node, addresses),
             }
         }
@@ -486,19 +511,25 @@ impl NodeState {
             .root
             .take()
             .filter(|root| root.public_key() == *mesh_key);
+        Self::restore_revocations(&mut roster, revocations);
         for member in members {
             self.issuer.note_serial(member.chain().body().serial);
-            if roster.insert(member.clone(), now.wall) == Inserted::New {
+            if roster.revocations().check(member.chain()).is_ok()
+                && roster.insert(member.clone(), now.wall) == Inserted::New
+            {
                 self.digests.toggle(&member);
                 if !member.has_left() {
                     self.topology.joined(member.node());
                 }
-                if let Some(record) = member.record().filter(|record| !record.leaving) {
+                let offers = member.chain().body().role.offers();
+                let record = member.record().filter(|record| offers && !record.leaving);
+                if let Some(record) = record {
                     // Manifests are not kept on disk: each is fetched again.
                     self.want_manifest(now, member.node(), record.manifest, None);
                 }
             }
         }
+        roster.set_caught_up(roster.is_empty());
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;
         self.topology_changed = true;

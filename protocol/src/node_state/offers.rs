@@ -90,13 +90,22 @@ impl Offers {
 
     /// Takes a manifest if it is the one expected and keeps every bound; says whether it did.
     pub(super) fn take(&mut self, node: NodeId, expected: Hash, bytes: &[u8]) -> bool {
+        self.take_shown(node, (expected, expected), bytes)
+    }
+
+    /// Takes what a guest is shown of the manifest `named`, by the node itself: a part of it, with a hash of its own.
+    pub(super) fn take_part(&mut self, node: NodeId, named: Hash, bytes: &[u8]) -> bool {
+        self.take_shown(node, (named, Hash::of(bytes)), bytes)
+    }
+
+    fn take_shown(&mut self, node: NodeId, (named, shown): (Hash, Hash), bytes: &[u8]) -> bool {
         let room = self.remote.len() < MANIFESTS_MAX || self.remote.contains_key(&node);
-        let Ok(manifest) = Manifest::decode(bytes, expected) else {
+        let Ok(manifest) = Manifest::decode(bytes, shown) else {
             return false;
         };
         if room {
             let remote = Remote {
-                hash: expected,
+                hash: named,
                 encoded_bytes: bytes.len(),
                 manifest: Arc::new(manifest),
             };

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use super::input::RequestId;
+use super::presence::Away;
 use super::record::Write;
+use super::revoking::RevokeError;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
 use crate::id::{Hash, NodeId};
 use crate::membership::admission::{Refusal, Verdict};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
+use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
@@ -22,6 +25,8 @@ pub enum Output {
     Persist(Vec<Write>),
     /// The members have changed.
     PublishRoster(Option<Arc<Roster>>),
+    /// Who does not answer has changed.
+    PublishPresence(Arc<Away>),
     /// The tools have changed.
     PublishCatalog(Arc<Catalog>),
     /// What members may fetch has changed.
@@ -108,6 +113,10 @@ pub enum Reply {
     Renamed(Result<Rename, Refusal>),
     /// A fresh certificate, or why there is none.
     Renewal(Result<Arc<CertificateChain>, Refusal>),
+    /// Somebody was put out, on disk here and about to be told, or why not.
+    Revoked(Result<Arc<Revocation>, RevokeError>),
+    /// The linked members are being told that this node stops.
+    Stopping,
     /// The mesh that was left; `None` when there was none.
     Left(Option<Arc<Roster>>),
     /// Whether a gossip message is to be passed on.

@@ -11,6 +11,7 @@ use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
 use crate::membership::peer_record::PeerRecord;
+use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 use crate::wire::announcement::{Announcement, tellable};
 
@@ -29,6 +30,8 @@ pub(super) struct OwnRecord {
     sequence: u64,
     /// What it says may have changed.
     stale: bool,
+    /// It says the same, and must be said again with a higher sequence.
+    outdone: bool,
     /// It was signed, and is not told yet.
     untold: bool,
     /// Not told again before then.
@@ -80,6 +83,16 @@ impl OwnRecord {
         self.kept.is_some()
     }
 
+    /// Somebody says that this node does not answer: the next record, told at once, is later than what it names.
+    pub(super) fn outdo(&mut self, sequence: u64) {
+        if Mutation::NeverRefute.is_on() {
+            return;
+        }
+        self.sequence = self.sequence.max(sequence);
+        self.outdone = true;
+        self.stale = true;
+    }
+
     /// Nobody heard the last one.
     pub(super) fn publish_failed(&mut self) {
         self.untold = true;
@@ -127,7 +140,7 @@ impl NodeState {
             *own.chain() == chain
                 && record.is_some_and(|r| r.addresses == addresses && r.manifest == manifest)
         });
-        if !says_the_same {
+        if !says_the_same || std::mem::take(&mut self.own.outdone) {
             self.own.sequence = now.wall.0.max(self.own.sequence.saturating_add(1));
             let (signer, sequence) = (&*self.keys.node, self.own.sequence);
             let record = PeerRecord::sign(signer, &chain, sequence, addresses, manifest, false);

@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::NodeState;
 use super::input::RequestId;
 use super::output::{Output, Reply};
+use super::presence::accusations_bytes;
 use crate::id::NodeId;
 use crate::membership::admission::Refusal;
 use crate::membership::member::Member;
@@ -172,7 +173,12 @@ impl NodeState {
                 continue;
             }
             self.reconciliation.asks(at, to);
-            let summary = Arc::new(self.digests.summary(roster.known_len() + 1));
+            let summary = self.digests.summary(roster.known_len() + 1);
+            let summary = match Mutation::KeepRevocationsSecret.is_on() {
+                true => summary,
+                false => summary.with_revocations(roster.revocations().digests()),
+            };
+            let summary = Arc::new(summary);
             self.outputs.push_back(Output::Reconcile { to, summary });
             return;
         }
@@ -199,6 +205,10 @@ impl NodeState {
         let roster = self.roster.as_ref().ok_or(Refusal::NoMesh)?;
         roster.member(from).ok_or(Refusal::OtherMesh)?;
         let ours = self.digests.folded(theirs.len());
+        let ours = match Mutation::KeepRevocationsSecret.is_on() {
+            true => ours,
+            false => ours.with_revocations(roster.revocations().digests()),
+        };
         if ours == *theirs {
             return Ok(Arc::default());
         }
@@ -208,13 +218,21 @@ impl NodeState {
         // Its own word first: it is what somebody new here can do most with.
         let told = self.own.member().into_iter().chain(roster.all_known());
         let told = told.filter(differs).cloned();
-        let answer = Announcement::of(told, ANNOUNCEMENT_BYTES_MAX);
+        let revoked = roster.revocations().unknown_to(theirs.revocations());
+        let revoked = revoked.filter(|_| !Mutation::KeepRevocationsSecret.is_on());
+        let accusations = self.accusations_for(&ours, theirs);
+        let room = ANNOUNCEMENT_BYTES_MAX - accusations_bytes(accusations.len());
+        let mut answer = Announcement::telling(revoked, told, room);
+        answer.accusations = accusations;
         self.reconciliation.ask(now.monotonic, from);
         Ok(Arc::new(answer))
     }
 
     pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
         let news = self.announced(now, from, announcement);
+        if self.is_member(from) {
+            self.set_caught_up(true);
+        }
         let fruitful = news > 0 || announcement.members.is_empty();
         self.reconciliation.was_fruitful(from, fruitful);
         self.reconciliation.ended(now.monotonic, from, false);

@@ -9,6 +9,7 @@ use crate::id::{MeshId, NodeId};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::TicketRecord;
 use crate::membership::member::Member;
+use crate::membership::revocation::{Revocation, RevocationId};
 use crate::membership::ticket::TicketId;
 
 /// A persisted fact.
@@ -27,6 +28,8 @@ pub enum Record {
     Member(Arc<CertificateChain>),
     /// Another member, or one that left, and what it said of itself.
     Peer(Arc<Member>),
+    /// Somebody was put out of the mesh.
+    Revocation(Arc<Revocation>),
     /// Where a node was seen.
     Addresses {
         /// The node.
@@ -45,6 +48,8 @@ pub enum RecordKey {
     Ticket(TicketId),
     /// Of [`Record::Member`] and [`Record::Peer`].
     Member(NodeId),
+    /// Of [`Record::Revocation`].
+    Revocation(RevocationId),
     /// Of [`Record::Addresses`].
     Addresses(NodeId),
 }
@@ -87,6 +92,7 @@ impl Record {
             Record::Ticket(ticket) => RecordKey::Ticket(ticket.id),
             Record::Member(chain) => RecordKey::Member(chain.body().subject),
             Record::Peer(member) => RecordKey::Member(member.node()),
+            Record::Revocation(revocation) => RecordKey::Revocation(revocation.id()),
             Record::Addresses { node, .. } => RecordKey::Addresses(*node),
         }
     }
@@ -120,6 +126,7 @@ mod tests {
             role,
             not_before: Timestamp(1_800_000_000_000),
             expires: Timestamp(1_801_209_600_000),
+            only: Vec::new(),
         };
         Certificate {
             body,
@@ -148,6 +155,7 @@ mod tests {
             expires: Timestamp(1_800_000_900_000),
             uses: 2,
             role: Role::Member,
+            only: Vec::new(),
             redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
         })
     }
@@ -313,6 +321,7 @@ mod tests {
                 role: if admin { Role::Admin } else { Role::Member },
                 not_before: Timestamp(numbers[1]),
                 expires: Timestamp(numbers[2]),
+                only: Vec::new(),
             };
             let signature = Signature(signature.concat().try_into().unwrap());
             Certificate { body, signature }
@@ -343,6 +352,7 @@ mod tests {
                 expires: Timestamp(expires),
                 uses,
                 role: Role::Member,
+                only: Vec::new(),
                 redeemed: redeemed.into_iter().map(by_node).collect(),
             }
         }

@@ -70,14 +70,15 @@ impl NodeState {
         if self.has_given_up(&known) {
             return Err(Refusal::Left);
         }
+        roster.revocations().check(&known)?;
         self.check_free(&name, from)?;
         if now.wall.since(known.body().not_before) < RENAME_EVERY {
             return Err(too_soon());
         }
-        let (signer, role) = (self.keys.node.clone(), known.body().role);
+        let (signer, grant) = (self.keys.node.clone(), known.body().grant());
         let issued = self
             .issuer
-            .issue(now.wall, &*signer, &roster, from, name, role);
+            .issue(now.wall, &*signer, &roster, from, name, grant);
         self.take_member(now, issued.clone())?;
         Ok(issued)
     }

@@ -116,17 +116,18 @@ impl NodeState {
         if self.has_given_up(held) {
             return Err(Refusal::Left);
         }
+        roster.revocations().check(held)?;
         let subject = held.body().subject;
         if let Some(known) = roster.member(subject)
             && now.wall < known.half_life()
         {
             return Ok(known.clone());
         }
-        let (name, role) = (held.body().name.clone(), held.body().role);
+        let (name, grant) = (held.body().name.clone(), held.body().grant());
         let signer = self.keys.node.clone();
         let issued = self
             .issuer
-            .issue(now.wall, &*signer, roster, subject, name, role);
+            .issue(now.wall, &*signer, roster, subject, name, grant);
         self.take_member(now, issued.clone())?;
         Ok(issued)
     }
@@ -138,7 +139,8 @@ impl NodeState {
         let verifier = self.keys.verifier.clone();
         let good = check_member(&chain, roster.mesh, self.me, now.wall, &*verifier).is_ok();
         let newer = chain.body().expires > roster.own.body().expires;
-        if self.is_member(from) && good && newer {
+        let stands = roster.revocations().check(&chain).is_ok();
+        if self.is_member(from) && good && newer && stands {
             self.adopt(roster.mesh, chain.into());
         }
     }

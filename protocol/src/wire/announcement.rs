@@ -5,8 +5,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{decode_cbor, encode_cbor};
-use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, OPENING_BYTES_MAX, ROSTER_MAX};
+use crate::limits::{
+    ACCUSATIONS_TOLD_MAX, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, OPENING_BYTES_MAX,
+    REVOCATIONS_MAX, REVOCATIONS_PER_BRANCH_MAX, ROSTER_MAX,
+};
 use crate::membership::member::Member;
+use crate::membership::revocation::Revocation;
+use crate::presence::accusation::Accusation;
 
 /// Bytes of one encoded announcement: it travels inside an opening, whose own fields take the rest.
 pub const ANNOUNCEMENT_BYTES_MAX: usize = OPENING_BYTES_MAX - 1024;
@@ -14,11 +19,20 @@ pub const ANNOUNCEMENT_BYTES_MAX: usize = OPENING_BYTES_MAX - 1024;
 /// Most bytes by which the encoding of a list grows beyond its items: its count, for which an empty list has one.
 const COUNT_BYTES_MAX: usize = 8;
 
+/// Bytes by which the encoding grows beyond the revocations themselves: the field's name and their count.
+const REVOCATIONS_FIELD_BYTES: usize = 12 + COUNT_BYTES_MAX;
+
 /// Members as somebody knows them. Each proves itself, so it does not matter who passes it on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
     /// The members.
     pub members: Vec<Arc<Member>>,
+    /// Who was put out of the mesh. They too prove themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revocations: Vec<Arc<Revocation>>,
+    /// Who does not answer any more. They too prove themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accusations: Vec<Arc<Accusation>>,
     /// There was more to tell than fits.
     #[serde(default)]
     pub more: bool,
@@ -37,8 +51,26 @@ impl Announcement {
     /// The first of `members` whose encoding takes at most `bytes_max`; [`Announcement::more`] tells whether that is
     /// not all.
     pub fn of(members: impl IntoIterator<Item = Arc<Member>>, bytes_max: usize) -> Self {
+        Self::telling([], members, bytes_max)
+    }
+
+    /// The same, with `revocations` before all else.
+    pub fn telling<'a>(
+        revocations: impl IntoIterator<Item = &'a Arc<Revocation>>,
+        members: impl IntoIterator<Item = Arc<Member>>,
+        bytes_max: usize,
+    ) -> Self {
         let mut announcement = Self::default();
         let mut bytes = encode_cbor(&announcement).len() + COUNT_BYTES_MAX;
+        for revocation in revocations {
+            let first = announcement.revocations.is_empty();
+            bytes += revocation.encoded_bytes() + if first { REVOCATIONS_FIELD_BYTES } else { 0 };
+            if bytes > bytes_max {
+                announcement.more = true;
+                return announcement;
+            }
+            announcement.revocations.push(revocation.clone());
+        }
         for member in members {
             bytes += member.encoded_bytes();
             if bytes > bytes_max {
@@ -48,6 +80,14 @@ impl Announcement {
             announcement.members.push(member);
         }
         announcement
+    }
+
+    /// Nothing but these accusations.
+    pub fn accusing(accusations: &[Arc<Accusation>]) -> Self {
+        Self {
+            accusations: accusations.to_vec(),
+            ..Self::default()
+        }
     }
 
     /// The CBOR encoding.
@@ -66,6 +106,16 @@ impl Announcement {
         }
         let announcement: Self =
             decode_cbor(bytes).map_err(|_| AnnouncementError::NotAnAnnouncement)?;
+        if announcement.revocations.len() > REVOCATIONS_MAX + REVOCATIONS_PER_BRANCH_MAX {
+            return Err(AnnouncementError::TooManyRevocations {
+                found: announcement.revocations.len(),
+            });
+        }
+        if announcement.accusations.len() > ACCUSATIONS_TOLD_MAX {
+            return Err(AnnouncementError::TooManyAccusations {
+                found: announcement.accusations.len(),
+            });
+        }
         if announcement.members.len() > ROSTER_MAX {
             return Err(AnnouncementError::TooManyMembers {
                 found: announcement.members.len(),
@@ -87,6 +137,18 @@ pub enum AnnouncementError {
     /// Not the encoding of one.
     #[error("not an announcement")]
     NotAnAnnouncement,
+    /// More revocations than anybody keeps.
+    #[error("an announcement of {found} revocations; no mesh has so many")]
+    TooManyRevocations {
+        /// How many there are.
+        found: usize,
+    },
+    /// More than [`ACCUSATIONS_TOLD_MAX`].
+    #[error("an announcement of {found} accusations; at most {ACCUSATIONS_TOLD_MAX} are allowed")]
+    TooManyAccusations {
+        /// How many there are.
+        found: usize,
+    },
     /// More than [`ROSTER_MAX`].
     #[error("an announcement of {found} members; at most {ROSTER_MAX} are allowed")]
     TooManyMembers {
@@ -123,6 +185,7 @@ mod tests {
             role: Role::Member,
             not_before: Timestamp(1_000),
             expires: Timestamp(2_000),
+            only: Vec::new(),
         };
         Arc::new(body.sign(&root, Vec::new()))
     }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::{MeshId, NodeId};
 pub use crate::membership::admission::{Claim, Refusal};
 use crate::membership::certificate::CertificateChain;
+use crate::membership::revocation::Revocation;
 
 pub use codec::{GateCodecError, GateMessage, LENGTH_PREFIX_BYTES, body_length, decode, encode};
 
@@ -107,6 +108,9 @@ pub enum Answer {
     Accept {
         /// The listener's certificate with its issuers.
         chain: Arc<CertificateChain>,
+        /// Revocations that the dialer may not know, as far as they fit.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        revocations: Vec<Arc<Revocation>>,
     },
     /// Here is your certificate; the handshake ends, dial again with it.
     Issue {
@@ -117,7 +121,7 @@ pub enum Answer {
     },
     /// No.
     Refused {
-        /// Told only to the holder of a valid ticket proof.
+        /// Told only to the holder of a valid ticket proof, and to who was put out of the mesh.
         reason: Option<Refusal>,
     },
 }

@@ -8,8 +8,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CborError, decode_cbor, encode_cbor};
-use crate::id::NodeId;
+use crate::id::{Hash, NodeId};
 use crate::membership::member::Member;
+use crate::membership::revocations::{REVOCATION_GROUPS, RevocationDigests};
+use crate::presence::accusation::Accusation;
 
 /// Buckets kept, and most buckets of one summary.
 pub const BUCKETS_MAX: usize = 1 << BUCKET_BITS_MAX;
@@ -22,6 +24,7 @@ const DIGEST_BYTES: usize = 8;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Summary {
     buckets: Vec<u64>,
+    revocations: RevocationDigests,
 }
 
 /// Digests of everything known, kept up to date.
@@ -47,6 +50,12 @@ impl Digests {
         }
     }
 
+    /// Counts an accusation in that was not counted, or out that was.
+    pub(crate) fn toggle_accusation(&mut self, accusation: &Accusation) {
+        let digest = Hash::of(&accusation.signature.0).leading_u64();
+        self.finest[bucket_of(accusation.accused, BUCKETS_MAX)] ^= digest;
+    }
+
     /// As few buckets as keep answers small when one of `members` has changed.
     pub(crate) fn summary(&self, members: usize) -> Summary {
         let wanted = members.div_ceil(MEMBERS_PER_BUCKET).next_power_of_two();
@@ -59,6 +68,7 @@ impl Digests {
         let fold = |finest: &[u64]| finest.iter().fold(0, |digest, one| digest ^ one);
         Summary {
             buckets: self.finest.chunks(each).map(fold).collect(),
+            revocations: RevocationDigests::default(),
         }
     }
 }
@@ -67,6 +77,8 @@ impl Digests {
 struct Encoded {
     #[serde(with = "serde_bytes")]
     buckets: Vec<u8>,
+    #[serde(default, with = "serde_bytes", skip_serializing_if = "Vec::is_empty")]
+    revocations: Vec<u8>,
 }
 
 impl Summary {
@@ -80,6 +92,20 @@ impl Summary {
         self.buckets.is_empty()
     }
 
+    /// The same, with what the summarizer knows of revocations.
+    #[must_use]
+    pub(crate) fn with_revocations(self, revocations: RevocationDigests) -> Self {
+        Self {
+            revocations,
+            ..self
+        }
+    }
+
+    /// The digests of the revocations that the summarizer knows.
+    pub(crate) fn revocations(&self) -> &RevocationDigests {
+        &self.revocations
+    }
+
     /// Whether the bucket of `node` differs from that in `other`, which has as many buckets.
     pub(crate) fn differs_at(&self, other: &Self, node: NodeId) -> bool {
         let bucket = bucket_of(node, self.buckets.len());
@@ -88,9 +114,16 @@ impl Summary {
 
     /// The CBOR encoding: the digests as big-endian bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let bytes = self.buckets.iter().flat_map(|digest| digest.to_be_bytes());
+        let bytes = |digests: &[u64]| -> Vec<u8> {
+            digests
+                .iter()
+                .flat_map(|digest| digest.to_be_bytes())
+                .collect()
+        };
+        let none = self.revocations == RevocationDigests::default();
         encode_cbor(&Encoded {
-            buckets: bytes.collect(),
+            buckets: bytes(&self.buckets),
+            revocations: bytes(if none { &[] } else { &self.revocations }),
         })
     }
 
@@ -100,7 +133,10 @@ impl Summary {
     ///
     /// When it is not CBOR, or the number of buckets is not a power of two up to [`BUCKETS_MAX`].
     pub fn decode(bytes: &[u8]) -> Result<Self, SummaryError> {
-        let Encoded { buckets } = decode_cbor(bytes)?;
+        let Encoded {
+            buckets,
+            revocations,
+        } = decode_cbor(bytes)?;
         let (digests, rest) = buckets.as_chunks::<DIGEST_BYTES>();
         let found = digests.len();
         if !rest.is_empty() || !found.is_power_of_two() || found > BUCKETS_MAX {
@@ -110,8 +146,23 @@ impl Summary {
         }
         Ok(Self {
             buckets: digests.iter().copied().map(u64::from_be_bytes).collect(),
+            revocations: revocation_digests(&revocations)?,
         })
     }
+}
+
+fn revocation_digests(bytes: &[u8]) -> Result<RevocationDigests, SummaryError> {
+    let (digests, rest) = bytes.as_chunks::<DIGEST_BYTES>();
+    let found = bytes.len();
+    if digests.is_empty() && rest.is_empty() {
+        return Ok(RevocationDigests::default());
+    }
+    let whole = digests.iter().copied().map(u64::from_be_bytes);
+    let whole = RevocationDigests::try_from(whole.collect::<Vec<_>>());
+    whole
+        .ok()
+        .filter(|_| rest.is_empty())
+        .ok_or(SummaryError::Revocations { bytes: found })
 }
 
 fn bucket_of(node: NodeId, count: usize) -> usize {
@@ -126,6 +177,12 @@ pub enum SummaryError {
     /// Not the encoding of one.
     #[error("not a summary: {0}")]
     NotASummary(#[from] CborError),
+    /// Not the digests of all groups of revocations.
+    #[error("{bytes} bytes of digests of revocations; a summary has none or {}", REVOCATION_GROUPS * DIGEST_BYTES)]
+    Revocations {
+        /// How many bytes there are.
+        bytes: usize,
+    },
     /// Not a number of digests that a summary has.
     #[error("{bytes} bytes of digests; a summary has 8, 16, 32 and so on up to {}", BUCKETS_MAX * DIGEST_BYTES)]
     Buckets {
@@ -171,6 +228,7 @@ mod tests {
         for bytes in [0, 7, 24, BUCKETS_MAX * DIGEST_BYTES * 2] {
             let encoded = encode_cbor(&Encoded {
                 buckets: vec![0; bytes],
+                revocations: Vec::new(),
             });
             assert_eq!(
                 Summary::decode(&encoded),
@@ -183,6 +241,7 @@ mod tests {
     fn the_bytes_of_a_summary_are_fixed() {
         let summary = Summary {
             buckets: vec![1, 0x0203],
+            revocations: RevocationDigests::default(),
         };
         let golden = b"\xa1gbuckets\x50\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\x02\x03";
         assert_eq!(summary.encode(), golden);

@@ -7,7 +7,9 @@ mod admission;
 mod audience;
 mod bounds;
 pub(crate) mod names;
+mod presence;
 mod promises;
+mod revocation;
 mod sampling;
 
 use peerage_protocol::catalog::snapshot::Catalog;
@@ -86,6 +88,13 @@ pub(crate) enum Observation<'a> {
         /// Which.
         node: usize,
     },
+    /// A node takes another for away.
+    TakenForAway {
+        /// Which.
+        node: usize,
+        /// Whom.
+        silent: NodeId,
+    },
     /// A node has started.
     Booted {
         /// Which.
@@ -128,6 +137,8 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
     vec![
         Box::new(admission::Admission),
         Box::new(promises::Promises),
+        Box::new(revocation::Revocation),
+        Box::new(presence::Presence),
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),
         Box::new(bounds::Bounds),

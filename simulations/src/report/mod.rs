@@ -116,6 +116,9 @@ pub struct Curves {
     pub join_known: Curve,
     /// From a change of shared tools to each other node's catalog that shows it.
     pub change_known: Curve,
+    /// From a crash to everybody else who notices.
+    #[serde(default)]
+    pub crash_known: Curve,
     /// From the publication of a gossip message to its first arrival at each node.
     pub gossip_first: Curve,
     /// From the end of the last fault to convergence, of each run.

@@ -28,6 +28,7 @@ struct Builders {
     join: CurveBuilder,
     join_known: CurveBuilder,
     change_known: CurveBuilder,
+    crash_known: CurveBuilder,
     gossip_first: CurveBuilder,
     convergence: CurveBuilder,
     bytes_per_node: CurveBuilder,
@@ -141,6 +142,7 @@ impl Builders {
         self.join.add_all(&statistics.join_us);
         self.join_known.add_all(&statistics.join_known_us);
         self.change_known.add_all(&statistics.change_known_us);
+        self.crash_known.add_all(&statistics.crash_known_us);
         self.gossip_first.add_all(&statistics.gossip_first_us);
         self.bytes_per_node.add_all(&statistics.bytes_per_node);
         self.messages_per_node
@@ -157,6 +159,7 @@ impl Builders {
             join: self.join.curve(),
             join_known: self.join_known.curve(),
             change_known: self.change_known.curve(),
+            crash_known: self.crash_known.curve(),
             gossip_first: self.gossip_first.curve(),
             convergence: self.convergence.curve(),
             bytes_per_node: self.bytes_per_node.curve(),

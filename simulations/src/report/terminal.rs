@@ -8,7 +8,7 @@ use crate::amounts::{bytes, count, digits, plural, time};
 use crate::growth::Growth;
 use crate::growth::measured::Measured;
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "scenario",
     "nodes",
     "seeds",
@@ -18,6 +18,7 @@ const COLUMNS: [&str; 9] = [
     "faults",
     "converged p50 / p99",
     "change known p50 / p99",
+    "crash known p50 / p99",
 ];
 
 /// The table and the verdict.
@@ -151,6 +152,7 @@ fn row(scenario: &ScenarioReport) -> Vec<String> {
         count(scenario.actions.values().sum::<u64>() as f64),
         middle_and_tail(&scenario.curves.convergence),
         middle_and_tail(&scenario.curves.change_known),
+        middle_and_tail(&scenario.curves.crash_known),
     ]
 }
 

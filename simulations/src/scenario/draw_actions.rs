@@ -36,6 +36,9 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     draw.for_nodes(mix.ticket, Draw::ticket);
     draw.for_nodes(mix.stranger, Draw::stranger);
     draw.for_nodes(mix.misbehave, Draw::misbehave);
+    draw.for_nodes(mix.revoke, Draw::revoke);
+    draw.for_nodes(mix.long_crash, Draw::long_crash);
+    draw.for_nodes(mix.stall, Draw::stall);
     let (partitions, degradations) = (draw.times(mix.partition), draw.times(mix.degrade));
     (0..partitions).for_each(|_| draw.partition());
     (0..degradations).for_each(|_| draw.degrade());
@@ -113,6 +116,23 @@ impl Draw {
         });
     }
 
+    /// Down for longer than it takes to be noticed.
+    fn long_crash(&mut self, node: NodeNumber) {
+        let down_us = self.randomness.between(15, 40) * SECOND_US;
+        self.push(Action::Crash {
+            node,
+            before_output: 0,
+            write: WriteUnderWay::Lost,
+            down_us,
+        });
+    }
+
+    /// Still for up to five seconds, which everybody bears with.
+    fn stall(&mut self, node: NodeNumber) {
+        let for_us = self.randomness.between(SECOND_US, 5 * SECOND_US);
+        self.push(Action::Pause { node, for_us });
+    }
+
     fn restore_backup(&mut self, node: NodeNumber) {
         let mut age_us = self.randomness.between(SECOND_US, 60 * SECOND_US);
         let down_us = self.span_us();
@@ -169,6 +189,19 @@ impl Draw {
             };
             self.push_at(back_us, join);
         }
+    }
+
+    /// By the founder, or by anybody, which counts for nothing where that one is no admin.
+    fn revoke(&mut self, node: NodeNumber) {
+        let founder = self.numbers.first().copied().unwrap_or_default();
+        if node == founder {
+            return;
+        }
+        let by = match self.randomness.chance(0.5) {
+            true => founder,
+            false => self.any_node(),
+        };
+        self.push(Action::Revoke { node, by });
     }
 
     /// The founder stays where it is: it hands out tickets that name its address.

@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use settings::Settings;
 
 /// Those that come with the program: name and text.
-const BUILTIN: [(&str, &str); 11] = [
+const BUILTIN: [(&str, &str); 13] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("growth", include_str!("../../scenarios/growth.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
@@ -18,6 +18,11 @@ const BUILTIN: [(&str, &str); 11] = [
         include_str!("../../scenarios/partitions.toml"),
     ),
     ("clocks", include_str!("../../scenarios/clocks.toml")),
+    ("presence", include_str!("../../scenarios/presence.toml")),
+    (
+        "revocation",
+        include_str!("../../scenarios/revocation.toml"),
+    ),
     ("hostile", include_str!("../../scenarios/hostile.toml")),
     (
         "slow-and-lossy",

@@ -77,9 +77,12 @@ pub(super) struct Disk {
 pub(super) struct Mix {
     pub(super) crash: f64,
     pub(super) restore_backup: f64,
+    pub(super) long_crash: f64,
+    pub(super) stall: f64,
     pub(super) pause: f64,
     pub(super) jump_clock: f64,
     pub(super) leave: f64,
+    pub(super) revoke: f64,
     pub(super) r#move: f64,
     pub(super) change_tools: f64,
     pub(super) ticket: f64,
@@ -179,13 +182,16 @@ impl Settings {
 }
 
 impl Mix {
-    fn amounts(&mut self) -> [(&'static str, &mut f64); 12] {
+    fn amounts(&mut self) -> [(&'static str, &mut f64); 15] {
         [
             ("crash", &mut self.crash),
             ("restore_backup", &mut self.restore_backup),
+            ("long_crash", &mut self.long_crash),
+            ("stall", &mut self.stall),
             ("pause", &mut self.pause),
             ("jump_clock", &mut self.jump_clock),
             ("leave", &mut self.leave),
+            ("revoke", &mut self.revoke),
             ("move", &mut self.r#move),
             ("change_tools", &mut self.change_tools),
             ("ticket", &mut self.ticket),

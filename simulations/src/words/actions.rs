@@ -40,6 +40,11 @@ pub fn sentence(action: &Action, names: &Names) -> String {
             us(by_ms.unsigned_abs().saturating_mul(1_000))
         ),
         Action::Leave { node } => format!("{} leaves the mesh", names.name(*node)),
+        Action::Revoke { node, by } => format!(
+            "{} is put out of the mesh by {}",
+            names.name(*node),
+            names.name(*by)
+        ),
         Action::Join { node, inviter } => format!(
             "{} is invited by {} and joins",
             names.name(*node),

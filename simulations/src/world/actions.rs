@@ -22,6 +22,7 @@ impl World {
             .entry(action.kind().to_owned())
             .or_default() += 1;
         let lasts_us = action.lasts_us();
+        self.excuse_for(&action);
         match action {
             Action::Partition {
                 side, direction, ..
@@ -91,6 +92,7 @@ impl World {
             Action::Leave { .. } => {
                 self.ask(node, Request::Leave, |request| Input::Leave { request });
             }
+            Action::Revoke { by, .. } => self.begin_revocation(node, by),
             Action::Join { inviter, .. } => self.begin_join(node, inviter),
             Action::Move { .. } => self.move_to_another_address(node),
             Action::SetServers { servers, .. } => {
@@ -122,6 +124,18 @@ impl World {
         if self.network.mend(action) {
             self.network_changed();
         }
+    }
+
+    pub(crate) fn begin_revocation(&mut self, node: usize, by: NodeNumber) {
+        let Some(by) = self.by_number.get(&by).copied() else {
+            return;
+        };
+        let subject = self.machines[node].id;
+        self.ask(by, Request::Revoke, |request| Input::Revoke {
+            request,
+            subject,
+            spare_issued_before: None,
+        });
     }
 
     fn begin_join(&mut self, node: usize, inviter: NodeNumber) {

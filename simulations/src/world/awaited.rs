@@ -7,6 +7,7 @@ use peerage_protocol::catalog::naming::remote_name;
 use peerage_protocol::catalog::snapshot::{Catalog, LocalServer};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::roster::Roster;
+use peerage_protocol::node_state::Away;
 
 use super::World;
 
@@ -18,6 +19,7 @@ const AWAITED_MAX: usize = 64;
 pub(crate) struct Awaited {
     joins: VecDeque<News<NodeId>>,
     changes: VecDeque<News<Tool>>,
+    crashes: VecDeque<News<NodeId>>,
 }
 
 /// A tool as everybody is to see it.
@@ -67,6 +69,26 @@ impl World {
     pub(crate) fn await_join(&mut self, node: usize) {
         let news = self.news(node, self.machines[node].id);
         add(&mut self.awaited.joins, news);
+    }
+
+    /// A node was killed: from now on others can notice.
+    pub(crate) fn await_crash(&mut self, node: usize) {
+        let news = self.news(node, self.machines[node].id);
+        add(&mut self.awaited.crashes, news);
+    }
+
+    /// It is there again: whoever has not noticed need not.
+    pub(crate) fn crash_over(&mut self, node: usize) {
+        self.awaited.crashes.retain(|news| news.node != node);
+    }
+
+    pub(crate) fn crash_seen(&mut self, node: usize, away: &Away) {
+        for news in &mut self.awaited.crashes {
+            if news.is_news(node, |crashed| away.contains_key(crashed)) {
+                let took_us = self.now_us - news.since_us;
+                self.statistics.crash_known_us.add(took_us);
+            }
+        }
     }
 
     /// A node shares something else, if anything.

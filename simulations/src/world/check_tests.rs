@@ -120,6 +120,7 @@ fn a_ticket_redeemed_too_often_and_one_that_is_not_on_disk_are_seen() {
         expires: issued.body().expires,
         uses: 1,
         role: Role::Member,
+        only: Vec::new(),
         redeemed: BTreeMap::new(),
     };
     let mut unwritten = world;
@@ -207,4 +208,22 @@ fn a_world_that_does_not_converge_is_seen() {
     world.machines[1].servers.clear();
     world.check_convergence();
     assert_eq!(violated(&world), Some("convergence"));
+}
+
+#[test]
+fn a_link_to_somebody_who_is_known_to_be_out_is_seen() {
+    let mut world = world();
+    let other = world.machines[1].id;
+    world.begin_revocation(1, NodeNumber(0));
+    while let Some((at_us, event)) = world.queue.next() {
+        if at_us > 6_000_000 {
+            break;
+        }
+        world.now_us = at_us;
+        world.happen(event);
+    }
+    assert_eq!(violated(&world), None);
+    assert_eq!(world.not_converged(), None);
+    world.observe(&Observation::LinkOpened { node: 0, other });
+    assert_eq!(violated(&world), Some("revocation"));
 }

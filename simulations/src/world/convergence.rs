@@ -61,6 +61,12 @@ impl World {
         if let Some(machine) = self.machines.iter().find(|machine| is_on_its_way(machine)) {
             return Some(format!("#{} still wants to join", machine.plan.number.0));
         }
+        if let Some(linked) = self.linked_to_somebody_out() {
+            return Some(linked);
+        }
+        if let Some(mistaken) = self.mistaken_for_away() {
+            return Some(mistaken);
+        }
         let expected = self.expected();
         let mut members = self.members();
         members.find_map(|machine| self.found_wrong(&expected, machine))
@@ -94,6 +100,31 @@ impl World {
                     named(node)
                 )
             }
+        })
+    }
+
+    /// A link that stands between a member and somebody who was put out.
+    fn linked_to_somebody_out(&self) -> Option<String> {
+        let is_out = |machine: &Machine| {
+            let own = roster(machine).map(|roster| &roster.own);
+            own.is_some_and(|own| self.truth.is_put_out(own))
+        };
+        self.members().find_map(|machine| {
+            let mut peers = machine.process.as_ref()?.peers.keys();
+            let out = peers.find(|peer| is_out(&self.machines[**peer]))?;
+            let (here, there) = (machine.plan.number.0, self.machines[*out].plan.number.0);
+            Some(format!("#{here} has a link to #{there}, which was put out"))
+        })
+    }
+
+    /// A member that lives and is taken for away by another.
+    fn mistaken_for_away(&self) -> Option<String> {
+        let here: BTreeSet<NodeId> = self.members().map(|machine| machine.id).collect();
+        self.members().find_map(|machine| {
+            let mut away = machine.process.as_ref()?.away.keys();
+            let mistaken = away.find(|node| here.contains(node))?;
+            let there = called(&self.by_id, &self.machines, *mistaken);
+            Some(format!("#{} takes {there} for away", machine.plan.number.0))
         })
     }
 
@@ -141,7 +172,9 @@ impl World {
     fn members(&self) -> impl Iterator<Item = &Machine> {
         let machines = self.machines.iter().enumerate();
         let there = machines.filter(|(place, machine)| {
-            roster(machine).is_some() && !self.truth.revenants.contains(place)
+            let own = roster(machine).map(|roster| &roster.own);
+            let is_in = own.is_some_and(|own| !self.truth.is_put_out(own));
+            is_in && !self.truth.revenants.contains(place)
         });
         there.map(|(_, machine)| machine)
     }

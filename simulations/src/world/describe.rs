@@ -32,7 +32,8 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::ManifestsTold { asked, told } => {
             format!("{} of {}", told.manifests.len(), asked.hashes.len())
         }
-        Input::Sighted { node, .. }
+        Input::Revoke { subject: node, .. }
+        | Input::Sighted { node, .. }
         | Input::LinkUp { node, .. }
         | Input::LinkDown { node }
         | Input::DialAgain { node }
@@ -59,6 +60,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::WithdrawTicket { .. }
         | Input::Rename { .. }
         | Input::Leave { .. }
+        | Input::Stopping { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
     };
@@ -73,6 +75,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             Some(roster) => format!("of {} others", roster.len()),
             None => "of nobody".to_owned(),
         },
+        Output::PublishPresence(away) => {
+            let away = away.keys().map(|node| called(*node));
+            format!("away: {}", away.collect::<Vec<_>>().join(" "))
+        }
         Output::PublishCatalog(catalog) => {
             let (all, reachable) = (catalog.entries().count(), catalog.reachable().count());
             format!("of {all} tools, {reachable} reachable")
@@ -113,6 +119,8 @@ fn replied(reply: &Reply) -> String {
         Reply::Taken(Err(refusal)) => format!("not taken: {refusal}"),
         Reply::Renamed(renamed) => format!("renamed: {}", renamed.is_ok()),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
+        Reply::Revoked(revoked) => format!("revoked: {}", revoked.is_ok()),
+        Reply::Stopping => "stopping".to_owned(),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),
         Reply::Manifests(Ok(told)) => format!("told of {}", told.manifests.len()),
@@ -124,7 +132,17 @@ fn replied(reply: &Reply) -> String {
 
 fn told(announcement: &Announcement, called: Called<'_>) -> String {
     let named = announcement.members.iter().take(NAMED_MAX);
-    let named: Vec<String> = named.map(|member| named_member(member, called)).collect();
+    let mut named: Vec<String> = named.map(|member| named_member(member, called)).collect();
+    let out = announcement.revocations.iter();
+    named.extend(out.map(|revocation| format!("{}, who is out", called(revocation.body.subject))));
+    let accused = announcement.accusations.iter();
+    named.extend(accused.map(|one| {
+        format!(
+            "{}, who is silent by {}",
+            called(one.accused),
+            called(one.accuser)
+        )
+    }));
     match announcement.members.len().saturating_sub(NAMED_MAX) {
         0 => named.join(", "),
         others => format!("{} and {others} others", named.join(", ")),

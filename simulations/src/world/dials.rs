@@ -23,6 +23,7 @@ const UNREACHED_AFTER_US: u64 = 10_000_000;
 pub(crate) enum Purpose {
     Enter {
         chain: Arc<CertificateChain>,
+        revocations: u64,
     },
     Renew {
         mesh: MeshId,
@@ -160,7 +161,8 @@ impl World {
         if expired && issuer == Some(Role::Admin) {
             Some(Purpose::Renew { mesh, chain })
         } else {
-            Some(Purpose::Enter { chain })
+            let revocations = roster.revocations().digest();
+            Some(Purpose::Enter { chain, revocations })
         }
     }
 }
@@ -169,8 +171,9 @@ impl Purpose {
     /// The claim it makes in this handshake.
     pub(crate) fn claim(&self, transcript: &Transcript) -> Claim {
         match self {
-            Self::Enter { chain } => Claim::Member {
+            Self::Enter { chain, revocations } => Claim::Member {
                 chain: CertificateChain::clone(chain),
+                revocations: *revocations,
             },
             Self::Renew { chain, .. } => Claim::Renew {
                 chain: CertificateChain::clone(chain),

@@ -94,7 +94,7 @@ impl World {
         let roster = roster.ok_or(Refusal::NoMesh)?;
         let wall = machine.wall(self.now_us);
         match claim {
-            Claim::Member { chain } => {
+            Claim::Member { chain, .. } => {
                 check_member(chain, roster.mesh, dialer, wall, &*self.verifier)
             }
             Claim::Renew { chain } => check_belongs(chain, roster.mesh, dialer, &*self.verifier),
@@ -116,7 +116,10 @@ impl World {
         let boot = self.machines[listener].boots;
         let admitted = matches!(verdict, Verdict::Admit { .. });
         let answer = match verdict {
-            Verdict::Admit { own } => Answer::Accept { chain: own },
+            Verdict::Admit { own, revocations } => Answer::Accept {
+                chain: own,
+                revocations,
+            },
             Verdict::Issue { own, issued } => Answer::Issue { own, issued },
             Verdict::Refuse { reason, tell } => Answer::Refused {
                 reason: tell.then_some(reason),
@@ -152,12 +155,13 @@ impl World {
             .filter(|_| there && !handshake.given_up);
         match (answer, handshake.purpose.clone()) {
             (None, _) => self.hang_up(id),
-            (Some(Answer::Accept { chain }), Purpose::Enter { .. }) => {
+            (Some(Answer::Accept { chain, revocations }), Purpose::Enter { .. }) => {
                 self.ask(dialer, Request::Admit { handshake: id }, |request| {
                     Input::Admitted {
                         request,
                         listener,
                         chain: Arc::unwrap_or_clone(chain),
+                        revocations,
                     }
                 });
             }
@@ -326,6 +330,8 @@ pub(crate) const fn refusal_name(refusal: &Refusal) -> &'static str {
         Refusal::Version => "version",
         Refusal::Certificate { .. } => "certificate",
         Refusal::Expired => "expired",
+        Refusal::Revoked => "revoked",
+        Refusal::IssuerRevoked { .. } => "issuer_revoked",
         Refusal::UnknownTicket => "unknown_ticket",
         Refusal::TicketExpired => "ticket_expired",
         Refusal::TicketUsed => "ticket_used",

@@ -115,7 +115,7 @@ impl World {
             secret: TicketSecret(self.randomness.bytes()),
             lifetime,
             uses,
-            role,
+            grant: role.into(),
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::RenameAsked { .. } => "RenameAsked",
         Input::RenewalAsked { .. } => "RenewalAsked",
         Input::Renewed { .. } => "Renewed",
+        Input::Revoke { .. } => "Revoke",
+        Input::Stopping { .. } => "Stopping",
         Input::Leave { .. } => "Leave",
         Input::Sighted { .. } => "Sighted",
         Input::LinkUp { .. } => "LinkUp",
@@ -44,6 +46,7 @@ pub(crate) const fn output_kind(output: &Output) -> &'static str {
     match output {
         Output::Persist(_) => "Persist",
         Output::PublishRoster(_) => "PublishRoster",
+        Output::PublishPresence(_) => "PublishPresence",
         Output::PublishCatalog(_) => "PublishCatalog",
         Output::PublishManifest(_) => "PublishManifest",
         Output::ManifestRefused(_) => "ManifestRefused",

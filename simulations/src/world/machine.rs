@@ -10,7 +10,7 @@ use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::Ticket;
-use peerage_protocol::node_state::{Input, NodeState, Output, RequestId, Write};
+use peerage_protocol::node_state::{Away, Input, NodeState, Output, RequestId, Write};
 use peerage_protocol::time::{Monotonic, Now, Timestamp};
 use rustc_hash::FxHashMap;
 
@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     pub(crate) servers: Vec<ServerPlan>,
     pub(crate) boots: Boot,
     pub(crate) process: Option<Process>,
+    /// Until when something may have kept it from answering.
+    pub(crate) excused_until_us: u64,
     pub(crate) join: JoinProgress,
     /// Messages and bytes it has sent.
     pub(crate) sent: (u64, u64),
@@ -86,6 +88,8 @@ pub(crate) struct Process {
     pub(crate) peers: BTreeMap<usize, Vec<Id>>,
     /// Questions it waits for answers to.
     pub(crate) asking: BTreeSet<Id>,
+    /// Whom it takes for away.
+    pub(crate) away: Arc<Away>,
 }
 
 /// A redemption under way.
@@ -130,6 +134,8 @@ pub(crate) enum Request {
     Gossip { message: u64, from: usize },
     /// The owner leaves.
     Leave,
+    /// The owner puts somebody out.
+    Revoke,
 }
 
 impl Machine {

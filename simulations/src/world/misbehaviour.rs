@@ -155,7 +155,7 @@ impl World {
     fn say(&mut self, node: usize, member: Arc<Member>) {
         let announcement = Announcement {
             members: vec![member],
-            more: false,
+            ..Announcement::default()
         };
         // Whoever has nobody to lie to lies to nobody.
         let _ = self.publish_by(node, Arc::new(announcement));
@@ -185,6 +185,7 @@ impl World {
             role: Role::Member,
             not_before: now,
             expires: now + peerage_protocol::limits::CERTIFICATE_LIFETIME,
+            only: Vec::new(),
         };
         let issuers = vec![own.certificate.clone()];
         let chain = Arc::new(body.sign(&*self.machines[node].key, issuers));

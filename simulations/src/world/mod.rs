@@ -23,6 +23,7 @@ mod misbehaviour;
 mod network;
 mod observing;
 mod outputs;
+mod presence;
 mod process;
 mod questions;
 mod queue;
@@ -187,6 +188,7 @@ impl World {
             servers: node.servers.clone(),
             boots: 0,
             process: None,
+            excused_until_us: 0,
             join: JoinProgress::default(),
             sent: (0, 0),
         });

@@ -40,6 +40,7 @@ impl World {
                     self.truth.issued(&roster.own);
                 }
                 if let Some(roster) = &roster {
+                    self.truth.revoked(roster.revocations());
                     self.roster_seen(node, roster);
                 }
                 if let Some(process) = &mut self.machines[node].process {
@@ -49,6 +50,7 @@ impl World {
                     process.roster = roster;
                 }
             }
+            Output::PublishPresence(away) => self.presence_seen(node, &away),
             Output::PublishCatalog(catalog) => {
                 self.observe(&Observation::CatalogPublished {
                     node,
@@ -172,6 +174,7 @@ fn weight(output: &Output) -> u64 {
     let weight = match output {
         Output::Persist(writes) => writes.len(),
         Output::PublishRoster(roster) => roster.as_ref().map_or(0, |roster| 1 + roster.len()),
+        Output::PublishPresence(away) => away.len(),
         Output::PublishCatalog(catalog) => catalog.len(),
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),

@@ -57,6 +57,7 @@ impl World {
             join_attempts: 0,
             peers: BTreeMap::new(),
             asking: BTreeSet::new(),
+            away: state.away().clone(),
             state,
         });
         let member = machine
@@ -66,6 +67,7 @@ impl World {
         let addresses = vec![machine.address.clone()];
         let servers = local_servers(&machine.servers);
         self.audience = None;
+        self.crash_over(node);
         self.fabric.restarted(node);
         self.observe(&Observation::Booted { node });
         // Whoever left and is put back to an old backup may hold a certificate that has ended by that.
@@ -310,6 +312,7 @@ impl World {
             format!("#{number}, for {} s", order.down_us / 1_000_000)
         });
         self.audience = None;
+        self.crash_begins(node, order);
         self.died(node, &process.peers);
         self.break_off_handshakes(process.requests.into_values());
         self.queue

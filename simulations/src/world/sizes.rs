@@ -1,7 +1,10 @@
 //! How many bytes things take on the wire.
 
+use std::sync::Arc;
+
 use peerage_protocol::membership::admission::Claim;
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::hello::Answer;
 
@@ -23,13 +26,20 @@ pub(crate) fn announcement_bytes(announcement: &Announcement) -> usize {
         .members
         .iter()
         .map(|member| member.encoded_bytes());
-    16 + members.sum::<usize>()
+    16 + members.sum::<usize>() + revocation_bytes(&announcement.revocations)
+}
+
+fn revocation_bytes(revocations: &[Arc<Revocation>]) -> usize {
+    let each = revocations
+        .iter()
+        .map(|revocation| revocation.encoded_bytes());
+    each.sum()
 }
 
 /// The bytes of a claim, within a few.
 pub(crate) fn claim_bytes(claim: &Claim) -> usize {
     match claim {
-        Claim::Member { chain } | Claim::Renew { chain } => HELLO_BYTES + chain_bytes(chain),
+        Claim::Member { chain, .. } | Claim::Renew { chain } => HELLO_BYTES + chain_bytes(chain),
         Claim::Redeem { .. } => HELLO_BYTES,
     }
 }
@@ -37,7 +47,9 @@ pub(crate) fn claim_bytes(claim: &Claim) -> usize {
 /// The bytes of an answer to a claim, within a few.
 pub(crate) fn answer_bytes(answer: &Answer) -> usize {
     match answer {
-        Answer::Accept { chain } => HELLO_BYTES + chain_bytes(chain),
+        Answer::Accept { chain, revocations } => {
+            HELLO_BYTES + chain_bytes(chain) + revocation_bytes(revocations)
+        }
         Answer::Issue { own, issued } => HELLO_BYTES + chain_bytes(own) + chain_bytes(issued),
         Answer::Refused { .. } => 2 * HELLO_BYTES,
     }

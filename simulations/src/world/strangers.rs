@@ -111,7 +111,10 @@ impl World {
             }
             Attempt::Crowd => return None,
         };
-        Some(Claim::Member { chain })
+        Some(Claim::Member {
+            chain,
+            revocations: 0,
+        })
     }
 
     /// A certificate that a member signed who may not.
@@ -184,6 +187,7 @@ fn body(mesh: MeshId, subject: NodeId, not_before: Timestamp) -> CertificateBody
         role: Role::Admin,
         not_before,
         expires: not_before + CERTIFICATE_LIFETIME,
+        only: Vec::new(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::revocations::Revocations;
 use peerage_protocol::membership::ticket::TicketId;
 use peerage_protocol::time::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -31,6 +32,8 @@ pub(crate) struct Truth {
     pub(crate) leavers: BTreeSet<usize>,
     /// The machines that run as members from an old backup, and have left since it was made: they cannot know.
     pub(crate) revenants: BTreeSet<usize>,
+    /// Every revocation that some node has made known to itself.
+    pub(crate) revocations: Revocations,
     /// The machines that were told that they belong to the mesh, and not yet that they have left it.
     pub(crate) homes: BTreeSet<usize>,
 }
@@ -61,6 +64,23 @@ impl Truth {
             wall + leeway >= *begins && wall < *ends + leeway
         };
         periods.iter().any(valid)
+    }
+
+    /// Some node knows these revocations.
+    pub(crate) fn revoked(&mut self, known: &Revocations) {
+        if known.digest() != self.revocations.digest() {
+            for revocation in known.iter() {
+                self.revocations.add(revocation.clone());
+            }
+        }
+    }
+
+    /// Whether the holder of `chain` was put out, or somebody who certified it; nobody is spared in a world.
+    pub(crate) fn is_put_out(&self, chain: &CertificateChain) -> bool {
+        let holders = std::iter::once(&chain.certificate).chain(&chain.issuers);
+        let subjects: BTreeSet<NodeId> = holders.map(|holder| holder.body.subject).collect();
+        let mut in_force = self.revocations.in_force();
+        in_force.any(|revocation| subjects.contains(&revocation.body.subject))
     }
 
     /// An admin made a ticket.

@@ -56,12 +56,14 @@ fn tools() -> Value {
             "inputSchema": {"type": "object", "properties": properties},
         })
     };
+    let mut read_file = tool(
+        "read_file",
+        "Reads a text file.",
+        json!({"path": {"type": "string"}}),
+    );
+    read_file["annotations"] = json!({"readOnlyHint": true});
     json!([
-        tool(
-            "read_file",
-            "Reads a text file.",
-            json!({"path": {"type": "string"}})
-        ),
+        read_file,
         tool("fail", "Reports an error.", json!({})),
         tool(
             "wait",

@@ -29,7 +29,7 @@ fn age(evidence: &Evidence, certificate: &CertificateBody) -> Option<Finding> {
     let ends = from_now(now.0, certificate.expires.0);
     let who = match certificate.role {
         Role::Admin => "with an admin's node that runs, or the one that has root.key",
-        Role::Member => "with an admin's node that runs",
+        Role::Member | Role::Observer | Role::Guest => "with an admin's node that runs",
     };
     let renew = format!(
         "it renews by itself once linked {who}: peerage up --background, then peerage nodes"

@@ -57,7 +57,7 @@ pub(super) fn database(home: &Home) -> Kept {
                 let known = addresses.entry(member.node().to_string()).or_default();
                 known.extend(said.iter().cloned());
             }
-            Record::Ticket(_) | Record::Member(_) => {}
+            Record::Ticket(_) | Record::Member(_) | Record::Revocation(_) => {}
         }
     }
     for known in addresses.values_mut() {

@@ -3,7 +3,8 @@
 use peerage_protocol::catalog::library::{Item, Located};
 use peerage_protocol::catalog::snapshot::{Catalog, Lookup, Provider};
 
-use super::{Router, is_for_servers};
+use super::Router;
+use super::members::is_for_servers;
 use crate::config::choices::ToolNames;
 use crate::gateway::call::{Call, CallError, Reply};
 use crate::gateway::mcp::splice::Reference;

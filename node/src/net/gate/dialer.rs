@@ -5,6 +5,7 @@ use std::sync::Arc;
 use libp2p::core::muxing::StreamMuxerBox;
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 use peerage_protocol::wire::hello::{
     Answer, Claim, DialerHello, ListenerHello, MeshTag, VERSION_MAX, VERSION_MIN,
@@ -28,8 +29,9 @@ impl Gate {
         conversation.say(&errand.claim(&transcript)).await?;
         let answer: Answer = conversation.hear().await?;
         match (&errand, answer) {
-            (Errand::Enter(_), Answer::Accept { chain }) => {
-                self.check(listener, chain, &mut conversation).await?;
+            (Errand::Enter(_), Answer::Accept { chain, revocations }) => {
+                let accepted = (chain, revocations);
+                self.check(listener, accepted, &mut conversation).await?;
                 conversation.finish().await
             }
             (Errand::Renew(_) | Errand::Redeem { .. }, Answer::Issue { own, issued }) => {
@@ -46,13 +48,12 @@ impl Gate {
     async fn check(
         &self,
         listener: NodeId,
-        chain: Arc<CertificateChain>,
+        (chain, revocations): (Arc<CertificateChain>, Vec<Arc<Revocation>>),
         conversation: &mut Conversation<'_>,
     ) -> Result<(), GateError> {
         certifies(&chain, listener).map_err(|refusal| GateError::Distrusted { refusal })?;
-        let judgement = self
-            .gatekeeper
-            .admitted(listener, Arc::unwrap_or_clone(chain));
+        let chain = Arc::unwrap_or_clone(chain);
+        let judgement = self.gatekeeper.admitted(listener, chain, revocations);
         let judgement = conversation.meanwhile(judgement).await?;
         judgement.map_err(|refusal| GateError::Distrusted { refusal })
     }
@@ -132,6 +133,7 @@ impl Errand {
         match self {
             Self::Enter(credentials) => Claim::Member {
                 chain: (*credentials.chain).clone(),
+                revocations: credentials.revocations,
             },
             Self::Renew(credentials) => Claim::Renew {
                 chain: (*credentials.chain).clone(),

@@ -65,7 +65,7 @@ impl Gate {
             return Err(Refusal::OtherMesh);
         }
         match claim {
-            Claim::Member { chain } | Claim::Renew { chain } => certifies(chain, dialer),
+            Claim::Member { chain, .. } | Claim::Renew { chain } => certifies(chain, dialer),
             Claim::Redeem { .. } => Ok(()),
         }
     }
@@ -73,8 +73,12 @@ impl Gate {
 
 async fn pronounce(verdict: Verdict, mut conversation: Conversation<'_>) -> Result<(), GateError> {
     match verdict {
-        Verdict::Admit { own } => {
-            conversation.say(&Answer::Accept { chain: own }).await?;
+        Verdict::Admit { own, revocations } => {
+            let accept = Answer::Accept {
+                chain: own,
+                revocations,
+            };
+            conversation.say(&accept).await?;
             conversation.finish().await
         }
         Verdict::Issue { own, issued } => {

@@ -36,6 +36,7 @@ fn body(subject: u8, role: Role) -> CertificateBody {
         role,
         not_before: START,
         expires: START + HOUR,
+        only: Vec::new(),
     }
 }
 

@@ -93,7 +93,7 @@ fn members_learn_of_each_other_through_a_third_and_dial() {
 fn judged(machine: &mut Machine, from: NodeId, member: Member) -> Judgement {
     let announcement = Announcement {
         members: vec![Arc::new(member)],
-        more: false,
+        ..Announcement::default()
     };
     match machine.ask(|request| Input::Gossiped {
         request,
@@ -185,6 +185,7 @@ fn whoever_has_left_is_not_brought_back_by_anybody() {
     for claim in [
         Claim::Member {
             chain: chain.clone(),
+            revocations: 0,
         },
         Claim::Renew { chain },
     ] {

@@ -178,6 +178,7 @@ fn strangers_other_meshes_stolen_and_expired_certificates_are_refused() {
         member.me(),
         Claim::Member {
             chain: chain.clone(),
+            revocations: 0,
         },
     );
     assert!(matches!(admitted, Verdict::Admit { .. }));
@@ -187,6 +188,7 @@ fn strangers_other_meshes_stolen_and_expired_certificates_are_refused() {
         thief.me(),
         Claim::Member {
             chain: chain.clone(),
+            revocations: 0,
         },
     );
     assert!(
@@ -205,12 +207,19 @@ fn strangers_other_meshes_stolen_and_expired_certificates_are_refused() {
         foreign.me(),
         Claim::Member {
             chain: foreign.own(),
+            revocations: 0,
         },
     );
     assert_eq!(foreign, Verdict::silent(Refusal::OtherMesh));
 
     founder.pass(CERTIFICATE_LIFETIME + CLOCK_LEEWAY);
-    let expired = founder.judge(member.me(), Claim::Member { chain });
+    let expired = founder.judge(
+        member.me(),
+        Claim::Member {
+            chain,
+            revocations: 0,
+        },
+    );
     assert_eq!(expired, Verdict::silent(Refusal::Expired));
 }
 
@@ -242,7 +251,13 @@ fn a_certificate_whose_signature_or_role_was_altered_is_refused() {
     member.join(&mut founder, "laptop");
     let mut chain = member.own();
     chain.certificate.body.role = Role::Admin;
-    let refused = founder.judge(member.me(), Claim::Member { chain });
+    let refused = founder.judge(
+        member.me(),
+        Claim::Member {
+            chain,
+            revocations: 0,
+        },
+    );
     assert!(matches!(
         refused,
         Verdict::Refuse {
@@ -360,14 +375,26 @@ fn a_name_stays_with_whoever_was_known_by_it_first() {
     early.join(&mut founder, "twin");
     late.join(&mut tower, "twin");
     let chain = late.own();
-    let refused = founder.judge(late.me(), Claim::Member { chain });
+    let refused = founder.judge(
+        late.me(),
+        Claim::Member {
+            chain,
+            revocations: 0,
+        },
+    );
     let taken = Refusal::NameTaken {
         name: "twin".parse().unwrap(),
         holder: early.me(),
     };
     assert_eq!(refused, Verdict::silent(taken));
     let chain = early.own();
-    let admitted = founder.judge(early.me(), Claim::Member { chain });
+    let admitted = founder.judge(
+        early.me(),
+        Claim::Member {
+            chain,
+            revocations: 0,
+        },
+    );
     assert!(matches!(admitted, Verdict::Admit { .. }));
 }
 

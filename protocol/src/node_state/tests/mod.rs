@@ -27,6 +27,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 mod exchange;
 mod gate;
+mod revocation;
 mod sparing;
 
 struct Machine {
@@ -129,7 +130,7 @@ impl Machine {
             secret: TicketSecret([9; 32]),
             lifetime: 15 * MINUTE,
             uses,
-            role,
+            grant: role.into(),
         };
         match self.ask(|request| Input::Invite {
             request,

@@ -23,7 +23,13 @@ fn published(outputs: &[Output]) -> Vec<NodeId> {
 /// `machine` lets the other in.
 fn meet(machine: &mut Machine, other: &Machine) {
     let chain = other.own();
-    let verdict = machine.judge(other.me(), Claim::Member { chain });
+    let verdict = machine.judge(
+        other.me(),
+        Claim::Member {
+            chain,
+            revocations: 0,
+        },
+    );
     assert!(matches!(verdict, Verdict::Admit { .. }), "{verdict:?}");
 }
 
@@ -198,6 +204,8 @@ fn news_that_a_question_brings_is_gossiped_unless_somebody_else_does() {
         let announcement = |members| Announcement {
             members,
             more: false,
+            revocations: Vec::new(),
+            accusations: Vec::new(),
         };
         laptop.tell(Input::Reconciled {
             from,
@@ -237,6 +245,8 @@ fn a_goodbye_is_on_disk_before_it_is_passed_on() {
         announcement: Announcement {
             members: vec![goodbye],
             more: false,
+            revocations: Vec::new(),
+            accusations: Vec::new(),
         },
     });
     let key = Some(RecordKey::Member(tower.me()));
@@ -275,6 +285,8 @@ fn one_neighbour_is_asked_at_a_time_and_less_often_when_its_answers_bring_nothin
     let known = Announcement {
         members: vec![Arc::new(Member::new(silent, None))],
         more: false,
+        revocations: Vec::new(),
+        accusations: Vec::new(),
     };
     let mut questions = 0;
     for _ in 0..120 {

@@ -27,6 +27,7 @@ fn chain() -> CertificateChain {
         role: Role::Member,
         not_before: Timestamp(1_000),
         expires: Timestamp(2_000),
+        only: Vec::new(),
     };
     body.sign(&root, Vec::new())
 }
@@ -39,7 +40,10 @@ fn messages() -> (DialerHello, ListenerHello, Vec<Claim>, Vec<Answer>) {
         &[6; 32],
     );
     let claims = vec![
-        Claim::Member { chain: chain() },
+        Claim::Member {
+            chain: chain(),
+            revocations: 0,
+        },
         Claim::Renew { chain: chain() },
         Claim::Redeem {
             ticket: TicketId([8; 16]),
@@ -49,7 +53,10 @@ fn messages() -> (DialerHello, ListenerHello, Vec<Claim>, Vec<Answer>) {
     ];
     let own = Arc::new(chain());
     let answers = vec![
-        Answer::Accept { chain: own.clone() },
+        Answer::Accept {
+            chain: own.clone(),
+            revocations: Vec::new(),
+        },
         Answer::Issue {
             own: own.clone(),
             issued: own,

@@ -16,6 +16,7 @@
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
 //! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
+//! | about members | see [`super::members_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
 //! | `GET /v1/tokens` | [`TokensResponse`] |
@@ -160,8 +161,11 @@ pub struct InviteRequest {
     pub ttl_seconds: u64,
     /// How many nodes may use it.
     pub uses: u32,
-    /// What its users become: `member` or `admin`.
+    /// What its users become: `member`, `admin`, `observer` or `guest`.
     pub role: String,
+    /// For guests: the servers that they may see and call, each `SERVER` of this node or `NODE/SERVER`.
+    #[serde(default)]
+    pub only: Vec<String>,
 }
 
 /// A ticket. Its text is a secret: no `Debug`.

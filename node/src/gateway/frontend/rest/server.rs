@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
+use super::members_api::RevokeRequest;
 use super::refusal::{Exit, Refused};
 use super::service::OwnerService;
 
@@ -92,6 +93,8 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/join", post(join))
         .route("/v1/rename", post(rename))
         .route("/v1/leave", post(leave))
+        .route("/v1/members", get(members))
+        .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
         .route("/v1/tokens/{name}", delete(revoke_token))
@@ -158,6 +161,20 @@ async fn rename(
 ) -> Response {
     match body {
         Ok(Json(request)) => respond(service.rename(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn members(State(service): Service) -> Response {
+    respond(service.members())
+}
+
+async fn revoke(
+    State(service): Service,
+    body: Result<Json<RevokeRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.revoke(&request).await),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

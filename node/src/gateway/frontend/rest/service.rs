@@ -7,7 +7,7 @@ use bytes::Bytes;
 use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::{AgentName, NodeId, NodeName};
 use peerage_protocol::limits::CALL_TIME_LEFT_MAX;
-use peerage_protocol::membership::certificate::Role;
+use peerage_protocol::membership::role::{Grant, Role};
 use peerage_protocol::membership::ticket::Ticket;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -123,11 +123,15 @@ impl OwnerService {
         if self.snapshots.roster().is_none() {
             self.found().await?;
         }
+        let grant = Grant {
+            role,
+            only: self.guest_servers(&request.only)?,
+        };
         let (addresses, warnings) = views::ticket_addresses((self.listen)());
         let lifetime = Duration::from_secs(request.ttl_seconds);
         let ticket = self
             .membership
-            .invite(lifetime, request.uses, role, addresses)
+            .invite(lifetime, request.uses, grant, addresses)
             .await
             .map_err(membership_refused)?;
         Ok(InviteResponse {
@@ -297,7 +301,7 @@ fn as_response(reply: Reply) -> Result<CallResponse, Refused> {
     }
 }
 
-fn bad_input(error: &dyn std::fmt::Display) -> Refused {
+pub(super) fn bad_input(error: &dyn std::fmt::Display) -> Refused {
     Refused::new(Exit::Failed, "bad_input", error.to_string(), "correct it")
 }
 
@@ -313,7 +317,7 @@ fn token_refused(error: &TokenError) -> Refused {
 pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
-        MembershipError::NoMesh | MembershipError::Invite(_) => {
+        MembershipError::NoMesh | MembershipError::Invite(_) | MembershipError::Revoke(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
         }
         MembershipError::NotRenamed { .. } => {

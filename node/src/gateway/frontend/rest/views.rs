@@ -69,8 +69,10 @@ fn warnings(service: &OwnerService) -> Vec<String> {
     let fault = fault.map(|fault| format!("the last edit of mcp.json was not taken: {fault}"));
     let ambiguous = service.upstreams.ambiguous().into_iter();
     let ambiguous = ambiguous.map(|(server, count)| ambiguous_requests(&server, count));
-    let warnings = service.warnings.iter().cloned();
-    warnings.chain(fault).chain(ambiguous).collect()
+    let out = service.snapshots.put_out();
+    let out = out.map(|refusal| format!("this node is no member any more: {refusal}"));
+    let known = service.warnings.iter().cloned();
+    known.chain(fault).chain(out).chain(ambiguous).collect()
 }
 
 /// `doctor` knows this by its words.

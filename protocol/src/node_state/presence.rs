@@ -1,0 +1,275 @@
+//! Who is here: watching, accusing, refuting, and telling of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::NodeState;
+use super::input::RequestId;
+use super::output::{Output, Reply};
+use crate::id::NodeId;
+use crate::limits::{ACCUSATION_BYTES_MAX, ACCUSATIONS_TOLD_MAX};
+use crate::membership::member::Member;
+use crate::mutation::Mutation;
+use crate::presence::accusation::Accusation;
+use crate::presence::table::Table;
+use crate::presence::watch::Watch;
+use crate::presence::{ACCUSERS_NEEDED, WATCHERS, is_among_nearest};
+use crate::time::{Monotonic, Now, Timestamp};
+use crate::wire::announcement::Announcement;
+use crate::wire::summary::Summary;
+
+/// How long accusations gather, so that many are told in one message.
+const GATHER_FOR: Duration = Duration::from_millis(100);
+/// Members that may be missing between two rosters: an accuser may be so many places farther than a watcher.
+const PLACES_FORGIVEN: usize = 2;
+
+/// Members that do not answer any more, and since when by this node's clock.
+pub type Away = BTreeMap<NodeId, Timestamp>;
+
+/// What this node knows and does of presence.
+#[derive(Default)]
+pub(super) struct Presence {
+    table: Table,
+    watch: Watch,
+    untold: Vec<Arc<Accusation>>,
+    tell_at: Option<Monotonic>,
+    away: Arc<Away>,
+    changed: bool,
+}
+
+impl Presence {
+    pub(super) fn next_deadline(&self) -> Option<Monotonic> {
+        let deadlines = [self.watch.next_deadline(), self.tell_at];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Whether a member does not answer any more, as far as is known.
+    pub(super) fn is_away(&self, node: NodeId) -> bool {
+        self.away.contains_key(&node)
+    }
+
+    fn tell(&mut self, now: Now, accusation: Arc<Accusation>) {
+        self.untold.push(accusation);
+        self.tell_at.get_or_insert(now.monotonic + GATHER_FOR);
+    }
+}
+
+impl NodeState {
+    /// Who does not answer any more.
+    pub fn away(&self) -> &Arc<Away> {
+        &self.presence.away
+    }
+
+    pub(super) fn watch_link_up(&mut self, node: NodeId) {
+        self.presence.watch.heard(node);
+    }
+
+    pub(super) fn watch_link_down(&mut self, now: Now, node: NodeId) {
+        self.presence.watch.link_ended(now.monotonic);
+        if let Some(incarnation) = self.incarnation(node)
+            && !self.presence.is_away(node)
+            && self.is_watcher(node, self.me, WATCHERS)
+        {
+            self.presence.watch.lost(now.monotonic, node, incarnation);
+        }
+    }
+
+    fn incarnation(&self, node: NodeId) -> Option<u64> {
+        let known = self.roster.as_ref()?.known(node)?;
+        let record = known.record().filter(|record| !record.leaving)?;
+        Some(record.sequence)
+    }
+
+    /// Whether `watcher` is among the `places` members nearest to `watched`, of those who are here.
+    fn is_watcher(&self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
+        let Some(roster) = &self.roster else {
+            return false;
+        };
+        let others = roster.members().map(|(node, _)| node);
+        let here = others
+            .chain([self.me])
+            .filter(|node| !self.presence.is_away(*node));
+        is_among_nearest(watched, watcher, here, places)
+    }
+
+    /// Accuses those whose links did not come back, and tells of all that is to be told.
+    pub(super) fn accuse_when_due(&mut self, now: Now) {
+        let links = self.links.standing().count();
+        for (node, incarnation) in self.presence.watch.due(now.monotonic, links) {
+            self.accuse(now, node, incarnation);
+        }
+        if self.presence.tell_at.is_some_and(|at| at <= now.monotonic) {
+            self.presence.tell_at = None;
+            let untold = std::mem::take(&mut self.presence.untold);
+            for some in untold.chunks(ACCUSATIONS_TOLD_MAX / 4) {
+                self.outputs
+                    .push_back(Output::Publish(Arc::new(Announcement::accusing(some))));
+            }
+        }
+        if std::mem::take(&mut self.presence.changed) {
+            let away = self.presence.away.clone();
+            self.outputs.push_back(Output::PublishPresence(away));
+        }
+    }
+
+    fn accuse(&mut self, now: Now, node: NodeId, incarnation: u64) {
+        let fresher = self.incarnation(node) != Some(incarnation);
+        let Some(roster) = self.roster.as_ref() else {
+            return;
+        };
+        if fresher || self.links.is_up(node) || Mutation::AccuseNobody.is_on() {
+            return;
+        }
+        let signer = &*self.keys.node;
+        let accusation = Arc::new(Accusation::sign(signer, roster.mesh, node, incarnation));
+        if self.keep_accusation(now, accusation.clone()) {
+            self.presence.tell(now, accusation);
+        }
+    }
+
+    /// This node stops: those who are linked need not find out by themselves.
+    pub(super) fn stopping(&mut self, request: RequestId) {
+        let mesh = self.roster.as_ref().map(|roster| roster.mesh);
+        let own = self.own.member().and_then(|own| own.record());
+        if let (Some(mesh), Some(incarnation)) = (mesh, own.map(|record| record.sequence)) {
+            let signer = &*self.keys.node;
+            let last_word = Arc::new(Accusation::sign(signer, mesh, self.me, incarnation));
+            let announcement = Arc::new(Announcement::accusing(&[last_word]));
+            let to = self.links.standing().collect();
+            self.outputs.push_back(Output::Goodbye { to, announcement });
+        }
+        self.reply(request, Reply::Stopping);
+    }
+
+    /// Takes accusations that somebody passed on; says which were news, and whether one proves nothing.
+    pub(super) fn take_accusations(
+        &mut self,
+        now: Now,
+        told: &[Arc<Accusation>],
+    ) -> (Vec<Arc<Accusation>>, bool) {
+        let (mut news, mut forged) = (Vec::new(), false);
+        for accusation in told {
+            if !self.is_worth_checking(accusation) {
+                continue;
+            }
+            let Some(mesh) = self.roster.as_ref().map(|roster| roster.mesh) else {
+                break;
+            };
+            if !accusation.verify(mesh, &*self.keys.verifier) {
+                forged = true;
+            } else if accusation.accused == self.me {
+                self.refute(accusation.incarnation);
+            } else if self.keep_accusation(now, accusation.clone()) {
+                news.push(accusation.clone());
+            }
+        }
+        (news, forged)
+    }
+
+    /// Whether it is about a member as it is known here, by another member, and not known.
+    fn is_worth_checking(&self, accusation: &Accusation) -> bool {
+        let Accusation {
+            accused,
+            accuser,
+            incarnation,
+            ..
+        } = *accusation;
+        if accuser != self.me && !self.is_member(accuser) {
+            return false;
+        }
+        if accused == self.me {
+            let own = self.own.member().and_then(|own| own.record());
+            return own.is_some_and(|record| incarnation >= record.sequence);
+        }
+        let present = self.incarnation(accused);
+        present.is_some_and(|present| incarnation >= present)
+            && self.presence.table.is_news(accusation)
+    }
+
+    fn keep_accusation(&mut self, now: Now, accusation: Arc<Accusation>) -> bool {
+        let accused = accusation.accused;
+        let change = self.presence.table.add(accusation);
+        for accusation in change.kept.iter().chain(&change.dropped) {
+            self.digests.toggle_accusation(accusation);
+        }
+        self.reconsider(now, accused);
+        change.kept.is_some()
+    }
+
+    /// A fresh record says that this node is here.
+    fn refute(&mut self, incarnation: u64) {
+        self.own.outdo(incarnation);
+    }
+
+    /// A later record of a member is known, or it is a member no more: nothing is held against it.
+    pub(super) fn clear_accusations(&mut self, now: Now, node: NodeId) {
+        self.presence.watch.heard(node);
+        for accusation in self.presence.table.clear(node) {
+            self.digests.toggle_accusation(&accusation);
+        }
+        self.reconsider(now, node);
+    }
+
+    pub(super) fn presence_of(&mut self, now: Now, member: &Member) {
+        let sequence = member.record().map(|record| record.sequence);
+        let accused = self.presence.table.of(member.node());
+        let outdone = accused
+            .iter()
+            .all(|accusation| Some(accusation.incarnation) < sequence);
+        if outdone {
+            self.clear_accusations(now, member.node());
+        }
+    }
+
+    /// Whether `node` counts as away may have changed.
+    fn reconsider(&mut self, now: Now, node: NodeId) {
+        let away = self.counts_as_away(node);
+        if away == self.presence.is_away(node) {
+            return;
+        }
+        let map = Arc::make_mut(&mut self.presence.away);
+        match away {
+            true => map.insert(node, now.wall),
+            false => map.remove(&node),
+        };
+        self.presence.changed = true;
+        self.offers.touch_member(node);
+    }
+
+    fn counts_as_away(&self, node: NodeId) -> bool {
+        let accusations = self.presence.table.of(node);
+        if accusations.iter().any(|accusation| accusation.is_own()) {
+            return true;
+        }
+        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
+        let needed = match members > WATCHERS {
+            true => ACCUSERS_NEEDED,
+            false => 1,
+        };
+        let places = WATCHERS + PLACES_FORGIVEN;
+        let by_watchers = accusations
+            .iter()
+            .filter(|accusation| self.is_watcher(node, accusation.accuser, places));
+        by_watchers.take(needed).count() >= needed
+    }
+
+    /// The accusations of members in those parts of the mesh that `theirs` knows differently.
+    pub(super) fn accusations_for(&self, ours: &Summary, theirs: &Summary) -> Vec<Arc<Accusation>> {
+        let accusations = self.presence.table.all();
+        let differing = accusations.filter(|one| ours.differs_at(theirs, one.accused));
+        differing.take(ACCUSATIONS_TOLD_MAX).cloned().collect()
+    }
+
+    /// Those that were news over one link are told to everybody.
+    pub(super) fn pass_on_accusations(&mut self, now: Now, news: Vec<Arc<Accusation>>) {
+        for accusation in news {
+            self.presence.tell(now, accusation);
+        }
+    }
+}
+
+/// The bytes that so many accusations take at most.
+pub(super) const fn accusations_bytes(count: usize) -> usize {
+    count * ACCUSATION_BYTES_MAX + ACCUSATION_BYTES_MAX
+}

@@ -1,0 +1,62 @@
+//! Presence: who of the members is here, without a heartbeat from everybody to everybody.
+//!
+//! Each member has three watchers, the nearest to it by hash, who keep a link with it. Only they accuse it, once a
+//! link has been gone for a while; two of them make it count as away everywhere, and a fresh record of its own, with a
+//! higher sequence, clears it. The idea of suspicion and refutation is SWIM's (Das, Gupta and Motivala, 2002), that of
+//! a node which doubts itself first is Lifeguard's (Dadgar, Phillips and Currey, 2018).
+
+pub mod accusation;
+pub(crate) mod table;
+pub(crate) mod watch;
+
+use crate::id::{Hash, NodeId};
+
+/// Members that watch each member.
+pub const WATCHERS: usize = 3;
+/// Watchers that must accuse a member before it counts as away, where it has so many.
+pub const ACCUSERS_NEEDED: usize = 2;
+/// Accusers that are kept of one member: more than it has watchers, because not everybody knows the same members.
+pub const ACCUSERS_KEPT: usize = 4;
+
+/// How far `watcher` is from `watched`: the smallest watch. The same everywhere.
+pub(crate) fn distance(watched: NodeId, watcher: NodeId) -> u64 {
+    let both = [*watched.public_key(), *watcher.public_key()].concat();
+    Hash::of(&both).leading_u64()
+}
+
+/// Whether fewer than `places` of `others` are nearer to `watched` than `watcher` is.
+pub(crate) fn is_among_nearest(
+    watched: NodeId,
+    watcher: NodeId,
+    others: impl Iterator<Item = NodeId>,
+    places: usize,
+) -> bool {
+    let own = distance(watched, watcher);
+    let nearer = others.filter(|other| *other != watched && distance(watched, *other) < own);
+    nearer.take(places).count() < places
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(number: u32) -> NodeId {
+        NodeId::from_public_key(*Hash::of(&number.to_be_bytes()).as_bytes())
+    }
+
+    #[test]
+    fn everybody_has_three_watchers_and_watches_about_three() {
+        let all = || (0..100).map(node);
+        let mut watching = [0; 100];
+        for watched in all() {
+            let is_watcher = |at: &u32| {
+                let others = all().filter(|other| *other != node(*at));
+                node(*at) != watched && is_among_nearest(watched, node(*at), others, WATCHERS)
+            };
+            let watchers: Vec<u32> = (0..100).filter(is_watcher).collect();
+            assert_eq!(watchers.len(), WATCHERS);
+            watchers.iter().for_each(|at| watching[*at as usize] += 1);
+        }
+        assert!(watching.iter().all(|count| *count < 15), "{watching:?}");
+    }
+}
