@@ -98,6 +98,8 @@ mod tests {
             addresses: vec!["/ip4/192.168.1.7/udp/4001/quic-v1".to_owned()],
             tools: 3,
             round_trip_micros,
+            path: None,
+            away_since: None,
         }
     }
 

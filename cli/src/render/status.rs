@@ -174,6 +174,8 @@ pub(super) mod tests {
             addresses: Vec::new(),
             tools: 0,
             round_trip_micros: None,
+            path: None,
+            away_since: None,
         };
         let nodes = [
             node("desk", "self"),

@@ -127,7 +127,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         snapshots.clone(),
         joining,
     ));
-    let control = tokio::spawn(control.run(peers, stop.clone()));
+    // It goes on until the last word is said, and is ended by hand.
+    let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;
     sight(bootstrap, &handle).await;
 
@@ -144,7 +145,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         http: endpoints.clone(),
         warnings: settings.warnings,
         snapshots: snapshots.clone(),
-        membership,
+        membership: membership.clone(),
         servers,
         upstreams: upstreams.clone(),
         tokens,
@@ -178,6 +179,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         stop,
         frontends,
         control,
+        membership,
         upstreams,
         network,
         _lock: lock,

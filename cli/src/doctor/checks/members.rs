@@ -86,6 +86,8 @@ mod tests {
                 addresses: Vec::new(),
                 tools: 0,
                 round_trip_micros: None,
+                path: None,
+                away_since: None,
             });
         });
         let knock = outcome.map(|outcome| Knock {
