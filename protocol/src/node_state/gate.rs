@@ -9,7 +9,6 @@ use super::manifest_answers::ManifestAnswers;
 use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
 use super::own_record::OwnRecord;
-use super::presence::Presence;
 use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
 use super::unsaved::Unsaved;
@@ -336,7 +335,7 @@ impl NodeState {
         self.own = OwnRecord::default();
         self.changed = Changed::default();
         self.digests = Digests::default();
-        self.presence = Presence::default();
+        self.forget_presence();
         self.topology = Topology::new(self.me);
         self.manifests = Manifests::default();
         self.manifest_answers = ManifestAnswers::default();

@@ -237,6 +237,16 @@ impl NodeState {
         }
     }
 
+    /// This node has left its mesh.
+    pub(super) fn forget_presence(&mut self) {
+        let nobody_was_away = self.presence.away.is_empty();
+        self.presence = Presence::default();
+        if !nobody_was_away {
+            let away = self.presence.away.clone();
+            self.outputs.push_back(Output::PublishPresence(away));
+        }
+    }
+
     /// Whether `node` counts as away may have changed.
     fn reconsider(&mut self, now: Now, node: NodeId) {
         let accusations = self.presence.table.of(node);

@@ -127,6 +127,20 @@ fn who_stops_is_away_at_once_by_its_own_word_alone() {
 }
 
 #[test]
+fn who_leaves_the_mesh_takes_nobody_for_away_any_more() {
+    let (founder, mut laptop) = two();
+    laptop.tell(Input::LinkDown { node: founder.me() });
+    laptop.wait(QUITE_A_WHILE);
+    assert_eq!(laptop.away(), [founder.me()]);
+    let outputs = laptop.tell(Input::Leave {
+        request: RequestId(9),
+    });
+    let cleared =
+        |output: &Output| matches!(output, Output::PublishPresence(away) if away.is_empty());
+    assert!(outputs.iter().any(cleared), "{outputs:?}");
+}
+
+#[test]
 fn an_accusation_by_no_member_or_of_another_time_counts_for_nothing() {
     let (mut founder, laptop) = two();
     let (mesh, present) = (founder.own().body().mesh, founder.sequence_of(laptop.me()));
