@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 pub use start_error::StartError;
 
 use crate::config::settings::Settings;
-use crate::control::ControlError;
+use crate::control::{ControlError, Membership};
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::home::HomeLock;
 use crate::net::Network;
@@ -28,6 +28,7 @@ pub struct Node {
     stop: CancellationToken,
     frontends: Vec<JoinHandle<()>>,
     control: JoinHandle<Result<(), ControlError>>,
+    membership: Membership,
     upstreams: Upstreams,
     network: Network,
     _lock: HomeLock,
@@ -77,6 +78,8 @@ impl Node {
                 tracing::warn!("a frontend did not drain in time");
             }
         }
+        // Said last, for it ends the links.
+        self.membership.stopping().await;
         tokio::join!(self.upstreams.stop(), self.network.shutdown());
         self.control.abort();
     }

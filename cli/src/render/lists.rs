@@ -99,6 +99,8 @@ mod tests {
             tools: 3,
             round_trip_micros,
             clock_ahead_ms: None,
+            path: None,
+            away_since: None,
         }
     }
 

@@ -13,8 +13,8 @@ pub(super) fn cell(text: &str) -> Cell {
 /// A cell that says how something fares.
 pub(super) fn state(text: &str) -> Cell {
     let colour = match text {
-        "self" | "connected" | "ready" | "shared" => Color::Green,
-        "down" | "unreachable" => Color::Red,
+        "self" | "connected" | "here" | "ready" | "shared" => Color::Green,
+        "down" | "unreachable" | "away" => Color::Red,
         "starting" | "unresponsive" => Color::Yellow,
         _ => return cell(text),
     };

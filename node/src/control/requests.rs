@@ -214,6 +214,14 @@ impl Membership {
         }
     }
 
+    /// Tells linked members that this node stops; whoever does not hear it will find out.
+    pub async fn stopping(&self) {
+        let told = self.control.ask(|request| Input::Stopping { request });
+        if told.await.is_err() {
+            tracing::debug!("nobody could be told that this node stops");
+        }
+    }
+
     /// Leaves the mesh; returns what was left.
     pub async fn leave(&self) -> Result<Arc<Roster>, MembershipError> {
         match self.control.ask(|request| Input::Leave { request }).await? {

@@ -11,6 +11,7 @@ use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
+use peerage_protocol::node_state::Away;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -63,6 +64,7 @@ pub struct Snapshots {
     list_versions: watch::Sender<ListVersions>,
     shares: ArcSwap<BTreeMap<ServerName, bool>>,
     put_out: ArcSwapOption<Refusal>,
+    away: ArcSwap<Away>,
     caught_up: watch::Sender<bool>,
 }
 
@@ -77,6 +79,7 @@ impl Default for Snapshots {
             list_versions: watch::Sender::default(),
             shares: ArcSwap::default(),
             put_out: ArcSwapOption::empty(),
+            away: ArcSwap::default(),
             caught_up: watch::Sender::new(true),
         }
     }
@@ -141,6 +144,15 @@ impl Snapshots {
         let until = deadline.min(Instant::now() + CAUGHT_UP_WITHIN);
         let heard = timeout_at(until, caught_up.wait_for(|caught_up| *caught_up)).await;
         matches!(heard, Ok(Ok(_)))
+    }
+
+    /// Members that do not answer any more.
+    pub fn away(&self) -> Arc<Away> {
+        self.away.load_full()
+    }
+
+    pub(super) fn set_away(&self, away: Arc<Away>) {
+        self.away.store(away);
     }
 
     pub(super) fn told_put_out(&self, refusal: Option<Refusal>) {

@@ -170,6 +170,7 @@ impl Task {
         match output {
             Output::Persist(writes) => self.store.write(writes).await?,
             Output::PublishRoster(roster) => self.snapshots.set_roster(roster),
+            Output::PublishPresence(away) => self.snapshots.set_away(away),
             Output::PublishCatalog(catalog) => self.snapshots.set_catalog(catalog),
             Output::PublishManifest(manifest) => self.snapshots.set_manifest(manifest),
             Output::ManifestRefused(error) => {

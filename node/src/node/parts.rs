@@ -133,7 +133,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .clone()
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
-    let control = tokio::spawn(control.run(peers, stop.clone()));
+    // It goes on until the last word is said, and is ended by hand.
+    let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;
     sight(bootstrap, &handle).await;
 
@@ -151,7 +152,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         warnings: settings.warnings,
         snapshots: snapshots.clone(),
         soundings,
-        membership,
+        membership: membership.clone(),
         servers,
         upstreams: upstreams.clone(),
         tokens,
@@ -185,6 +186,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         stop,
         frontends,
         control,
+        membership,
         upstreams,
         network,
         _lock: lock,

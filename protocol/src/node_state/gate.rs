@@ -10,7 +10,6 @@ use super::manifests::Manifests;
 use super::output::{AlreadyInMesh, Output, Reply};
 use super::own_record::OwnRecord;
 use super::passing_on::PassingOn;
-use super::presence::Presence;
 use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
 use super::unsaved::Unsaved;
@@ -352,7 +351,7 @@ impl NodeState {
         self.changed = Changed::default();
         self.passing_on = PassingOn::default();
         self.digests = Digests::default();
-        self.presence = Presence::default();
+        self.forget_presence();
         self.topology = Topology::new(self.me);
         self.manifests = Manifests::default();
         self.manifest_answers = ManifestAnswers::default();

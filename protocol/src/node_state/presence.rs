@@ -12,6 +12,7 @@ use crate::limits::{ACCUSATION_BYTES_MAX, ACCUSATIONS_TOLD_MAX};
 use crate::membership::member::Member;
 use crate::mutation::Mutation;
 use crate::presence::accusation::Accusation;
+use crate::presence::suspicion::Suspicion;
 use crate::presence::table::Table;
 use crate::presence::watch::Watch;
 use crate::presence::{ACCUSERS_NEEDED, WATCHERS, is_among_nearest};
@@ -32,6 +33,7 @@ pub type Away = BTreeMap<NodeId, Timestamp>;
 pub(super) struct Presence {
     table: Table,
     watch: Watch,
+    suspicion: Suspicion,
     untold: Vec<Arc<Accusation>>,
     tell_at: Option<Monotonic>,
     away: Arc<Away>,
@@ -40,7 +42,8 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        let deadlines = [self.watch.next_deadline(), self.tell_at];
+        let suspected = self.suspicion.next_deadline();
+        let deadlines = [self.watch.next_deadline(), suspected, self.tell_at];
         deadlines.into_iter().flatten().min()
     }
 
@@ -99,6 +102,10 @@ impl NodeState {
         for (node, incarnation) in self.presence.watch.due(now.monotonic, links) {
             self.accuse(now, node, incarnation);
         }
+        self.look_around(now);
+        for node in self.presence.suspicion.open() {
+            self.reconsider(now, node);
+        }
         if self.presence.tell_at.is_some_and(|at| at <= now.monotonic) {
             self.presence.tell_at = None;
             let untold = std::mem::take(&mut self.presence.untold);
@@ -111,6 +118,14 @@ impl NodeState {
             let away = self.presence.away.clone();
             self.outputs.push_back(Output::PublishPresence(away));
         }
+    }
+
+    fn look_around(&mut self, now: Now) {
+        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
+        let accused = self.presence.table.accused();
+        let open = accused.filter(|node| !self.presence.is_away(*node)).count();
+        let suspicion = &mut self.presence.suspicion;
+        suspicion.look_around(now.monotonic, open, members);
     }
 
     fn accuse(&mut self, now: Now, node: NodeId, incarnation: u64) {
@@ -222,9 +237,28 @@ impl NodeState {
         }
     }
 
+    /// This node has left its mesh.
+    pub(super) fn forget_presence(&mut self) {
+        let nobody_was_away = self.presence.away.is_empty();
+        self.presence = Presence::default();
+        if !nobody_was_away {
+            let away = self.presence.away.clone();
+            self.outputs.push_back(Output::PublishPresence(away));
+        }
+    }
+
     /// Whether `node` counts as away may have changed.
     fn reconsider(&mut self, now: Now, node: NodeId) {
-        let away = self.counts_as_away(node);
+        let accusations = self.presence.table.of(node);
+        let stopped = accusations.iter().any(|accusation| accusation.is_own());
+        if accusations.is_empty() {
+            self.presence.suspicion.clear(now.monotonic, node);
+        } else if self.is_accused_enough(node) {
+            self.presence.suspicion.suspect(now.monotonic, node);
+        }
+        let suspicion = &mut self.presence.suspicion;
+        let confirmed = suspicion.is_confirmed(now.monotonic, node);
+        let away = stopped || confirmed;
         if away == self.presence.is_away(node) {
             return;
         }
@@ -237,11 +271,8 @@ impl NodeState {
         self.offers.touch_member(node);
     }
 
-    fn counts_as_away(&self, node: NodeId) -> bool {
+    fn is_accused_enough(&self, node: NodeId) -> bool {
         let accusations = self.presence.table.of(node);
-        if accusations.iter().any(|accusation| accusation.is_own()) {
-            return true;
-        }
         let members = self.roster.as_ref().map_or(0, |roster| roster.len());
         let needed = match members > WATCHERS {
             true => ACCUSERS_NEEDED,

@@ -59,7 +59,12 @@ impl Table {
         self.accused.get(&node).map_or(&[], Vec::as_slice)
     }
 
-    /// Everybody who is accused.
+    /// Everybody who is accused, each once.
+    pub(crate) fn accused(&self) -> impl Iterator<Item = NodeId> {
+        self.accused.keys().copied()
+    }
+
+    /// All accusations.
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<Accusation>> {
         self.accused.values().flatten()
     }

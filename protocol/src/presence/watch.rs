@@ -6,9 +6,8 @@ use std::time::Duration;
 use crate::id::NodeId;
 use crate::time::Monotonic;
 
-/// How long a link may be gone before its watcher accuses: a member that stalled for five seconds, and so lost its link
-/// to silence, has had the time to link again.
-pub(crate) const ACCUSE_AFTER: Duration = Duration::from_millis(2_000);
+/// How long a link may be gone before its watcher accuses: enough to make it again where only the link broke.
+pub(crate) const ACCUSE_AFTER: Duration = Duration::from_millis(600);
 /// A node that acts so much later than it meant to has been stalled, and doubts itself first.
 const LATE: Duration = Duration::from_millis(700);
 /// How long a node that doubts itself accuses nobody.

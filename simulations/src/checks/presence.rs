@@ -17,9 +17,12 @@ impl Check for Presence {
             return Ok(());
         };
         let machine = &view.machines[place];
-        let lives = machine.process.is_some() && view.now_us > machine.excused_until_us;
-        let liars = !view.truth.liars.is_empty();
-        if !lives || liars {
+        let process = machine.process.as_ref();
+        let member = process.is_some_and(|process| process.roster.is_some());
+        let lives = member && view.now_us > machine.excused_until_us;
+        // Liars may accuse anybody, and whoever is put back to an old backup may have forgotten that it is a member.
+        let odd = !view.truth.liars.is_empty() || view.truth.restored.contains(&place);
+        if !lives || odd {
             return Ok(());
         }
         let (here, there) = (view.called(*node), view.called(place));

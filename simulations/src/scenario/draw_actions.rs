@@ -38,7 +38,7 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     draw.for_nodes(mix.misbehave, Draw::misbehave);
     draw.for_nodes(mix.revoke, Draw::revoke);
     draw.for_nodes(mix.long_crash, Draw::long_crash);
-    draw.for_nodes(mix.stall, Draw::stall);
+    draw.stall_together(mix.stall);
     let (partitions, degradations) = (draw.times(mix.partition), draw.times(mix.degrade));
     (0..partitions).for_each(|_| draw.partition());
     (0..degradations).for_each(|_| draw.degrade());
@@ -127,10 +127,15 @@ impl Draw {
         });
     }
 
-    /// Still for up to five seconds, which everybody bears with.
-    fn stall(&mut self, node: NodeNumber) {
-        let for_us = self.randomness.between(SECOND_US, 5 * SECOND_US);
-        self.push(Action::Pause { node, for_us });
+    /// A share of all nodes stalls within the same second, each for up to five, which everybody is to bear with.
+    fn stall_together(&mut self, share: f64) {
+        let count = (share * self.numbers.len() as f64) as usize;
+        let at_us = self.moment_us();
+        for node in self.randomness.choose(&self.numbers, count) {
+            let at_us = at_us + self.randomness.below(SECOND_US);
+            let for_us = self.randomness.between(SECOND_US, 5 * SECOND_US);
+            self.push_at(at_us, Action::Pause { node, for_us });
+        }
     }
 
     fn restore_backup(&mut self, node: NodeNumber) {

@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use settings::Settings;
 
 /// Those that come with the program: name and text.
-const BUILTIN: [(&str, &str); 13] = [
+const BUILTIN: [(&str, &str); 14] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("growth", include_str!("../../scenarios/growth.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
@@ -19,6 +19,7 @@ const BUILTIN: [(&str, &str); 13] = [
     ),
     ("clocks", include_str!("../../scenarios/clocks.toml")),
     ("presence", include_str!("../../scenarios/presence.toml")),
+    ("stalls", include_str!("../../scenarios/stalls.toml")),
     (
         "revocation",
         include_str!("../../scenarios/revocation.toml"),

@@ -9,7 +9,7 @@ use crate::checks::Observation;
 
 /// A node may be taken for away so long after whatever could have made it silent.
 const EXCUSED_FOR_US: u64 = 20_000_000;
-/// A node that stalls no longer than this is to be taken for away by nobody.
+/// Where many stall, whoever stalls no longer than this is to be taken for away by nobody.
 const STALL_BORNE_US: u64 = 5_000_000;
 /// Crashes that are over sooner may never be noticed.
 const NOTICED_AFTER_US: u64 = 12_000_000;
@@ -42,7 +42,7 @@ impl World {
     pub(crate) fn excuse_for(&mut self, action: &Action) {
         let lasts_us = action.lasts_us();
         match action {
-            Action::Pause { for_us, .. } if *for_us <= STALL_BORNE_US => {}
+            Action::Pause { for_us, .. } if *for_us <= STALL_BORNE_US && self.many_stall() => {}
             Action::Partition { .. } | Action::Degrade { .. } => {
                 (0..self.machines.len()).for_each(|node| self.excuse(node, lasts_us));
             }
@@ -53,6 +53,15 @@ impl World {
                 }
             }
         }
+    }
+
+    /// Whether so many stall about now that everybody is to notice: one alone may be taken for away.
+    fn many_stall(&self) -> bool {
+        let now = self.now_us.saturating_sub(STALL_BORNE_US)..=self.now_us + STALL_BORNE_US;
+        let stalls = self.plan.actions.iter().filter(|timed| {
+            matches!(timed.action, Action::Pause { .. }) && now.contains(&timed.at_us)
+        });
+        stalls.count() * 5 >= self.machines.len()
     }
 
     fn excuse(&mut self, node: usize, lasts_us: u64) {

@@ -27,6 +27,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 mod exchange;
 mod gate;
+mod presence;
 mod revocation;
 mod sparing;
 

@@ -101,7 +101,8 @@ pub struct NodeStatus {
     pub name: String,
     /// `admin` or `member`.
     pub role: Option<String>,
-    /// `self`, `connected`, `unresponsive` or `unreachable`.
+    /// `self`, `connected`, `here` (not linked, and not known to be away), `away` (it stopped, or its watchers miss it)
+    /// or `unreachable`.
     pub state: String,
     /// How it is or was reached.
     pub addresses: Vec<String>,
@@ -112,6 +113,12 @@ pub struct NodeStatus {
     /// How far its clock was ahead of this node's, in milliseconds; negative when behind.
     #[serde(default)]
     pub clock_ahead_ms: Option<i64>,
+    /// What the link runs over: `quic` or `tcp`; absent without one.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// When it was found to be away; absent while it is not.
+    #[serde(default)]
+    pub away_since: Option<u64>,
 }
 
 /// Tools that this node's agents can call.

@@ -9,7 +9,7 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
-use peerage_protocol::limits::ADDRESSES_PER_NODE_MAX;
+use peerage_protocol::limits::{ADDRESSES_PER_NODE_MAX, FULL_LINKS_MAX};
 use peerage_protocol::membership::certificate::CertificateChain;
 
 use super::api::{CopyStatus, NodeStatus, NodesResponse, ServerStatus, StatusResponse};
@@ -125,27 +125,38 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
         tools: tools.servers.values().sum(),
         round_trip_micros: None,
         clock_ahead_ms: None,
+        path: None,
+        away_since: None,
     };
     let links = service.snapshots.links();
     let links = links.borrow();
+    let away = service.snapshots.away();
+    // In a large mesh most members are not linked, and reached all the same.
+    let sparse = roster
+        .as_ref()
+        .is_some_and(|roster| roster.len() > FULL_LINKS_MAX);
     let member = |(node, chain): (NodeId, &Arc<CertificateChain>)| {
         let link = links.get(&node);
         let connected = link.is_some_and(|link| link.up);
         let depth = service.soundings.depth(node).filter(|_| connected);
+        let silent = away.get(&node).filter(|_| !connected);
+        let state = match (connected, silent) {
+            (true, _) => "connected",
+            (false, Some(_)) => "away",
+            (false, None) if sparse => "here",
+            (false, None) => "unreachable",
+        };
         NodeStatus {
             node: node.to_string(),
             name: chain.body().name.to_string(),
             role: Some(chain.body().role.to_string()),
-            state: if connected {
-                "connected"
-            } else {
-                "unreachable"
-            }
-            .to_owned(),
+            state: state.to_owned(),
             addresses: link.map(|link| link.address.clone()).into_iter().collect(),
             tools: tools.nodes.get(&node).copied().unwrap_or(0),
             round_trip_micros: depth.map(|depth| micros(depth.round_trip)),
             clock_ahead_ms: depth.map(|depth| depth.clock_ahead),
+            path: link.filter(|link| link.up).map(|link| path(&link.address)),
+            away_since: silent.map(|since| since.0),
         }
     };
     let members = roster.iter().flat_map(|roster| roster.members());
@@ -158,6 +169,15 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
 
 fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn path(address: &str) -> String {
+    let over = if address.contains("/quic") {
+        "quic"
+    } else {
+        "tcp"
+    };
+    over.to_owned()
 }
 
 /// How many tools can be called, by where they are.
