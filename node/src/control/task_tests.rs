@@ -247,8 +247,8 @@ async fn what_this_node_offers_is_gossiped_when_it_changes() {
 #[tokio::test]
 async fn gossip_that_reached_nobody_is_said_again() {
     let mut node = Running::start(false).await;
-    node.link_a_member().await;
     node.share("files").await;
+    node.link_a_member().await;
     let first = node.next_told().await;
     assert_eq!(node.next_told().await, first);
 }
