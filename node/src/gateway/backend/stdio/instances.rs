@@ -224,11 +224,13 @@ mod tests {
 
     use std::time::Duration;
 
+    use bytes::Bytes;
     use serde_json::json;
 
     use super::*;
     use crate::config::upstream::UpstreamSettings;
     use crate::gateway::backend::test_upstream::{House, call, hurried, python, text, until};
+    use crate::gateway::client::{Client, ClientSession};
 
     fn settings(chosen: Instance) -> UpstreamSettings {
         let mut settings = python("legacy");
@@ -273,6 +275,26 @@ mod tests {
         }
         house.apply(&[]);
         until(|| !processes.iter().any(|pid| alive(pid))).await;
+    }
+
+    #[tokio::test]
+    async fn each_session_has_a_process_and_calls_without_one_share_their_callers() {
+        let house = house(Instance::PerSession, hurried()).await;
+        let process = async |client: &Client| {
+            let (mut call, _notifications) = call("echo", json!({}));
+            call.client = client.clone();
+            text(house.call("x", call).await)
+        };
+        let session = || Client::Session(ClientSession::new(Bytes::from_static(b"{}"), None).0);
+        let (first, second) = (session(), session());
+        let of_first = process(&first).await;
+        assert_eq!(process(&first).await, of_first);
+        let of_second = process(&second).await;
+        assert_ne!(of_second, of_first);
+        let of_caller = process(&Client::Stateless).await;
+        assert_eq!(process(&Client::Stateless).await, of_caller);
+        assert!(![of_first, of_second].contains(&of_caller));
+        house.upstreams.stop().await;
     }
 
     #[tokio::test]
