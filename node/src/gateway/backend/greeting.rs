@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::outgoing::quoted;
-use crate::gateway::call::Era;
+use crate::gateway::call::{Call, Era};
 use crate::gateway::client::{Client, LogLevel};
-use crate::gateway::mcp::era::{CAPABILITIES_KEY, LOG_LEVEL_KEY, VERSION_KEY};
+use crate::gateway::mcp::era::{CAPABILITIES_KEY, CLIENT_INFO_KEY, LOG_LEVEL_KEY, VERSION_KEY};
 use crate::gateway::mcp::splice::without_meta_members;
 
 /// The modern version we speak.
@@ -20,8 +20,6 @@ pub(crate) const LEGACY_VERSION: &str = "2025-11-25";
 /// The legacy versions we accept.
 const LEGACY_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_VERSION];
 
-/// The member of `_meta` that names a modern client.
-const CLIENT_KEY: &str = "io.modelcontextprotocol/clientInfo";
 const META_VERSION: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
 const META_CLIENT: &str = concat!(
     r#""io.modelcontextprotocol/clientInfo":{"name":"peerage","version":""#,
@@ -41,6 +39,32 @@ pub(crate) fn initialize_params() -> Bytes {
         )
         .as_bytes(),
     )
+}
+
+/// The params of `initialize` that say what the client behind `call` says of itself; who says no name goes by ours.
+pub(crate) fn initialize_params_of(call: &Call) -> Bytes {
+    let (capabilities, info) = match &call.client {
+        Client::Session(session) => (
+            Some(&session.capabilities()[..]),
+            session.info().map(|raw| &raw[..]),
+        ),
+        Client::Stateless => (
+            call.params.meta_raw(CAPABILITIES_KEY),
+            call.params.meta_raw(CLIENT_INFO_KEY),
+        ),
+    };
+    let text = |raw: Option<&[u8]>| raw.map(|raw| String::from_utf8_lossy(raw).into_owned());
+    let capabilities = text(capabilities).unwrap_or_else(|| "{}".to_owned());
+    let info = text(info).unwrap_or_else(|| {
+        concat!(
+            r#"{"name":"peerage","version":""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""}"#
+        )
+        .to_owned()
+    });
+    format!(r#"{{"protocolVersion":"{LEGACY_VERSION}","capabilities":{capabilities},"clientInfo":{info}}}"#)
+        .into()
 }
 
 /// The params of a request of our own that needs none but what `era` demands.
@@ -123,7 +147,12 @@ fn meta_of(client: &Client) -> (String, String, String) {
 pub(crate) fn without_modern_meta(params: &Bytes) -> Bytes {
     without_meta_members(
         params,
-        &[VERSION_KEY, CLIENT_KEY, CAPABILITIES_KEY, LOG_LEVEL_KEY],
+        &[
+            VERSION_KEY,
+            CLIENT_INFO_KEY,
+            CAPABILITIES_KEY,
+            LOG_LEVEL_KEY,
+        ],
     )
 }
 

@@ -17,6 +17,8 @@ pub const MODERN_VERSION: &str = "2026-07-28";
 pub const VERSION_KEY: &str = "io.modelcontextprotocol/protocolVersion";
 /// The member of `_meta` that says what a modern client can do.
 pub const CAPABILITIES_KEY: &str = "io.modelcontextprotocol/clientCapabilities";
+/// The member of `_meta` that names a modern client.
+pub const CLIENT_INFO_KEY: &str = "io.modelcontextprotocol/clientInfo";
 /// The member of `_meta` that asks for log messages from this level on.
 pub const LOG_LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
 /// The member of `_meta` that names the server in a modern result.

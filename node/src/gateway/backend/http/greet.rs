@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use peerage_protocol::id::ServerName;
 
 use super::endpoint::Endpoint;
@@ -37,14 +38,12 @@ pub(super) async fn greet(
         }
     }
     let greeting = Session::greeting(server.clone(), Arc::clone(endpoint), timing.reach);
-    initialize(greeting).await
+    initialize(greeting, initialize_params()).await
 }
 
-/// Opens a legacy session.
-pub(super) async fn initialize(greeting: Session) -> Result<Session, Outage> {
-    let asked = greeting
-        .ask_with_headers("initialize", initialize_params())
-        .await;
+/// Opens a legacy session with these params of `initialize`.
+pub(super) async fn initialize(greeting: Session, params: Bytes) -> Result<Session, Outage> {
+    let asked = greeting.ask_with_headers("initialize", params).await;
     let (headers, body) = asked.map_err(outage)?;
     let greeted = match body {
         ReplyBody::Result(result) => settled_version(&result)

@@ -1,8 +1,8 @@
 //! Keeps a session with an HTTP server: opens it, follows its tools, notices its end.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Weak};
 
 use http::StatusCode;
 use peerage_protocol::id::{NodeId, ServerName};
@@ -98,7 +98,7 @@ impl Link for HttpLink {
     async fn close(&mut self, _why: &str) {
         if let Some(session) = self.session.take() {
             let ending = async {
-                session.close_counterpart().await;
+                session.close_caller_sessions().await;
                 session.delete().await;
             };
             let _ = timeout(self.timing.ending, ending).await;
@@ -190,20 +190,18 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
     offered.then(|| EventStream::new(response))
 }
 
-/// Hears what a legacy server says on its own stream, as long as the session lasts; the stream may come and go.
-pub(super) async fn hear_unasked(session: Arc<Session>) {
+/// Hears what a legacy server says on its own stream, as long as the session is kept; the stream may come and go.
+pub(super) async fn hear_unasked(session: Weak<Session>) {
     let mut backoff = Backoff::new(Timing::default().reconnect_first, Timing::default().relist);
-    while session.over().is_none() {
-        let hearing = async {
-            if let Some(stream) = listen(&session).await {
-                hear(&session, stream).await;
+    while let Some(session) = session.upgrade().filter(|kept| kept.over().is_none()) {
+        if let Some(stream) = listen(&session).await {
+            tokio::select! {
+                _ = session.until_over() => return,
+                () = hear(&session, stream) => {}
             }
-            sleep(backoff.wait()).await;
-        };
-        tokio::select! {
-            _ = session.until_over() => return,
-            () = hearing => {}
         }
+        drop(session);
+        sleep(backoff.wait()).await;
     }
 }
 

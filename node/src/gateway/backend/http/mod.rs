@@ -2,7 +2,7 @@
 
 mod answer;
 pub mod body;
-mod counterpart;
+mod caller_sessions;
 mod endpoint;
 mod following;
 mod forward;
@@ -62,7 +62,7 @@ impl HttpUpstream {
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
         let primary = self.desk.session().await?;
-        let session = Arc::clone(&primary).for_era(call.era).await;
+        let session = Arc::clone(&primary).for_caller(&call).await;
         match (call.era, session.era()) {
             (Era::Legacy, Era::Modern) => {
                 let server = self.desk.server().as_str();
@@ -85,14 +85,14 @@ impl HttpUpstream {
     /// A session that the server has forgotten is opened once more: the request certainly did not run.
     async fn pass_on(&self, primary: &Arc<Session>, mut call: Call) -> Result<Reply, CallError> {
         let token = call.params.progress_token().map(Bytes::copy_from_slice);
-        let session = Arc::clone(primary).for_era(call.era).await;
+        let session = Arc::clone(primary).for_caller(&call).await;
         match session.forward(&mut call, token.as_ref()).await {
             Ok(reply) => return Ok(reply),
             Err(Failure::Call(error)) => return Err(error),
             Err(Failure::Forgotten) if Arc::ptr_eq(&session, primary) => self.desk.expire(&session),
             Err(Failure::Forgotten) => {}
         }
-        let session = self.desk.session().await?.for_era(call.era).await;
+        let session = self.desk.session().await?.for_caller(&call).await;
         match session.forward(&mut call, token.as_ref()).await {
             Ok(reply) => Ok(reply),
             Err(Failure::Call(error)) => Err(error),

@@ -12,7 +12,7 @@ use peerage_protocol::id::{NodeId, ServerName};
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::time::timeout;
 
-use super::counterpart::Counterpart;
+use super::caller_sessions::CallerSessions;
 use super::endpoint::{Endpoint, SendError};
 use super::name_header;
 use super::param_headers::ParamHeaders;
@@ -72,7 +72,7 @@ pub(crate) struct Session {
     /// Calls of a legacy session, for what the server says without naming one.
     pub(super) under_way: UnderWay,
     asides: Arc<Semaphore>,
-    pub(super) counterpart: Counterpart,
+    pub(super) caller_sessions: CallerSessions,
     reach: Duration,
 }
 
@@ -124,7 +124,7 @@ impl Session {
             suspect: Notify::new(),
             under_way: UnderWay::default(),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
-            counterpart: Counterpart::default(),
+            caller_sessions: CallerSessions::default(),
             reach,
         }
     }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
 use crate::gateway::backend::test_upstream::{
-    House, call, call_with, hurried, notified, text, until,
+    House, call, call_of, call_with, hurried, notified, text, until,
 };
 use crate::gateway::backend::upstream::UpstreamState;
 use crate::gateway::call::{CallError, Era, ReplyBody};
@@ -91,7 +91,7 @@ async fn headers_are_those_of_the_era() {
     house.call("x", call("echo", json!({})).0).await.unwrap();
     let (headers, _) = served.seen("tools/call").remove(0);
     assert_eq!(headers["mcp-protocol-version"], "2025-06-18");
-    assert_eq!(headers["mcp-session-id"], "1");
+    assert_eq!(headers["mcp-session-id"], "2", "the caller's own");
     house.upstreams.stop().await;
 }
 
@@ -123,7 +123,11 @@ async fn progress_comes_back_under_the_callers_token_before_the_result() {
         let tokens = served
             .seen("tools/call")
             .into_iter()
-            .map(|(_, message)| message["params"]["_meta"]["progressToken"].to_string());
+            .map(|(headers, message)| {
+                let session = headers.get("mcp-session-id").cloned();
+                let token = message["params"]["_meta"]["progressToken"].to_string();
+                (session.map(|id| id.to_str().unwrap().to_owned()), token)
+            });
         let distinct: std::collections::BTreeSet<_> = tokens.collect();
         assert_eq!(
             distinct.len(),
@@ -135,24 +139,46 @@ async fn progress_comes_back_under_the_callers_token_before_the_result() {
 }
 
 #[tokio::test]
+async fn a_server_learns_whom_it_serves_from_each_callers_own_session() {
+    let served = Served::start(Era::Legacy).await;
+    let house = house_with(&served).await;
+    for capabilities in [r#"{"sampling":{}}"#, r#"{"roots":{}}"#] {
+        let (call, _told) = call_of(capabilities, json!({"name": "echo"}));
+        house.call("x", call).await.unwrap();
+        let (_, opened) = served.seen("initialize").pop().unwrap();
+        assert_eq!(opened["params"]["capabilities"].to_string(), capabilities);
+    }
+    house.upstreams.stop().await;
+}
+
+#[tokio::test]
 async fn a_forgotten_session_is_opened_again_and_the_call_runs_once() {
     let served = Served::start(Era::Legacy).await;
     let house = house_with(&served).await;
-    served.site.session.store(100, Ordering::SeqCst);
-    let calls = (0..8).map(|_| house.call("x", call("echo", json!({"text": "again"})).0));
+    let (first, _told) = call("echo", json!({"text": "first"}));
+    let client = first.client.clone();
+    assert_eq!(text(house.call("x", first).await), "first");
+    let last = served.site.session.load(Ordering::SeqCst);
+    served.site.forgotten.store(last, Ordering::SeqCst);
+    let calls = (0..8).map(|_| {
+        let (mut again, _told) = call("echo", json!({"text": "again"}));
+        again.client = client.clone();
+        house.call("x", again)
+    });
     for answered in futures::future::join_all(calls).await {
         assert_eq!(text(answered), "again");
     }
-    assert_eq!(
-        served.seen("initialize").len(),
-        2,
-        "one new session for all"
-    );
-    let ran = served
+    let ran: Vec<_> = served
         .seen("tools/call")
         .into_iter()
-        .filter(|(headers, _)| headers["mcp-session-id"] == "101");
-    assert_eq!(ran.count(), 8);
+        .filter(|(headers, _)| headers["mcp-session-id"].to_str().unwrap() > "2")
+        .map(|(headers, _)| headers["mcp-session-id"].clone())
+        .collect();
+    assert_eq!(ran.len(), 8);
+    assert!(
+        ran.iter().all(|session| *session == ran[0]),
+        "one new session for all: {ran:?}"
+    );
     house.upstreams.stop().await;
 }
 

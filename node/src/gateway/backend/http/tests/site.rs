@@ -29,8 +29,10 @@ pub(super) struct Site {
     pub(super) streams: AtomicBool,
     /// Answers everything with this status, unless 0.
     pub(super) refuse: AtomicU16,
-    /// The only session that is known.
+    /// The last session that was opened.
     pub(super) session: AtomicU64,
+    /// The last session that is not known any more.
+    pub(super) forgotten: AtomicU64,
     /// Tools beside the first twelve.
     pub(super) grown: watch::Sender<usize>,
     /// Streams closed by the client before the answer.
@@ -75,6 +77,7 @@ impl Served {
             streams: AtomicBool::new(false),
             refuse: AtomicU16::new(0),
             session: AtomicU64::new(0),
+            forgotten: AtomicU64::new(0),
             grown: watch::Sender::new(0),
             abandoned: AtomicUsize::new(0),
             seen: Mutex::default(),
@@ -135,10 +138,10 @@ async fn answer(
         message["method"].as_str(),
         Some("initialize" | "server/discover")
     );
-    let known = headers
-        .get("mcp-session-id")
-        .map(|id| id.to_str().unwrap().to_owned())
-        == Some(site.session.load(Ordering::SeqCst).to_string());
+    let known = headers.get("mcp-session-id").is_some_and(|id| {
+        let id: u64 = id.to_str().unwrap().parse().unwrap();
+        id > site.forgotten.load(Ordering::SeqCst)
+    });
     if site.era == Era::Legacy && !opens && !known {
         return status_only(StatusCode::NOT_FOUND);
     }
