@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
-use super::sorted_chunks::SortedChunks;
+use super::sorted_chunks::{SortKey, SortedChunks};
 use crate::id::{Hash, MeshId, NodeId, NodeName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
@@ -37,6 +37,18 @@ struct Keyed {
     member: Arc<Member>,
 }
 
+impl SortKey for Named {
+    fn sort_key(&self) -> u64 {
+        self.key
+    }
+}
+
+impl SortKey for Keyed {
+    fn sort_key(&self) -> u64 {
+        self.key
+    }
+}
+
 impl Roster {
     /// A roster with nobody but its owner.
     pub fn new(mesh: MeshId, own: Arc<CertificateChain>) -> Self {
@@ -62,7 +74,9 @@ impl Roster {
 
     /// What is known of another node, one that left included.
     pub fn known(&self, node: NodeId) -> Option<&Arc<Member>> {
-        let found = self.known.find(|keyed| by_node(keyed, node))?;
+        let found = self
+            .known
+            .find(node_key(node), |keyed| by_node(keyed, node))?;
         Some(&found.member)
     }
 
@@ -120,7 +134,7 @@ impl Roster {
         }
         // Names of one hash stand together.
         let key = name_key(name);
-        let first = self.named.from(|named| named.key.cmp(&key));
+        let first = self.named.from(key);
         let hashed = first.take_while(|named| named.key == key);
         let mut nodes = hashed.map(|named| named.node);
         nodes.find(|node| {
@@ -146,7 +160,12 @@ impl Roster {
             None => {}
         }
         let named = Named::of(&member);
-        if !member.has_left() && self.named.find(|other| other.cmp(&named)).is_none() {
+        if !member.has_left()
+            && self
+                .named
+                .find(named.key, |other| other.cmp(&named))
+                .is_none()
+        {
             self.named.insert(named, |other| other.cmp(&named));
         }
         let key = node_key(node);
@@ -157,14 +176,17 @@ impl Roster {
 
     /// Forgets a node.
     pub fn remove(&mut self, node: NodeId) -> Option<Arc<Member>> {
-        let removed = self.known.remove(|keyed| by_node(keyed, node))?.member;
+        let removed = self
+            .known
+            .remove(node_key(node), |keyed| by_node(keyed, node))?
+            .member;
         self.unname(&removed);
         Some(removed)
     }
 
     fn unname(&mut self, member: &Arc<Member>) {
         let named = Named::of(member);
-        self.named.remove(|other| other.cmp(&named));
+        self.named.remove(named.key, |other| other.cmp(&named));
     }
 }
 
