@@ -155,8 +155,8 @@ impl Issuer {
             })
             .ok_or(TicketRefusal::unproved(Refusal::UnknownTicket))?;
         let redeemed = record.redeemed.get(&joiner);
-        if let Some(chain) = redeemed.filter(|chain| !has_given_up(roster, chain)) {
-            return Ok((record.clone(), chain.clone()));
+        if let Some(chain) = redeemed.and_then(|chain| last_given(roster, chain)) {
+            return Ok((record.clone(), chain));
         }
         if now >= record.expires {
             return Err(TicketRefusal::proved(Refusal::TicketExpired));
@@ -235,10 +235,15 @@ impl Issuer {
     }
 }
 
-/// Whether the holder of `chain` said that it leaves the mesh.
-fn has_given_up(roster: &Roster, chain: &CertificateChain) -> bool {
-    let known = roster.known(chain.body().subject);
-    known.is_some_and(|known| known.has_left() && **known.chain() == *chain)
+/// The certificate that the holder of `chain` is to have by now: a later one where there is one, as it may have left
+/// since, and nobody takes it back with `chain`; `None` where it has left and was given none.
+fn last_given(roster: &Roster, chain: &Arc<CertificateChain>) -> Option<Arc<CertificateChain>> {
+    match roster.known(chain.body().subject) {
+        Some(known) if known.chain().body().expires >= chain.body().expires => {
+            (!known.has_left()).then(|| known.chain().clone())
+        }
+        _ => Some(chain.clone()),
+    }
 }
 
 /// A lifetime from now, and later than whatever `subject` had before, by another issuer's clock maybe: of two
