@@ -155,19 +155,22 @@ impl Issuer {
             })
             .ok_or(TicketRefusal::unproved(Refusal::UnknownTicket))?;
         let redeemed = record.redeemed.get(&joiner);
-        if let Some(chain) = redeemed.and_then(|chain| last_given(roster, chain)) {
-            return Ok((record.clone(), chain));
-        }
-        if now >= record.expires {
+        let given = redeemed.and_then(|chain| last_given(roster, chain));
+        let used = usize::try_from(record.uses).is_ok_and(|uses| record.redeemed.len() >= uses);
+        if given.is_none() && now >= record.expires {
             return Err(TicketRefusal::proved(Refusal::TicketExpired));
         }
-        let used = usize::try_from(record.uses).is_ok_and(|uses| record.redeemed.len() >= uses);
         if used && redeemed.is_none() && !Mutation::ReuseTicket.is_on() {
             return Err(TicketRefusal::proved(Refusal::TicketUsed));
         }
         let role = record.role;
-        let name = self.free_name(claim.name, joiner, roster);
-        let chain = self.issue(now, signer, roster, joiner, name, role);
+        let chain = match given {
+            Some(chain) => chain,
+            None => {
+                let name = self.free_name(claim.name, joiner, roster);
+                self.issue(now, signer, roster, joiner, name, role)
+            }
+        };
         let record = self
             .tickets
             .get_mut(&claim.ticket)
