@@ -131,7 +131,9 @@ impl Running {
         let name = "founder".parse().unwrap();
         self.membership.found(root, name).await.unwrap();
         let lifetime = Duration::from_secs(60);
-        let ticket = self.membership.invite(lifetime, 1, Role::Member.into(), vec![]);
+        let ticket = self
+            .membership
+            .invite(lifetime, 1, Role::Member.into(), vec![]);
         let ticket = ticket.await.unwrap();
         let node = member();
         let transcript = Transcript {

@@ -163,13 +163,11 @@ impl Issuer {
             })
             .ok_or(TicketRefusal::unproved(Refusal::UnknownTicket))?;
         let redeemed = record.redeemed.get(&joiner);
-        if let Some(chain) = redeemed.filter(|chain| !has_given_up(roster, chain)) {
-            return Ok((record.clone(), chain.clone()));
-        }
-        if now >= record.expires {
+        let given = redeemed.and_then(|chain| last_given(roster, chain));
+        let used = usize::try_from(record.uses).is_ok_and(|uses| record.redeemed.len() >= uses);
+        if given.is_none() && now >= record.expires {
             return Err(TicketRefusal::proved(Refusal::TicketExpired));
         }
-        let used = usize::try_from(record.uses).is_ok_and(|uses| record.redeemed.len() >= uses);
         if used && redeemed.is_none() && !Mutation::ReuseTicket.is_on() {
             return Err(TicketRefusal::proved(Refusal::TicketUsed));
         }
@@ -177,8 +175,13 @@ impl Issuer {
             role: record.role,
             only: record.only.clone(),
         };
-        let name = self.free_name(claim.name, joiner, roster);
-        let chain = self.issue(now, signer, roster, joiner, name, grant);
+        let chain = match given {
+            Some(chain) => chain,
+            None => {
+                let name = self.free_name(claim.name, joiner, roster);
+                self.issue(now, signer, roster, joiner, name, grant)
+            }
+        };
         let record = self
             .tickets
             .get_mut(&claim.ticket)
@@ -247,10 +250,15 @@ impl Issuer {
     }
 }
 
-/// Whether the holder of `chain` said that it leaves the mesh.
-fn has_given_up(roster: &Roster, chain: &CertificateChain) -> bool {
-    let known = roster.known(chain.body().subject);
-    known.is_some_and(|known| known.has_left() && **known.chain() == *chain)
+/// The certificate that the holder of `chain` is to have by now: a later one where there is one, as it may have left
+/// since, and nobody takes it back with `chain`; `None` where it has left and was given none.
+fn last_given(roster: &Roster, chain: &Arc<CertificateChain>) -> Option<Arc<CertificateChain>> {
+    match roster.known(chain.body().subject) {
+        Some(known) if known.chain().body().expires >= chain.body().expires => {
+            (!known.has_left()).then(|| known.chain().clone())
+        }
+        _ => Some(chain.clone()),
+    }
 }
 
 /// A lifetime from now, and later than whatever `subject` had before, by another issuer's clock maybe: of two

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
 use super::revocations::Revocations;
-use super::sorted_chunks::SortedChunks;
+use super::sorted_chunks::{SortKey, SortedChunks};
 use crate::id::{Hash, MeshId, NodeId, NodeName, ServerName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
 use crate::time::Timestamp;
@@ -39,6 +39,18 @@ struct Named {
 struct Keyed {
     key: u64,
     member: Arc<Member>,
+}
+
+impl SortKey for Named {
+    fn sort_key(&self) -> u64 {
+        self.key
+    }
+}
+
+impl SortKey for Keyed {
+    fn sort_key(&self) -> u64 {
+        self.key
+    }
 }
 
 impl Roster {
@@ -101,7 +113,9 @@ impl Roster {
 
     /// What is known of another node, one that left included.
     pub fn known(&self, node: NodeId) -> Option<&Arc<Member>> {
-        let found = self.known.find(|keyed| by_node(keyed, node))?;
+        let found = self
+            .known
+            .find(node_key(node), |keyed| by_node(keyed, node))?;
         Some(&found.member)
     }
 
@@ -160,7 +174,7 @@ impl Roster {
         }
         // Names of one hash stand together.
         let key = name_key(name);
-        let first = self.named.from(|named| named.key.cmp(&key));
+        let first = self.named.from(key);
         let hashed = first.take_while(|named| named.key == key);
         let mut nodes = hashed.map(|named| named.node);
         nodes.find(|node| {
@@ -186,7 +200,12 @@ impl Roster {
             None => {}
         }
         let named = Named::of(&member);
-        if !member.has_left() && self.named.find(|other| other.cmp(&named)).is_none() {
+        if !member.has_left()
+            && self
+                .named
+                .find(named.key, |other| other.cmp(&named))
+                .is_none()
+        {
             self.named.insert(named, |other| other.cmp(&named));
         }
         let key = node_key(node);
@@ -197,14 +216,17 @@ impl Roster {
 
     /// Forgets a node.
     pub fn remove(&mut self, node: NodeId) -> Option<Arc<Member>> {
-        let removed = self.known.remove(|keyed| by_node(keyed, node))?.member;
+        let removed = self
+            .known
+            .remove(node_key(node), |keyed| by_node(keyed, node))?
+            .member;
         self.unname(&removed);
         Some(removed)
     }
 
     fn unname(&mut self, member: &Arc<Member>) {
         let named = Named::of(member);
-        self.named.remove(|other| other.cmp(&named));
+        self.named.remove(named.key, |other| other.cmp(&named));
     }
 }
 

@@ -9,12 +9,26 @@ use std::sync::Arc;
 /// Items in one chunk at most; a fuller one is split in two.
 const CHUNK_MAX: usize = 64;
 
-/// A sorted set of cheap-to-clone items. The order is the caller's: the same at every call.
+/// What items are sorted by in the first place.
+pub(super) trait SortKey {
+    /// The beginning of the order: an item with a lower one stands before those with a higher one.
+    fn sort_key(&self) -> u64;
+}
+
+/// A sorted set of cheap-to-clone items: by their [`SortKey`], and those with the same one by the caller's order, which
+/// is the same at every call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SortedChunks<T> {
-    /// None is empty.
-    chunks: Vec<Arc<[T]>>,
+    chunks: Vec<Chunk<T>>,
     length: usize,
+}
+
+/// Items side by side, and never none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Chunk<T> {
+    /// The key of the last item, at hand so that a search touches the items of one chunk only.
+    last_key: u64,
+    items: Arc<[T]>,
 }
 
 impl<T> Default for SortedChunks<T> {
@@ -26,92 +40,91 @@ impl<T> Default for SortedChunks<T> {
     }
 }
 
-impl<T: Clone> SortedChunks<T> {
+impl<T: Clone + SortKey> Chunk<T> {
+    /// `None` where there are no items.
+    fn of(items: &[T]) -> Option<Self> {
+        let last_key = items.last()?.sort_key();
+        let items = items.into();
+        Some(Self { last_key, items })
+    }
+}
+
+impl<T: Clone + SortKey> SortedChunks<T> {
     pub(super) fn len(&self) -> usize {
         self.length
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.chunks.iter().flat_map(|chunk| chunk.iter())
+        self.chunks.iter().flat_map(|chunk| chunk.items.iter())
     }
 
-    /// The items in order, from the first that `order` does not place before the one sought.
-    pub(super) fn from(&self, order: impl Fn(&T) -> Ordering) -> impl Iterator<Item = &T> {
-        let place = self.chunk_for(&order);
+    /// The items in order, from the first whose key is not lower than `key`.
+    pub(super) fn from(&self, key: u64) -> impl Iterator<Item = &T> {
+        let place = self.chunks.partition_point(|chunk| chunk.last_key < key);
         let chunks = self.chunks.get(place..).unwrap_or_default();
-        let items = chunks.iter().flat_map(|chunk| chunk.iter());
-        items.skip_while(move |item| order(item) == Ordering::Less)
+        let items = chunks.iter().flat_map(|chunk| chunk.items.iter());
+        items.skip_while(move |item| item.sort_key() < key)
     }
 
-    /// The item that `order` calls equal; `order` says where an item stands relative to the one sought.
-    pub(super) fn find(&self, order: impl Fn(&T) -> Ordering) -> Option<&T> {
-        let chunk = self.chunks.get(self.chunk_for(&order))?;
-        let at = chunk.binary_search_by(&order).ok()?;
-        chunk.get(at)
+    /// The item with this key that `order` calls equal; `order` says where an item stands relative to the one sought.
+    pub(super) fn find(&self, key: u64, order: impl Fn(&T) -> Ordering) -> Option<&T> {
+        let chunk = self.chunks.get(self.chunk_for(key, &order))?;
+        let at = chunk.items.binary_search_by(&order).ok()?;
+        chunk.items.get(at)
     }
 
     /// Puts `item` in its place, instead of the one that `order` calls equal, which is returned.
     pub(super) fn insert(&mut self, item: T, order: impl Fn(&T) -> Ordering) -> Option<T> {
-        if self.chunks.is_empty() {
-            self.chunks.push(Arc::from([item]));
-            self.length = 1;
-            return None;
-        }
-        let place = self.chunk_for(&order).min(self.chunks.len() - 1);
-        let chunk = &self.chunks[place];
-        match chunk.binary_search_by(&order) {
-            Ok(at) => {
-                let replaced = chunk[at].clone();
-                let mut changed = chunk.to_vec();
-                changed[at] = item;
-                self.chunks[place] = changed.into();
-                Some(replaced)
-            }
+        let place = self.chunk_for(item.sort_key(), &order);
+        let place = place.min(self.chunks.len().saturating_sub(1));
+        let mut changed = match self.chunks.get(place) {
+            Some(chunk) => chunk.items.to_vec(),
+            None => Vec::new(),
+        };
+        let replaced = match changed.binary_search_by(&order) {
+            Ok(at) => Some(std::mem::replace(&mut changed[at], item)),
             Err(at) => {
-                let mut changed = Vec::with_capacity(chunk.len() + 1);
-                changed.extend_from_slice(&chunk[..at]);
-                changed.push(item);
-                changed.extend_from_slice(&chunk[at..]);
-                self.put_back(place, &changed);
+                changed.insert(at, item);
                 self.length += 1;
                 None
             }
-        }
+        };
+        self.put_back(place, &changed);
+        replaced
     }
 
-    /// Takes out the item that `order` calls equal.
-    pub(super) fn remove(&mut self, order: impl Fn(&T) -> Ordering) -> Option<T> {
-        let place = self.chunk_for(&order);
+    /// Takes out the item with this key that `order` calls equal.
+    pub(super) fn remove(&mut self, key: u64, order: impl Fn(&T) -> Ordering) -> Option<T> {
+        let place = self.chunk_for(key, &order);
         let chunk = self.chunks.get(place)?;
-        let at = chunk.binary_search_by(&order).ok()?;
-        let mut changed = chunk.to_vec();
+        let at = chunk.items.binary_search_by(&order).ok()?;
+        let mut changed = chunk.items.to_vec();
         let removed = changed.remove(at);
-        if changed.is_empty() {
-            self.chunks.remove(place);
-        } else {
-            self.chunks[place] = changed.into();
-        }
+        self.put_back(place, &changed);
         self.length -= 1;
         Some(removed)
     }
 
     /// The first chunk whose last item does not stand before the one sought.
-    fn chunk_for(&self, order: &impl Fn(&T) -> Ordering) -> usize {
-        self.chunks.partition_point(|chunk| {
-            chunk
-                .last()
-                .is_some_and(|last| order(last) == Ordering::Less)
-        })
+    fn chunk_for(&self, key: u64, order: &impl Fn(&T) -> Ordering) -> usize {
+        let first = self.chunks.partition_point(|chunk| chunk.last_key < key);
+        let same_key = self.chunks[first..].iter().take_while(|chunk| {
+            let last = chunk.items.last().filter(|_| chunk.last_key == key);
+            last.is_some_and(|last| order(last) == Ordering::Less)
+        });
+        first + same_key.count()
     }
 
+    /// Puts `changed` where the chunk at `place` was: as one, as two where it is too large, or not at all.
     fn put_back(&mut self, place: usize, changed: &[T]) {
-        if changed.len() <= CHUNK_MAX {
-            self.chunks[place] = changed.into();
-        } else {
-            let (low, high) = changed.split_at(changed.len() / 2);
-            self.chunks[place] = low.into();
-            self.chunks.insert(place + 1, high.into());
-        }
+        let half = match changed.len() {
+            0..=CHUNK_MAX => changed.len(),
+            more => more / 2,
+        };
+        let (low, high) = changed.split_at(half);
+        let chunks = [Chunk::of(low), Chunk::of(high)].into_iter().flatten();
+        let end = self.chunks.len().min(place + 1);
+        self.chunks.splice(place..end, chunks);
     }
 }
 
@@ -123,6 +136,19 @@ mod tests {
 
     use super::*;
 
+    /// Many have the same key.
+    impl SortKey for (u16, u8) {
+        fn sort_key(&self) -> u64 {
+            u64::from(self.0 / 150)
+        }
+    }
+
+    impl SortKey for u32 {
+        fn sort_key(&self) -> u64 {
+            u64::from(*self)
+        }
+    }
+
     proptest! {
         #[test]
         fn it_holds_what_a_map_holds(
@@ -130,15 +156,19 @@ mod tests {
         ) {
             let (mut set, mut map) = (SortedChunks::default(), BTreeMap::new());
             for (insert, key, value) in changes {
+                let sort_key = (key, value).sort_key();
                 if insert {
                     let replaced = set.insert((key, value), |item: &(u16, u8)| item.0.cmp(&key));
                     prop_assert_eq!(replaced, map.insert(key, value).map(|old| (key, old)));
                 } else {
-                    let removed = set.remove(|item| item.0.cmp(&key));
+                    let removed = set.remove(sort_key, |item| item.0.cmp(&key));
                     prop_assert_eq!(removed, map.remove(&key).map(|old| (key, old)));
                 }
                 prop_assert_eq!(set.len(), map.len());
-                prop_assert_eq!(set.find(|item| item.0.cmp(&key)).map(|item| item.1), map.get(&key).copied());
+                let found = set.find(sort_key, |item| item.0.cmp(&key)).map(|item| item.1);
+                prop_assert_eq!(found, map.get(&key).copied());
+                let from = set.from(sort_key).next().map(|item| item.0);
+                prop_assert_eq!(from, map.range(key / 150 * 150..).next().map(|(key, _)| *key));
             }
             let held: Vec<(u16, u8)> = set.iter().copied().collect();
             prop_assert_eq!(held, map.into_iter().collect::<Vec<_>>());
@@ -152,8 +182,8 @@ mod tests {
             set.insert(key, |item| item.cmp(&key));
         }
         let before = set.clone();
-        set.remove(|item| item.cmp(&250));
+        set.remove(250, |item| item.cmp(&250));
         assert_eq!((before.len(), set.len()), (500, 499));
-        assert!(before.find(|item| item.cmp(&250)).is_some());
+        assert!(before.find(250, |item| item.cmp(&250)).is_some());
     }
 }

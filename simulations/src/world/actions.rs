@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use peerage_protocol::limits::CLOCK_LEEWAY;
 use peerage_protocol::node_state::Input;
 
 use super::event::Event;
@@ -11,6 +12,16 @@ use super::process::local_servers;
 use super::{World, address};
 use crate::action::{Action, TimedAction, WriteUnderWay};
 use crate::plan::NodeNumber;
+
+/// How far a clock is off at most, however often it jumps: two that are off the other way round may differ by what the
+/// protocol forgives, and no more is promised.
+const SKEW_MAX_MS: i64 = CLOCK_LEEWAY.as_millis() as i64 / 2;
+
+/// How far a clock is off that was off by `skew_ms` and jumps.
+fn jumped(skew_ms: i64, by_ms: i64) -> i64 {
+    let skew_ms = skew_ms.saturating_add(by_ms);
+    skew_ms.clamp(-SKEW_MAX_MS, SKEW_MAX_MS)
+}
 
 impl World {
     /// Begins an action.
@@ -88,7 +99,10 @@ impl World {
                 age_us, down_us, ..
             } => self.restore_backup(node, age_us, down_us),
             Action::Pause { for_us, .. } => self.stall(node, for_us),
-            Action::JumpClock { by_ms, .. } => self.machines[node].skew_ms += by_ms,
+            Action::JumpClock { by_ms, .. } => {
+                let skew_ms = &mut self.machines[node].skew_ms;
+                *skew_ms = jumped(*skew_ms, by_ms);
+            }
             Action::Leave { .. } => {
                 self.ask(node, Request::Leave, |request| Input::Leave { request });
             }
@@ -202,5 +216,18 @@ impl World {
             mask[*place] = true;
         }
         mask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_clock_is_off_by_more_than_half_of_what_is_forgiven() {
+        let off = jumped(jumped(-100_000, -217_000), -235_000);
+        assert_eq!(off, -300_000);
+        assert_eq!(jumped(off, 235_000), -65_000);
+        assert_eq!(jumped(0, i64::MAX), 300_000);
     }
 }

@@ -104,7 +104,10 @@ impl World {
         match body {
             Body::Goodbye(announcement) => {
                 let process = self.machines[answerer].process.as_ref();
-                if let Some(process) = process.filter(|process| process.roster.is_some()) {
+                let mut said = announcement.members.iter();
+                let counts = said.any(|member| self.truth.is_latest(member.chain()));
+                if let Some(process) = process.filter(|process| process.roster.is_some() && counts)
+                {
                     self.truth.goodbye_heard(asker, answerer, process.boot);
                 }
                 for _ in 0..=usize::from(again) {

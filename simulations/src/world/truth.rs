@@ -56,6 +56,15 @@ impl Truth {
         }
     }
 
+    /// Whether its subject was given no certificate later than this one: a goodbye under an earlier one says nothing of
+    /// that.
+    pub(crate) fn is_latest(&self, chain: &CertificateChain) -> bool {
+        let body = chain.body();
+        let known = self.certificates.get(&body.subject);
+        let mut known = known.into_iter().flatten();
+        known.all(|(_, ends)| *ends <= body.expires)
+    }
+
     /// Whether somebody whose clock shows `wall` may take `node` for a member.
     pub(crate) fn admits(&self, node: NodeId, wall: Timestamp) -> bool {
         let leeway = peerage_protocol::limits::CLOCK_LEEWAY;
@@ -135,9 +144,12 @@ impl Truth {
         self.homes.insert(place);
     }
 
-    /// The owner of the node at `place` was told that it has left.
+    /// The owner of the node at `place` was told that it has left: it forgets who else has.
     pub(crate) fn left(&mut self, place: usize) {
         self.goodbyes.entry(place).or_default();
+        for hearers in self.goodbyes.values_mut() {
+            hearers.retain(|(by, _)| *by != place);
+        }
         self.leavers.insert(place);
         self.revenants.remove(&place);
         self.homes.remove(&place);
@@ -198,5 +210,16 @@ mod tests {
         assert_eq!(truth.goodbye(3), Some(&[(1, 1)][..]));
         truth.entered(3);
         assert_eq!(truth.goodbye(3), None);
+    }
+
+    #[test]
+    fn who_leaves_forgets_the_goodbyes_that_it_heard() {
+        let mut truth = Truth::default();
+        truth.left(3);
+        truth.goodbye_heard(3, 1, 1);
+        truth.goodbye_heard(3, 2, 1);
+        truth.left(1);
+        truth.entered(1);
+        assert_eq!(truth.goodbye(3), Some(&[(2, 1)][..]));
     }
 }

@@ -43,6 +43,17 @@ fn the_same_joiner_gets_the_same_certificate_and_a_second_joiner_none() {
 }
 
 #[test]
+fn a_ticket_shown_again_brings_the_certificate_that_was_given_last() {
+    let (mut founder, laptop) = (Machine::founder(1), Machine::new(2));
+    let (first, second) = (founder.invite(1), founder.invite(1));
+    let (_, early) = issued(founder.redeem(&first, &laptop, "laptop"));
+    let (_, late) = issued(founder.redeem(&second, &laptop, "laptop"));
+    assert!(late.body().expires > early.body().expires);
+    let (_, again) = issued(founder.redeem(&first, &laptop, "laptop"));
+    assert_eq!(again, late);
+}
+
+#[test]
 fn an_expired_ticket_is_refused_by_name_and_a_wrong_proof_learns_nothing() {
     let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
     let ticket = founder.invite(1);

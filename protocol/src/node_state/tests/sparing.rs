@@ -300,3 +300,27 @@ fn one_neighbour_is_asked_at_a_time_and_less_often_when_its_answers_bring_nothin
     }
     assert!((2..10).contains(&questions), "{questions}");
 }
+
+#[test]
+fn a_node_with_news_and_no_link_does_not_wake_without_end() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    link(&mut founder, &mut laptop);
+    assert_eq!(published(&after(&mut founder, Duration::from_secs(2))), []);
+    founder.tell(Input::LinkDown { node: laptop.me() });
+    assert_eq!(published(&founder.offer("files", true)), []);
+    for _ in 0..20 {
+        let Some(deadline) = founder.state.next_deadline() else {
+            break;
+        };
+        let wait = deadline.since(founder.now.monotonic);
+        assert!(wait > Duration::ZERO);
+        let outputs = after(&mut founder, wait);
+        assert_eq!(published(&outputs), []);
+    }
+    let linked = Input::LinkUp {
+        node: laptop.me(),
+        address: None,
+    };
+    assert_eq!(published(&founder.tell(linked)), [founder.me()]);
+}
