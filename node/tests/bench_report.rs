@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../benches/gateway/comparison.rs"]
+mod comparison;
 #[path = "../benches/gateway/figures.rs"]
 mod figures;
 #[path = "../benches/gateway/goals.rs"]
@@ -11,7 +13,7 @@ mod report;
 #[path = "../benches/gateway/subject.rs"]
 mod subject;
 
-use figures::{Figures, Sample, Series, Singles, Spread};
+use figures::{Figures, Isolation, Sample, Series, Singles, Spread};
 use goals::{Bound, goals};
 use subject::{BUILTIN_BYTES, KIBIBYTE, Road, SUBJECTS, Subject};
 
@@ -54,19 +56,28 @@ fn figures() -> Figures {
             start_millis: vec![31.0, 29.0],
             idle_mebibytes: vec![24.0],
             cold_millis: vec![21.5],
-            isolation_ratio: Vec::new(),
+            isolation: Vec::new(),
         },
     }
 }
 
 #[test]
 fn the_page_shows_medians_spreads_and_which_goals_are_met() {
-    insta::assert_snapshot!(report::page(&figures()));
+    insta::assert_snapshot!(report::page(&figures(), None));
+}
+
+#[test]
+fn a_comparison_shows_each_row_by_what_it_was_in_the_same_round() {
+    let mut before = figures();
+    before.series[0].samples[1] = sample(80.0);
+    before.singles.idle_mebibytes = vec![12.0];
+    before.series.pop();
+    insta::assert_snapshot!(report::page(&figures(), Some(&before)));
 }
 
 #[test]
 fn the_json_holds_every_sample_and_every_verdict() {
-    let json = report::json(&figures()).unwrap();
+    let json = report::json(&figures(), None).unwrap();
     let read: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(
         read["figures"]["series"][0]["samples"][1]["p50_micros"],
@@ -81,7 +92,7 @@ fn the_json_holds_every_sample_and_every_verdict() {
     };
     assert_eq!(verdict("idle memory"), true);
     assert_eq!(verdict("cold connect"), false);
-    assert_eq!(verdict("hanging and dead"), serde_json::Value::Null);
+    assert_eq!(verdict("by alone"), serde_json::Value::Null);
 }
 
 #[test]
@@ -106,7 +117,11 @@ fn no_goal_stands_on_a_subject_that_is_not_measured() {
             start_millis: vec![1.0],
             idle_mebibytes: vec![1.0],
             cold_millis: vec![1.0],
-            isolation_ratio: vec![1.0],
+            isolation: vec![Isolation {
+                alone_micros: 1.0,
+                healthy_micros: 1.0,
+                disturbed_micros: 1.0,
+            }],
         },
         ..Figures::default()
     };

@@ -14,7 +14,9 @@ pub struct Arguments {
     pub json: bool,
     /// The `peerage` binary to measure instead of the library.
     pub binary: Option<PathBuf>,
-    /// Only subjects whose road contains this.
+    /// An earlier build of this bench, whose nodes are measured in the same rounds.
+    pub before: Option<PathBuf>,
+    /// Only what has this in its name.
     pub only: Option<String>,
 }
 
@@ -24,8 +26,9 @@ Measures the gateway beside a direct upstream and a raw QUIC echo.
 
   --rounds N       rounds, of which the medians are shown (5)
   --millis N       how long each subject is measured in a round (400)
-  --only TEXT      only the subjects whose road contains TEXT, and nothing else
+  --only TEXT      only roads with TEXT in their names, and starts, cold or isolation if that is it
   --binary PATH    measure this peerage binary, not the library as it was just built
+  --before PATH    measure an earlier build of this bench in the same rounds, and compare
   --json           figures and goals as JSON
 ";
 
@@ -37,6 +40,7 @@ impl Arguments {
             duration: Duration::from_millis(400),
             json: false,
             binary: None,
+            before: None,
             only: None,
         };
         while let Some(word) = words.next() {
@@ -49,6 +53,7 @@ impl Arguments {
                 }
                 "--only" => arguments.only = Some(value()?),
                 "--binary" => arguments.binary = Some(value()?.into()),
+                "--before" => arguments.before = Some(value()?.into()),
                 "--json" => arguments.json = true,
                 // Given by `cargo bench` to every bench.
                 "--bench" => {}
@@ -57,6 +62,11 @@ impl Arguments {
             }
         }
         Ok(Some(arguments))
+    }
+
+    /// Whether what is called `name` is to be measured.
+    pub fn want(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
     }
 }
 

@@ -42,8 +42,19 @@ pub struct Singles {
     /// From the moment a node that was stopped answers again to the answer of its first call to a peer, in
     /// milliseconds: dialing, the gate and the peer's catalog are in it.
     pub cold_millis: Vec<f64>,
-    /// p99 of calls to a healthy upstream while others hang or are dead, by that while they are not called.
-    pub isolation_ratio: Vec<f64>,
+    /// What calls to other upstreams do to those to a healthy one.
+    pub isolation: Vec<Isolation>,
+}
+
+/// p99 of calls to a healthy upstream in one round, in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Isolation {
+    /// With no other calls.
+    pub alone_micros: f64,
+    /// Beside calls to another healthy upstream.
+    pub healthy_micros: f64,
+    /// Beside as many calls, to one upstream that hangs and one that is dead.
+    pub disturbed_micros: f64,
 }
 
 /// Everything.

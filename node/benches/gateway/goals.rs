@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::figures::{Figures, Sample, Spread};
+use super::figures::{Figures, Isolation, Sample, Spread};
 use super::subject::{BUILTIN_BYTES, KIBIBYTE, MEBIBYTE, Road};
 
 /// Beyond the local call and one round trip, what a call to a peer may take, in microseconds.
@@ -153,6 +153,9 @@ fn single_goals(figures: &Figures) -> Vec<Goal> {
         bound: Bound::AtMost(bound),
         measured: Spread::of(samples.iter().copied()),
     };
+    let isolation = |ratio: fn(&Isolation) -> f64| -> Vec<f64> {
+        singles.isolation.iter().map(ratio).collect()
+    };
     vec![
         goal(
             "cold connect to a peer and first call",
@@ -161,10 +164,16 @@ fn single_goals(figures: &Figures) -> Vec<Goal> {
             &singles.cold_millis,
         ),
         goal(
-            "p99 beside hanging and dead upstreams, by without",
+            "p99 beside a hanging and a dead upstream, by beside a healthy one",
             "×",
             1.1,
-            &singles.isolation_ratio,
+            &isolation(|p99| p99.disturbed_micros / p99.healthy_micros),
+        ),
+        goal(
+            "p99 beside a hanging and a dead upstream, by alone",
+            "×",
+            1.1,
+            &isolation(|p99| p99.disturbed_micros / p99.alone_micros),
         ),
         goal(
             "process start to first local result",

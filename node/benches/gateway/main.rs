@@ -4,10 +4,13 @@
 
 mod arguments;
 mod client;
+mod comparison;
 mod figures;
 mod goals;
+mod isolation;
 mod load;
 mod process;
+mod program;
 mod report;
 mod roles;
 mod rounds;
@@ -16,10 +19,12 @@ mod stage;
 mod subject;
 
 use std::io;
+use std::iter;
 use std::process::ExitCode;
 
 use arguments::{Arguments, HELP};
 use figures::Figures;
+use program::Program;
 use stage::Stage;
 use subject::{SUBJECTS, Subject};
 
@@ -51,38 +56,42 @@ fn bench(words: Vec<String>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let figures = runtime.block_on(measure(&arguments))?;
+    let all = runtime.block_on(measure(&arguments))?;
+    let [figures, before @ ..] = all.as_slice() else {
+        return Ok(());
+    };
+    let before = before.first();
     match arguments.json {
-        true => println!("{}", report::json(&figures)?),
-        false => print!("{}", report::page(&figures)),
+        true => println!("{}", report::json(figures, before)?),
+        false => print!("{}", report::page(figures, before)),
     }
     Ok(())
 }
 
-async fn measure(arguments: &Arguments) -> io::Result<Figures> {
+/// Figures of the nodes as they are, and of those of an earlier build where one is given.
+async fn measure(arguments: &Arguments) -> io::Result<Vec<Figures>> {
     let before = process::load_average();
-    let stage = Stage::set(arguments.binary.clone()).await?;
-    let wanted = |subject: &Subject| {
-        let road = subject.road.to_string();
-        arguments
-            .only
-            .as_ref()
-            .is_none_or(|only| road.contains(only))
-    };
+    let own = arguments
+        .binary
+        .clone()
+        .map_or(Program::Own, Program::Peerage);
+    let programs = iter::once(own).chain(arguments.before.clone().map(Program::Bench));
+    let mut stages = Vec::new();
+    for program in programs {
+        stages.push(Stage::set(program).await?);
+    }
+    let wanted = |subject: &Subject| arguments.want(&subject.road.to_string());
     let subjects: Vec<Subject> = SUBJECTS.into_iter().filter(wanted).collect();
-    let series =
-        rounds::measure_all(&stage, &subjects, arguments.rounds, arguments.duration).await?;
-    let singles = match arguments.only {
-        Some(_) => figures::Singles::default(),
-        None => {
-            singles::measure(stage, arguments.rounds, arguments.duration)
-                .await?
-                .1
-        }
-    };
-    Ok(Figures {
-        load_average: [before, process::load_average()],
+    let Arguments {
+        rounds, duration, ..
+    } = *arguments;
+    let series = rounds::measure_all(&stages, &subjects, rounds, duration).await?;
+    let singles = singles::measure(stages, arguments).await?;
+    let load_average = [before, process::load_average()];
+    let figures = |(series, singles)| Figures {
+        load_average,
         series,
         singles,
-    })
+    };
+    Ok(series.into_iter().zip(singles).map(figures).collect())
 }

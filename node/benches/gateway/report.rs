@@ -4,12 +4,13 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::comparison;
 use super::figures::{Figures, Sample, Spread};
 use super::goals::{Bound, Goal, goals};
 use super::subject::MEBIBYTE;
 
-/// One table of the medians, one of the goals.
-pub fn page(figures: &Figures) -> String {
+/// One table of the medians, one of the goals, and one of what has changed since `before`.
+pub fn page(figures: &Figures, before: Option<&Figures>) -> String {
     let mut page = String::new();
     let rounds = figures.series.iter().map(|s| s.samples.len()).max();
     // Writing to a string cannot fail.
@@ -49,11 +50,15 @@ pub fn page(figures: &Figures) -> String {
     ];
     rows.extend(goals(figures).iter().map(goal_row));
     page.push_str(&aligned(&rows));
+    if let Some(before) = before {
+        page.push('\n');
+        page.push_str(&aligned(&comparison::rows(figures, before)));
+    }
     page
 }
 
-/// The figures and the goals as one JSON object.
-pub fn json(figures: &Figures) -> serde_json::Result<String> {
+/// The figures and the goals as one JSON object, with the figures of an earlier build if there are any.
+pub fn json(figures: &Figures, before: Option<&Figures>) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Judged {
         #[serde(flatten)]
@@ -63,6 +68,8 @@ pub fn json(figures: &Figures) -> serde_json::Result<String> {
     #[derive(Serialize)]
     struct Report<'a> {
         figures: &'a Figures,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        before: Option<&'a Figures>,
         goals: Vec<Judged>,
     }
     let judged = goals(figures).into_iter().map(|goal| Judged {
@@ -71,6 +78,7 @@ pub fn json(figures: &Figures) -> serde_json::Result<String> {
     });
     serde_json::to_string_pretty(&Report {
         figures,
+        before,
         goals: judged.collect(),
     })
 }
@@ -124,7 +132,7 @@ fn goal_row(goal: &Goal) -> Vec<String> {
     ]
 }
 
-fn size(bytes: usize) -> String {
+pub(super) fn size(bytes: usize) -> String {
     match bytes {
         0..1024 => format!("{bytes} B"),
         1024..MEBIBYTE => format!("{} KiB", bytes / 1024),

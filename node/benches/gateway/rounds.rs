@@ -53,30 +53,31 @@ pub async fn measure(stage: &Stage, subject: Subject, duration: Duration) -> io:
     })
 }
 
-/// Measures `subjects` in `rounds` rounds.
+/// Measures `subjects` on each of `stages` in `rounds` rounds; one list of series for each stage. Stages take turns in
+/// going first.
 pub async fn measure_all(
-    stage: &Stage,
+    stages: &[Stage],
     subjects: &[Subject],
     rounds: usize,
     duration: Duration,
-) -> io::Result<Vec<Series>> {
-    let mut series: Vec<Series> = subjects
-        .iter()
-        .map(|subject| Series {
-            subject: *subject,
-            samples: Vec::with_capacity(rounds),
-        })
-        .collect();
+) -> io::Result<Vec<Vec<Series>>> {
+    let empty = |subject: &Subject| Series {
+        subject: *subject,
+        samples: Vec::with_capacity(rounds),
+    };
+    let empty: Vec<Series> = subjects.iter().map(empty).collect();
+    let mut all = vec![empty; stages.len()];
     for round in 1..=rounds {
         eprintln!("round {round} of {rounds}");
-        for series in &mut series {
-            let sample = measure(stage, series.subject, duration).await;
-            let named = |error| {
-                let Subject { road, .. } = series.subject;
-                io::Error::other(format!("{road}, round {round}: {error}"))
-            };
-            series.samples.push(sample.map_err(named)?);
+        for (row, subject) in subjects.iter().enumerate() {
+            for turn in 0..stages.len() {
+                let at = (turn + round) % stages.len();
+                let sample = measure(&stages[at], *subject, duration).await;
+                let named =
+                    |error| io::Error::other(format!("{}, round {round}: {error}", subject.road));
+                all[at][row].samples.push(sample.map_err(named)?);
+            }
         }
     }
-    Ok(series)
+    Ok(all)
 }

@@ -1,50 +1,56 @@
-//! What is measured apart from the rounds: starts, idle memory, cold calls, and whether upstreams disturb each other.
+//! What is measured apart from the rounds: starts, idle memory, isolation, cold calls.
 
 use std::io;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::sleep;
 
-use crate::client::{Connection, call};
-use crate::figures::{Singles, Spread};
-use crate::load;
-use crate::roles::answers::HANG;
-use crate::stage::{DEAD, STUCK, Stage, endpoint, request, tool, until_answered};
-use crate::subject::{KIBIBYTE, Road, Subject};
+use crate::arguments::Arguments;
+use crate::client::call;
+use crate::figures::Singles;
+use crate::isolation;
+use crate::stage::{Stage, endpoint, request, until_answered};
+use crate::subject::{KIBIBYTE, Road};
 
 /// After this long a node that has started does nothing more of its own.
 const SETTLED: Duration = Duration::from_millis(700);
-/// Calls that hang at one upstream.
-const HANGING: usize = 32;
-/// Between two calls to a dead upstream.
-const DEAD_PAUSE: Duration = Duration::from_millis(20);
-/// How often the measure changes between disturbed and not, in one round.
-const TURNS: u32 = 4;
-/// Whom the disturbance is to leave alone.
-const UNDISTURBED: Subject = Subject::new(Road::Http, 4, KIBIBYTE);
 
-/// All of it, in `rounds` rounds; `duration` is for each half of an isolation round.
-pub async fn measure(
-    mut stage: Stage,
-    rounds: usize,
-    duration: Duration,
-) -> io::Result<(Stage, Singles)> {
-    let mut singles = Singles::default();
-    for round in 1..=rounds {
-        eprintln!("starts, cold calls and isolation, round {round} of {rounds}");
-        let (millis, mebibytes) = start(&stage).await?;
-        singles.start_millis.push(millis);
-        singles.idle_mebibytes.push(mebibytes);
-        singles
-            .isolation_ratio
-            .push(isolation(&stage, duration).await?);
-        let cold;
-        (stage, cold) = cold_call(stage).await?;
-        singles.cold_millis.push(cold);
+/// What `--only` calls them.
+const STARTS: &str = "starts";
+const ISOLATION: &str = "isolation";
+const COLD: &str = "cold";
+
+/// All of it on each of `stages`, in rounds; the isolation with `arguments.duration` for each turn.
+pub async fn measure(mut stages: Vec<Stage>, arguments: &Arguments) -> io::Result<Vec<Singles>> {
+    let mut all = vec![Singles::default(); stages.len()];
+    let wanted = [STARTS, ISOLATION, COLD].map(|name| arguments.want(name));
+    if wanted == [false; 3] {
+        return Ok(all);
     }
-    Ok((stage, singles))
+    for round in 1..=arguments.rounds {
+        let rounds = arguments.rounds;
+        eprintln!("starts, isolation and cold calls, round {round} of {rounds}");
+        for singles in &mut all {
+            // Each in turn, and back in its place after all have had theirs.
+            let mut stage = stages.remove(0);
+            if wanted[0] {
+                let (millis, mebibytes) = start(&stage).await?;
+                singles.start_millis.push(millis);
+                singles.idle_mebibytes.push(mebibytes);
+            }
+            if wanted[1] {
+                let measured = isolation::measure(&stage, arguments.duration).await?;
+                singles.isolation.push(measured);
+            }
+            if wanted[2] {
+                let millis;
+                (stage, millis) = cold_call(stage).await?;
+                singles.cold_millis.push(millis);
+            }
+            stages.push(stage);
+        }
+    }
+    Ok(all)
 }
 
 /// Starts a node without a mesh, calls a tool of its own, and lets it settle.
@@ -69,50 +75,4 @@ async fn cold_call(stage: Stage) -> io::Result<(Stage, f64)> {
     let millis = begun.elapsed().as_secs_f64() * 1e3;
     until_answered(stage.endpoint(), &request(Road::Http, KIBIBYTE)).await?;
     Ok((stage, millis))
-}
-
-/// p99 of calls to one upstream while others hang or are dead, by that without them.
-async fn isolation(stage: &Stage, duration: Duration) -> io::Result<f64> {
-    let mut askers = stage.askers(UNDISTURBED).await?;
-    let mut all = [Vec::new(), Vec::new()];
-    for turn in 0..2 * TURNS {
-        let disturbed = turn % 2 == 1;
-        let mut disturbance = match disturbed {
-            true => disturb(stage.endpoint()),
-            false => JoinSet::new(),
-        };
-        askers = load::warm_up(askers).await?;
-        let answered;
-        (askers, answered) = load::drive(askers, duration / TURNS).await?;
-        disturbance.shutdown().await;
-        all[usize::from(disturbed)].push(answered.times);
-    }
-    let [alone, disturbed] = all.map(|turns| {
-        let p99 = turns
-            .iter()
-            .map(|times| times.value_at_quantile(0.99) as f64);
-        Spread::of(p99).map_or(f64::NAN, |spread| spread.median)
-    });
-    Ok(disturbed / alone)
-}
-
-/// Calls that hang at one upstream, and one after another to a dead one, until the set is dropped.
-fn disturb(endpoint: &str) -> JoinSet<io::Result<()>> {
-    let mut disturbance = JoinSet::new();
-    for _ in 0..HANGING {
-        let hang = call(&format!("{STUCK}__{HANG}"), "{}");
-        disturbance.spawn(ask_again(endpoint.to_owned(), hang, Duration::ZERO));
-    }
-    let dead = call(&tool(DEAD), "{}");
-    disturbance.spawn(ask_again(endpoint.to_owned(), dead, DEAD_PAUSE));
-    disturbance
-}
-
-/// Asks without end, whatever is answered.
-async fn ask_again(address: String, request: Vec<u8>, pause: Duration) -> io::Result<()> {
-    let mut connection = Connection::new(TcpStream::connect(address).await?);
-    loop {
-        connection.ask(&request).await?;
-        sleep(pause).await;
-    }
 }

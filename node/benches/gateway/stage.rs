@@ -12,12 +12,12 @@ use serde::Serialize;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::net::{TcpStream, UnixStream};
-use tokio::process::Command;
 use tokio::time::sleep;
 
 use crate::client::{Connection, call, post};
 use crate::load::Asker;
 use crate::process::Part;
+use crate::program::Program;
 use crate::roles::{ROLE, answers, echo};
 use crate::subject::{Road, Subject};
 
@@ -36,6 +36,8 @@ const WEB: &str = "web";
 const CHILD: &str = "child";
 /// An upstream that takes long.
 pub const STUCK: &str = "stuck";
+/// Another HTTP upstream, as healthy as the first.
+pub const OTHER: &str = "other";
 /// An upstream that has died.
 pub const DEAD: &str = "dead";
 
@@ -52,33 +54,36 @@ pub struct Stage {
     quic: quinn::Connection,
     endpoint: String,
     folder: TempDir,
-    binary: Option<PathBuf>,
+    program: Program,
     _stuck: Part,
+    _other: Part,
 }
 
 impl Stage {
     /// Starts all of it, lets the second node join the first, and waits until every road is open. The nodes run
-    /// `binary` where one is given, else this program.
-    pub async fn set(binary: Option<PathBuf>) -> io::Result<Self> {
+    /// `program`, the rest this one.
+    pub async fn set(program: Program) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let upstream = Part::start("upstream", &[]).await?;
         let stuck = Part::start("upstream", &[]).await?;
+        let other = Part::start("upstream", &[]).await?;
         let dead = Part::start("upstream", &[]).await?;
         let echo = Part::start("echo", &[]).await?;
         let quic = echo::connect(echo.ready()).await?;
         let web =
             |part: &Part| json!({"type": "http", "url": format!("http://{}/mcp", part.ready())});
         let child = json!({"command": std::env::current_exe()?, "args": [ROLE, CHILD]});
-        let near_servers =
-            json!({WEB: web(&upstream), CHILD: child, STUCK: web(&stuck), DEAD: web(&dead)});
+        let near_servers = json!({
+            WEB: web(&upstream), CHILD: child, OTHER: web(&other), STUCK: web(&stuck), DEAD: web(&dead)
+        });
         let mut far_servers = json!({WEB: web(&upstream), CHILD: child});
         for server in [WEB, CHILD] {
             far_servers[server]["share"] = json!(true);
         }
         prepare_home(&folder.path().join(NEAR), &near_servers)?;
         prepare_home(&folder.path().join(FAR), &far_servers)?;
-        let near = start_node(binary.as_deref(), &folder.path().join(NEAR), NEAR).await?;
-        let far = start_node(binary.as_deref(), &folder.path().join(FAR), FAR).await?;
+        let near = program.start_node(&folder.path().join(NEAR), NEAR).await?;
+        let far = program.start_node(&folder.path().join(FAR), FAR).await?;
         let endpoint = endpoint(&near)?;
         let stage = Self {
             near,
@@ -88,8 +93,9 @@ impl Stage {
             quic,
             endpoint,
             folder,
-            binary,
+            program,
             _stuck: stuck,
+            _other: other,
         };
         stage.join().await?;
         stage.wait_for_roads().await?;
@@ -111,14 +117,14 @@ impl Stage {
 
     /// Starts a node in `home`.
     pub async fn start_node(&self, home: &Path, name: &str) -> io::Result<Part> {
-        start_node(self.binary.as_deref(), home, name).await
+        self.program.start_node(home, name).await
     }
 
     /// Ends the node `near` and starts it anew; the endpoint changes with it.
     pub async fn restart_near(self) -> io::Result<Self> {
         let home = self.near_home();
         self.near.stop().await?;
-        let near = start_node(self.binary.as_deref(), &home, NEAR).await?;
+        let near = self.program.start_node(&home, NEAR).await?;
         Ok(Self {
             endpoint: endpoint(&near)?,
             near,
@@ -195,8 +201,10 @@ impl Stage {
         ] {
             until_answered(self.address(road), &request(road, 1)).await?;
         }
-        until_answered(&self.endpoint, &call(&tool(STUCK), "{}")).await?;
-        until_answered(&self.endpoint, &call(&tool(DEAD), "{}")).await
+        for server in [OTHER, STUCK, DEAD] {
+            until_answered(&self.endpoint, &request_of(&tool(server), 1)).await?;
+        }
+        Ok(())
     }
 }
 
@@ -205,9 +213,14 @@ pub fn tool(server: &str) -> String {
     format!("{server}__{}", answers::GIVE)
 }
 
+/// What is sent to the tool `name` for an answer of `bytes` bytes of text.
+pub fn request_of(name: &str, bytes: usize) -> Vec<u8> {
+    call(name, &json!({"bytes": bytes}).to_string())
+}
+
 /// What is sent on a road for an answer of `bytes` bytes of text.
 pub fn request(road: Road, bytes: usize) -> Vec<u8> {
-    let give = |name: &str| call(name, &json!({"bytes": bytes}).to_string());
+    let give = |name: &str| request_of(name, bytes);
     match road {
         Road::Direct | Road::Quic => give(answers::GIVE),
         Road::Builtin => call("tool_describe", &json!({"name": tool(WEB)}).to_string()),
@@ -249,15 +262,4 @@ fn prepare_home(path: &Path, servers: &serde_json::Value) -> io::Result<()> {
     let home = Home::at(path).and_then(|home| home.prepare());
     let home = home.map_err(io::Error::other)?;
     fs::write(home.servers(), json!({"mcpServers": servers}).to_string())
-}
-
-async fn start_node(binary: Option<&Path>, home: &Path, name: &str) -> io::Result<Part> {
-    let Some(binary) = binary else {
-        return Part::start("node", &[&home.to_string_lossy(), name]).await;
-    };
-    let mut command = Command::new(binary);
-    command.arg("--home").arg(home).args(["--json", "up"]);
-    command.args(["--http", "auto", "--no-mdns", "--name", name]);
-    command.args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"]);
-    Part::spawn(command).await
 }

@@ -197,19 +197,20 @@ impl<O: OpenSubstream> Router<O> {
     /// The raw definition of the tool that goes by `name` here.
     pub fn tool_definition(&self, name: &str) -> Option<Arc<str>> {
         let catalog = self.snapshots.catalog();
-        let entry = self.resolve_tool(&catalog, name).ok()?;
+        let entry = self.find_tool(&catalog, name)?;
         Some(entry.definition.clone())
     }
 
     fn resolve_tool<'a>(&self, catalog: &'a Catalog, name: &str) -> Result<&'a Entry, CallError> {
-        match catalog.lookup(name) {
-            Lookup::Found(entry) => Ok(entry),
-            otherwise => match self.style.names {
-                ToolNames::Plain => catalog.plain(name),
-                ToolNames::Qualified => None,
-            }
-            .ok_or_else(|| self.not_found(name, otherwise)),
-        }
+        let found = self.find_tool(catalog, name);
+        found.ok_or_else(|| self.not_found(name, catalog.lookup(name)))
+    }
+
+    fn find_tool<'a>(&self, catalog: &'a Catalog, name: &str) -> Option<&'a Entry> {
+        catalog.entry(name).or_else(|| match self.style.names {
+            ToolNames::Plain => catalog.plain(name),
+            ToolNames::Qualified => None,
+        })
     }
 
     /// A tool that is not in the catalog: of a member that has not been linked yet, or of nobody.

@@ -25,7 +25,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use http::request::Parts;
@@ -102,12 +101,13 @@ pub fn http_frontend(service: HttpService) -> Router {
         .route("/mcp/health", get(health))
         .route("/sse", get(open_event_stream))
         .route("/messages", post(post_to_event_stream))
-        .layer(map_response(name_the_gateway))
         .with_state(Arc::new(frontend))
 }
 
-/// Another node that has this one for an upstream must know it.
-async fn name_the_gateway(mut response: Response) -> Response {
+/// Another node that has this one for an upstream must know it. Not a layer: that would cost every call some
+/// allocations.
+fn named(served: Result<Response, HttpRefusal>) -> Response {
+    let mut response = served.unwrap_or_else(HttpRefusal::into_response);
     let headers = response.headers_mut();
     headers.insert(GATEWAY, HeaderValue::from_static("1"));
     response
@@ -115,10 +115,8 @@ async fn name_the_gateway(mut response: Response) -> Response {
 
 async fn health(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    match guard::check(&head, &frontend.allowed_hosts) {
-        Ok(()) => axum::Json(frontend.service.health()).into_response(),
-        Err(refusal) => refusal.into_response(),
-    }
+    let checked = guard::check(&head, &frontend.allowed_hosts);
+    named(checked.map(|()| axum::Json(frontend.service.health()).into_response()))
 }
 
 async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
@@ -132,18 +130,17 @@ async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Respons
         Method::DELETE => legacy::delete(&frontend, &head),
         _ => Err(HttpRefusal::MethodNotAllowed),
     };
-    served.unwrap_or_else(HttpRefusal::into_response)
+    named(served)
 }
 
 async fn open_event_stream(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
     let (head, _) = request.into_parts();
-    http_sse::open(&frontend, &head).unwrap_or_else(HttpRefusal::into_response)
+    named(http_sse::open(&frontend, &head))
 }
 
 async fn post_to_event_stream(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let taken = http_sse::post(&frontend, &head, body).await;
-    taken.unwrap_or_else(HttpRefusal::into_response)
+    named(http_sse::post(&frontend, &head, body).await)
 }
 
 async fn post_message(

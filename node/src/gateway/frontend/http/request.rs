@@ -79,9 +79,12 @@ impl Accept {
         let values = headers.get_all(ACCEPT).iter();
         for range in values.flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
             let media = range.split(|byte| *byte == b';').next().unwrap_or(range);
-            let media = media.trim_ascii().to_ascii_lowercase();
-            accept.json |= matches!(&media[..], b"*/*" | b"application/*" | b"application/json");
-            accept.stream |= matches!(&media[..], b"*/*" | b"text/*" | b"text/event-stream");
+            let media = media.trim_ascii();
+            let is = |known: &str| media.eq_ignore_ascii_case(known.as_bytes());
+            accept.json |= ["*/*", "application/*", "application/json"]
+                .into_iter()
+                .any(is);
+            accept.stream |= ["*/*", "text/*", "text/event-stream"].into_iter().any(is);
         }
         accept
     }
