@@ -100,7 +100,8 @@ pub(super) async fn stop(home: &Home) -> Result<Option<u32>, Failure> {
         Failure::refused("not_ours", message)
     })?;
     let deadline = Instant::now() + STOP;
-    while holder(home)?.is_some_and(|holder| holder.pid == Some(id)) {
+    // Its last deed before it gives the home back is to take its name out of the lock file.
+    while holder(home)?.is_some_and(|holder| holder.pid.is_none_or(|pid| pid == id)) {
         if Instant::now() >= deadline {
             let message =
                 format!("process {id} has not stopped within {STOP:?}; end it with: kill -9 {id}");
