@@ -11,6 +11,8 @@ use crate::checks::Observation;
 const EXCUSED_FOR_US: u64 = 20_000_000;
 /// Where many stall, whoever stalls no longer than this is to be taken for away by nobody.
 const STALL_BORNE_US: u64 = 5_000_000;
+/// Stalls that begin so close to each other are many at once, if they are at least two and a fifth of all nodes.
+const STALL_TOGETHER_US: u64 = 1_000_000;
 /// Crashes that are over sooner may never be noticed.
 const NOTICED_AFTER_US: u64 = 12_000_000;
 
@@ -57,11 +59,12 @@ impl World {
 
     /// Whether so many stall about now that everybody is to notice: one alone may be taken for away.
     fn many_stall(&self) -> bool {
-        let now = self.now_us.saturating_sub(STALL_BORNE_US)..=self.now_us + STALL_BORNE_US;
+        let now = self.now_us.saturating_sub(STALL_TOGETHER_US)..=self.now_us + STALL_TOGETHER_US;
         let stalls = self.plan.actions.iter().filter(|timed| {
             matches!(timed.action, Action::Pause { .. }) && now.contains(&timed.at_us)
         });
-        stalls.count() * 5 >= self.machines.len()
+        let many = stalls.count();
+        many >= 2 && many * 5 >= self.machines.len()
     }
 
     fn excuse(&mut self, node: usize, lasts_us: u64) {
