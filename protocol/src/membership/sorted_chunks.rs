@@ -77,10 +77,10 @@ impl<T: Clone + SortKey> SortedChunks<T> {
     pub(super) fn insert(&mut self, item: T, order: impl Fn(&T) -> Ordering) -> Option<T> {
         let place = self.chunk_for(item.sort_key(), &order);
         let place = place.min(self.chunks.len().saturating_sub(1));
-        let mut changed = match self.chunks.get(place) {
-            Some(chunk) => chunk.items.to_vec(),
-            None => Vec::new(),
-        };
+        let known = self.chunks.get(place);
+        let known = known.map_or(&[][..], |chunk| &chunk.items);
+        let mut changed = Vec::with_capacity(known.len() + 1);
+        changed.extend_from_slice(known);
         let replaced = match changed.binary_search_by(&order) {
             Ok(at) => Some(std::mem::replace(&mut changed[at], item)),
             Err(at) => {
