@@ -177,7 +177,7 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
     let rpc = "subscriptions/listen";
     let opening = async {
         match session.era() {
-            Era::Legacy => session.get().await,
+            Era::Legacy => session.get(None).await,
             Era::Modern => {
                 let message = Outgoing::request(session.next_id(), rpc, listen_params());
                 session.post(message, rpc).await

@@ -31,6 +31,7 @@ use crate::gateway::mcp::header_text;
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Cancellations and refusals on their way at once; more are left out.
@@ -231,10 +232,11 @@ impl Session {
         }
     }
 
-    /// Opens the stream on which a legacy server speaks unasked.
-    pub(super) async fn get(&self) -> Result<Response<Body>, Failure> {
-        self.send(Method::GET, self.headers.clone(), &[], None)
-            .await
+    /// Opens the stream on which a legacy server speaks unasked, or the rest of another after this event of it.
+    pub(super) async fn get(&self, after: Option<HeaderValue>) -> Result<Response<Body>, Failure> {
+        let mut headers = self.headers.clone();
+        headers.extend(after.map(|id| (LAST_EVENT_ID, id)));
+        self.send(Method::GET, headers, &[], None).await
     }
 
     /// Tells the server that the session is not needed any more.

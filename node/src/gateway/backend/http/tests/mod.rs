@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod resumption;
 mod site;
 
 use std::sync::atomic::Ordering;
