@@ -66,10 +66,11 @@ pub(crate) struct Session {
     last_id: AtomicU64,
     over: watch::Sender<Option<Over>>,
     capabilities: ServerCapabilities,
-    pub(super) announcements: Announcements,
+    /// Shared with the sessions of callers: a server may tell its news to whoever asks.
+    pub(super) announcements: Arc<Announcements>,
     pub(super) followed: Followed,
-    /// A call went wrong in a way that may mean the server is gone.
-    pub(super) suspect: Notify,
+    /// A call, of whatever session, went wrong in a way that may mean the server is gone.
+    pub(super) suspect: Arc<Notify>,
     /// Calls of a legacy session, for what the server says without naming one.
     pub(super) under_way: UnderWay,
     asides: Arc<Semaphore>,
@@ -120,9 +121,9 @@ impl Session {
             last_id: AtomicU64::new(0),
             over: watch::Sender::new(None),
             capabilities: ServerCapabilities::default(),
-            announcements: Announcements::default(),
+            announcements: Arc::default(),
             followed: Followed::default(),
-            suspect: Notify::new(),
+            suspect: Arc::default(),
             under_way: UnderWay::default(),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
             caller_sessions: CallerSessions::default(),
@@ -140,7 +141,11 @@ impl Session {
 
     /// What `initialize` is sent with to the same server.
     pub(super) fn legacy_greeting(&self) -> Self {
-        Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)
+        Self {
+            announcements: Arc::clone(&self.announcements),
+            suspect: Arc::clone(&self.suspect),
+            ..Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)
+        }
     }
 
     /// Whether the server keeps state under an id.

@@ -291,6 +291,17 @@ async fn an_announced_change_is_listed() {
 }
 
 #[tokio::test]
+async fn a_change_announced_to_one_caller_alone_is_listed() {
+    for era in ERAS {
+        let served = Served::start(era).await;
+        let mut house = house_with(&served).await;
+        house.call("x", call("grow", json!({})).0).await.unwrap();
+        assert_eq!(house.next_tools().await.last().unwrap(), "t12");
+        house.upstreams.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn a_call_whose_answer_breaks_off_fails_and_is_not_sent_again() {
     let served = Served::start(Era::Modern).await;
     let house = house_with(&served).await;

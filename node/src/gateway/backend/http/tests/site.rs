@@ -35,6 +35,8 @@ pub(super) struct Site {
     pub(super) forgotten: AtomicU64,
     /// Tools beside the first twelve.
     pub(super) grown: watch::Sender<usize>,
+    /// As many more, announced to nobody but the caller that made them grow.
+    pub(super) grown_unannounced: AtomicUsize,
     /// Refuses the version of the next request once, and names it as spoken.
     pub(super) wavers: AtomicBool,
     /// Ids of calls whose streams were closed before the answer, which is on the stream that resumes them.
@@ -83,6 +85,7 @@ impl Served {
             session: AtomicU64::new(0),
             forgotten: AtomicU64::new(0),
             grown: watch::Sender::new(0),
+            grown_unannounced: AtomicUsize::new(0),
             wavers: AtomicBool::new(false),
             owed: Mutex::default(),
             abandoned: AtomicUsize::new(0),
@@ -219,7 +222,7 @@ fn list_page(site: &Site, params: &Value) -> Value {
     let at: usize = params["cursor"]
         .as_str()
         .map_or(0, |cursor| cursor.parse().unwrap());
-    let count = 12 + *site.grown.borrow();
+    let count = 12 + *site.grown.borrow() + site.grown_unannounced.load(Ordering::SeqCst);
     let tools: Vec<_> = (at..count.min(at + 5))
         .map(|n| json!({"name": format!("t{n}")}))
         .collect();
@@ -235,6 +238,12 @@ async fn call(site: Arc<Site>, id: Value, params: &Value) -> Response<Body> {
     match params["name"].as_str().unwrap() {
         "big" => json_answer(&id, json!("x".repeat(17 * 1024 * 1024))),
         "drop" => events(stream::iter([Ok(comment())]).boxed()),
+        "grow" => {
+            site.grown_unannounced.fetch_add(1, Ordering::SeqCst);
+            let news = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
+            let last = json!({"jsonrpc": "2.0", "id": id, "result": result});
+            events(stream::iter([Ok(event(&news)), Ok(event(&last))]).boxed())
+        }
         "poll" => {
             site.owed.lock().unwrap().push(id);
             events(stream::iter([Ok(numbered())]).boxed())
