@@ -1,27 +1,36 @@
 """Shows how scenarios ended by place, and finds those that a node has lost."""
 
+from dataclasses import dataclass
+
 from harness import Outcome
 
 EXPLANATION = "Passed/failed checks; ! failed, < judged less than directly, · not scored by the requirements."
 Columns = dict[str, dict[str, Outcome]]
 
-# Scenarios in which less is judged through a node although nothing is missing, and why.
-JUDGED_LESS = {
-    "server-sse-multiple-streams": "a node answers in JSON where one answer is all there is; streams are optional",
-}
+
+@dataclass(frozen=True)
+class Lost:
+    """A scored scenario that passes directly, and in `place` fails or is judged less."""
+
+    scenario: str
+    place: str
+    fails: bool
+
+    def __str__(self) -> str:
+        return f"{self.scenario} ({self.place}) {'fails' if self.fails else 'is judged less'}"
 
 
-def table(title: str, columns: Columns) -> list[str]:
-    """Prints one line a scenario; gives `scenario (place)` where a scored one fails that passes directly."""
+def table(title: str, columns: Columns) -> list[Lost]:
+    """Prints one line a scenario; gives what is lost of the scored ones that pass directly."""
     print(f"\n{title:54}" + "".join(f"{place:>9} " for place in columns))
     lost = []
     for scenario, reference in columns["direct"].items():
         cells = {place: outcomes.get(scenario) for place, outcomes in columns.items()}
-        shown = "".join(f"{str(cell or '—'):>9}{mark(cell, reference)}" for cell in cells.values())
+        marks = {place: mark(cell, reference) for place, cell in cells.items()}
+        shown = "".join(f"{str(cell or '—'):>9}{marks[place]}" for place, cell in cells.items())
         print(f"{' ' if reference.scored else '·'} {scenario:52}{shown}")
         if reference.scored and reference.good:
-            bad = "!" if scenario in JUDGED_LESS else "!<"
-            lost += [f"{scenario} ({place})" for place, cell in cells.items() if mark(cell, reference) in bad]
+            lost += [Lost(scenario, place, sign == "!") for place, sign in marks.items() if sign in "!<"]
     return lost
 
 

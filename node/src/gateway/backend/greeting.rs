@@ -20,6 +20,9 @@ pub(crate) const LEGACY_VERSION: &str = "2025-11-25";
 /// The legacy versions we accept.
 const LEGACY_VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_VERSION];
 
+/// The code of an error that names the versions the server speaks instead.
+const UNSUPPORTED_VERSION: i64 = -32022;
+
 const META_VERSION: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
 const META_CLIENT: &str = concat!(
     r#""io.modelcontextprotocol/clientInfo":{"name":"peerage","version":""#,
@@ -256,6 +259,28 @@ pub(crate) fn speaks_modern(result: &[u8]) -> bool {
 }
 
 #[derive(Deserialize)]
+struct UnsupportedVersion<'a> {
+    code: i64,
+    #[serde(borrow)]
+    data: SupportedVersions<'a>,
+}
+
+#[derive(Deserialize)]
+struct SupportedVersions<'a> {
+    #[serde(borrow)]
+    supported: Vec<Cow<'a, str>>,
+}
+
+/// Whether an error of `server/discover` refuses the version, and yet offers the modern one we speak: it is to be asked
+/// for once more.
+pub(crate) fn offers_modern(error: &[u8]) -> bool {
+    serde_json::from_slice::<UnsupportedVersion<'_>>(error).is_ok_and(|error| {
+        let mut supported = error.data.supported.iter();
+        error.code == UNSUPPORTED_VERSION && supported.any(|version| version == MODERN_VERSION)
+    })
+}
+
+#[derive(Deserialize)]
 struct InitializeResult<'a> {
     #[serde(borrow, rename = "protocolVersion")]
     version: Cow<'a, str>,
@@ -362,6 +387,12 @@ mod tests {
         ));
         assert!(!speaks_modern(br#"{"supportedVersions":["2099-01-01"]}"#));
         assert!(!speaks_modern(b"{}"));
+        let error = |code, version| {
+            format!(r#"{{"code":{code},"message":"","data":{{"supported":["{version}"]}}}}"#)
+        };
+        assert!(offers_modern(error(-32022, "2026-07-28").as_bytes()));
+        assert!(!offers_modern(error(-32022, "2025-11-25").as_bytes()));
+        assert!(!offers_modern(error(-32601, "2026-07-28").as_bytes()));
         assert_eq!(
             settled_version(br#"{"protocolVersion":"2024-11-05"}"#),
             Ok("2024-11-05")

@@ -1,7 +1,12 @@
-//! Server-sent events, as far as MCP uses them: the data of each event, read piece by piece
-//! (WHATWG HTML, "Server-sent events", 9.2.6).
+//! Server-sent events, as far as MCP uses them: the data of each event, read piece by piece, and from where a stream
+//! that ended is resumed (WHATWG HTML, "Server-sent events", 9.2.6).
+
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+
+/// Bytes of an event's id that are kept; it is sent back in a header.
+const ID_BYTES_MAX: usize = 1024;
 
 /// Splits a stream into the data of its events.
 #[derive(Debug)]
@@ -14,6 +19,10 @@ pub struct Events {
     /// No line was read yet: a byte order mark may come.
     first_line: bool,
     data: Data,
+    /// The id of the event being read, which is that of the one before where it has none of its own.
+    id: Option<Bytes>,
+    last_id: Option<Bytes>,
+    retry: Option<Duration>,
     limit: usize,
 }
 
@@ -69,8 +78,32 @@ impl Events {
             after_return: false,
             first_line: true,
             data: Data::None,
+            id: None,
+            last_id: None,
+            retry: None,
             limit,
         }
+    }
+
+    /// Begins the stream that resumes this one: what was not complete comes again.
+    pub fn resume(&mut self) {
+        *self = Self {
+            id: self.last_id.clone(),
+            last_id: self.last_id.take(),
+            retry: self.retry,
+            ..Self::new(self.limit)
+        };
+    }
+
+    /// The id of the last event that was complete, with data or without; the stream is resumed after it. `None` where
+    /// the server gives none, or one of more than 1024 bytes.
+    pub fn last_id(&self) -> Option<&[u8]> {
+        self.last_id.as_deref()
+    }
+
+    /// How long the server wants its client to wait before it resumes the stream.
+    pub fn retry(&self) -> Option<Duration> {
+        self.retry
     }
 
     /// Adds the next piece of the stream.
@@ -82,16 +115,33 @@ impl Events {
     pub fn next_event(&mut self) -> Result<Option<Bytes>, EventTooLong> {
         while let Some(line) = self.next_line()? {
             if line.is_empty() {
+                self.last_id.clone_from(&self.id);
                 match self.data.take() {
                     Some(data) if !data.is_empty() => return Ok(Some(data)),
                     _ => continue,
                 }
             }
-            if let Some(value) = data_of(line) {
-                self.data.add(value);
-            }
+            self.take_field(line);
         }
         Ok(None)
+    }
+
+    fn take_field(&mut self, line: Bytes) {
+        let (name, value) = field(line);
+        match &name[..] {
+            b"data" => self.data.add(value),
+            b"id" if !value.contains(&0) => {
+                let usable = !value.is_empty() && value.len() <= ID_BYTES_MAX;
+                self.id = usable.then(|| Bytes::copy_from_slice(&value));
+            }
+            b"retry" if value.iter().all(u8::is_ascii_digit) => {
+                let milliseconds = std::str::from_utf8(&value)
+                    .ok()
+                    .and_then(|n| n.parse().ok());
+                self.retry = milliseconds.map(Duration::from_millis).or(self.retry);
+            }
+            _ => {}
+        }
     }
 
     fn next_line(&mut self) -> Result<Option<Bytes>, EventTooLong> {
@@ -121,17 +171,17 @@ impl Events {
     }
 }
 
-/// The value of a `data` line; `None` for any other line.
-fn data_of(mut line: Bytes) -> Option<Bytes> {
-    let rest = line.strip_prefix(b"data")?;
-    let skip = match rest {
-        [] => 4,
-        [b':', b' ', ..] => 6,
-        [b':', ..] => 5,
-        _ => return None,
+/// The name and the value of a line; a comment has no name.
+fn field(mut line: Bytes) -> (Bytes, Bytes) {
+    let end = memchr::memchr(b':', &line).unwrap_or(line.len());
+    let name = line.split_to(end);
+    let skip = match line[..] {
+        [] => 0,
+        [b':', b' ', ..] => 2,
+        _ => 1,
     };
     line.advance(skip);
-    Some(line)
+    (name, line)
 }
 
 /// An event over its bound.
@@ -166,6 +216,25 @@ mod tests {
     fn data_lines_are_joined_and_all_else_is_skipped() {
         let stream = b"\xEF\xBB\xBF: comment\nevent: message\nid: 7\ndata: {\"a\":\ndata:1}\n\nretry: 5\n\ndata\n\ndatabase: x\ndata:  two\r\n\r\n";
         assert_eq!(read([&stream[..]]), ["{\"a\":\n1}", " two"]);
+    }
+
+    #[test]
+    fn a_stream_is_resumed_after_the_last_event_that_was_complete() {
+        let mut events = Events::new(3_000);
+        events.push(b"id: 7\nretry: 250\ndata: \n\n");
+        assert_eq!(events.next_event(), Ok(None));
+        events.push(b"data: x\n\nid: 8\nretry: soon\ndata: half");
+        assert_eq!(events.next_event(), Ok(Some("x".into())));
+        assert_eq!(events.next_event(), Ok(None));
+        events.resume();
+        let point = (Some(&b"7"[..]), Some(Duration::from_millis(250)));
+        assert_eq!((events.last_id(), events.retry()), point);
+        events.push(b"data: whole\n\n");
+        assert_eq!(events.next_event(), Ok(Some("whole".into())));
+        assert_eq!((events.last_id(), events.retry()), point);
+        events.push(format!("id: {}\n\n", "9".repeat(2_000)).as_bytes());
+        assert_eq!(events.next_event(), Ok(None));
+        assert_eq!(events.last_id(), None, "too long to be sent back");
     }
 
     #[test]

@@ -53,8 +53,7 @@ impl Session {
             ContentKind::Events => {
                 let mut stream = EventStream::new(response);
                 loop {
-                    let message = stream.next().await.map_err(|error| self.unread(error))?;
-                    let message = message.ok_or_else(|| self.unanswered())?;
+                    let message = self.next_message(&mut stream).await?;
                     match sort(&message, id) {
                         Sorted::Answer(body) => return Ok(body),
                         Sorted::Aside(kind) => aside(kind, message).await,
@@ -94,7 +93,7 @@ impl Session {
         }
     }
 
-    fn unread(&self, error: BodyError) -> Failure {
+    pub(super) fn unread(&self, error: BodyError) -> Failure {
         match error {
             BodyError::TooLong { limit } => Failure::Call(CallError::TooLarge {
                 what: format!("the answer of {}", self.server),
@@ -107,7 +106,7 @@ impl Session {
         }
     }
 
-    fn unanswered(&self) -> Failure {
+    pub(super) fn unanswered(&self) -> Failure {
         self.suspect.notify_one();
         self.down("it closed the stream before the answer")
     }

@@ -1,5 +1,7 @@
 //! Reads the body of a response: whole, or as a stream of events; bounded either way.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response};
@@ -83,6 +85,22 @@ impl EventStream {
             body: response.into_body(),
             events: Events::new(BODY_BYTES_MAX),
         }
+    }
+
+    /// Reads on in the body of `response`, which resumes the stream.
+    pub fn resume(&mut self, response: Response<Incoming>) {
+        self.body = response.into_body();
+        self.events.resume();
+    }
+
+    /// The id after which the stream is resumed; `None` where the server gives none.
+    pub fn last_id(&self) -> Option<&[u8]> {
+        self.events.last_id()
+    }
+
+    /// How long the server wants its client to wait before it resumes the stream.
+    pub fn retry(&self) -> Option<Duration> {
+        self.events.retry()
     }
 
     /// The data of the next event; `None` once the server has closed the stream.

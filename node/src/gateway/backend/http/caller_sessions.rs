@@ -9,8 +9,8 @@ use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::future::join_all;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::sync::{Mutex, oneshot};
+use tokio::time::{Instant, timeout};
 
 use super::greet::initialize;
 use super::link::hear_unasked;
@@ -26,6 +26,9 @@ use crate::gateway::mcp::era::{CAPABILITIES_KEY, CLIENT_INFO_KEY};
 const SESSIONS_MAX: usize = 256;
 /// How long a session is kept without a call.
 const KEPT_UNUSED: Duration = Duration::from_secs(30 * 60);
+/// How long the first call of a session waits until what the server says unasked is heard; some servers do not answer
+/// before they have something to say.
+const HEARING_MAX: Duration = Duration::from_millis(250);
 
 /// The sessions, and whether one more is worth trying.
 #[derive(Debug, Default)]
@@ -103,7 +106,10 @@ impl Session {
                 for left in sessions.keep(client, Arc::clone(&own)) {
                     tokio::spawn(async move { left.finish().await });
                 }
-                tokio::spawn(hear_unasked(Arc::downgrade(&own)));
+                drop(not_before);
+                let (waiting, heard) = oneshot::channel();
+                tokio::spawn(hear_unasked(Arc::downgrade(&own), waiting));
+                let _ = timeout(HEARING_MAX, heard).await;
                 own
             }
             Err(outage) => {

@@ -9,7 +9,8 @@ use super::endpoint::Endpoint;
 use super::session::{Failure, Over, SESSION, Session};
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::greeting::{
-    ServerCapabilities, bare_params, initialize_params, settled_version, speaks_modern,
+    ServerCapabilities, bare_params, initialize_params, offers_modern, settled_version,
+    speaks_modern,
 };
 use crate::gateway::backend::handshake::{HandshakeError, cause};
 use crate::gateway::backend::rpc_error::RpcError;
@@ -25,9 +26,13 @@ pub(super) async fn greet(
 ) -> Result<Session, Outage> {
     if known != Some(Era::Legacy) {
         let session = Session::modern(server.clone(), Arc::clone(endpoint), timing.reach);
-        let asked = session
-            .ask_with_headers("server/discover", bare_params(Era::Modern))
-            .await;
+        let discover = || session.ask_with_headers("server/discover", bare_params(Era::Modern));
+        let mut asked = discover().await;
+        if let Ok((_, ReplyBody::Error(error))) = &asked
+            && offers_modern(error)
+        {
+            asked = discover().await;
+        }
         if let Ok((_, ReplyBody::Result(result))) = &asked
             && speaks_modern(result)
         {

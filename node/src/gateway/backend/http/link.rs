@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use http::StatusCode;
 use peerage_protocol::id::{NodeId, ServerName};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::body::{ContentKind, EventStream};
@@ -177,7 +178,7 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
     let rpc = "subscriptions/listen";
     let opening = async {
         match session.era() {
-            Era::Legacy => session.get().await,
+            Era::Legacy => session.get(None).await,
             Era::Modern => {
                 let message = Outgoing::request(session.next_id(), rpc, listen_params());
                 session.post(message, rpc).await
@@ -191,10 +192,14 @@ async fn listen(session: &Arc<Session>) -> Option<EventStream> {
 }
 
 /// Hears what a legacy server says on its own stream, as long as the session is kept; the stream may come and go.
-pub(super) async fn hear_unasked(session: Weak<Session>) {
+/// `waiting` is dropped once it is open, or there is none.
+pub(super) async fn hear_unasked(session: Weak<Session>, waiting: oneshot::Sender<()>) {
+    let mut waiting = Some(waiting);
     let mut backoff = Backoff::new(Timing::default().reconnect_first, Timing::default().relist);
     while let Some(session) = session.upgrade().filter(|kept| kept.over().is_none()) {
-        if let Some(stream) = listen(&session).await {
+        let stream = listen(&session).await;
+        drop(waiting.take());
+        if let Some(stream) = stream {
             tokio::select! {
                 _ = session.until_over() => return,
                 () = hear(&session, stream) => {}

@@ -11,6 +11,7 @@ mod link;
 mod name_header;
 pub(crate) mod param_headers;
 mod requests;
+mod resumption;
 mod session;
 #[cfg(test)]
 mod tests;

@@ -31,6 +31,7 @@ use crate::gateway::mcp::header_text;
 pub(crate) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id");
 const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// Cancellations and refusals on their way at once; more are left out.
@@ -65,10 +66,11 @@ pub(crate) struct Session {
     last_id: AtomicU64,
     over: watch::Sender<Option<Over>>,
     capabilities: ServerCapabilities,
-    pub(super) announcements: Announcements,
+    /// Shared with the sessions of callers: a server may tell its news to whoever asks.
+    pub(super) announcements: Arc<Announcements>,
     pub(super) followed: Followed,
-    /// A call went wrong in a way that may mean the server is gone.
-    pub(super) suspect: Notify,
+    /// A call, of whatever session, went wrong in a way that may mean the server is gone.
+    pub(super) suspect: Arc<Notify>,
     /// Calls of a legacy session, for what the server says without naming one.
     pub(super) under_way: UnderWay,
     asides: Arc<Semaphore>,
@@ -119,9 +121,9 @@ impl Session {
             last_id: AtomicU64::new(0),
             over: watch::Sender::new(None),
             capabilities: ServerCapabilities::default(),
-            announcements: Announcements::default(),
+            announcements: Arc::default(),
             followed: Followed::default(),
-            suspect: Notify::new(),
+            suspect: Arc::default(),
             under_way: UnderWay::default(),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
             caller_sessions: CallerSessions::default(),
@@ -139,7 +141,11 @@ impl Session {
 
     /// What `initialize` is sent with to the same server.
     pub(super) fn legacy_greeting(&self) -> Self {
-        Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)
+        Self {
+            announcements: Arc::clone(&self.announcements),
+            suspect: Arc::clone(&self.suspect),
+            ..Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)
+        }
     }
 
     /// Whether the server keeps state under an id.
@@ -231,10 +237,11 @@ impl Session {
         }
     }
 
-    /// Opens the stream on which a legacy server speaks unasked.
-    pub(super) async fn get(&self) -> Result<Response<Body>, Failure> {
-        self.send(Method::GET, self.headers.clone(), &[], None)
-            .await
+    /// Opens the stream on which a legacy server speaks unasked, or the rest of another after this event of it.
+    pub(super) async fn get(&self, after: Option<HeaderValue>) -> Result<Response<Body>, Failure> {
+        let mut headers = self.headers.clone();
+        headers.extend(after.map(|id| (LAST_EVENT_ID, id)));
+        self.send(Method::GET, headers, &[], None).await
     }
 
     /// Tells the server that the session is not needed any more.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod resumption;
 mod site;
 
 use std::sync::atomic::Ordering;
@@ -284,6 +285,17 @@ async fn an_announced_change_is_listed() {
         let mut house = house_with(&served).await;
         until(|| served.site.grown.receiver_count() == 1).await;
         served.site.grown.send_replace(1);
+        assert_eq!(house.next_tools().await.last().unwrap(), "t12");
+        house.upstreams.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_change_announced_to_one_caller_alone_is_listed() {
+    for era in ERAS {
+        let served = Served::start(era).await;
+        let mut house = house_with(&served).await;
+        house.call("x", call("grow", json!({})).0).await.unwrap();
         assert_eq!(house.next_tools().await.last().unwrap(), "t12");
         house.upstreams.stop().await;
     }

@@ -35,6 +35,12 @@ pub(super) struct Site {
     pub(super) forgotten: AtomicU64,
     /// Tools beside the first twelve.
     pub(super) grown: watch::Sender<usize>,
+    /// As many more, announced to nobody but the caller that made them grow.
+    pub(super) grown_unannounced: AtomicUsize,
+    /// Refuses the version of the next request once, and names it as spoken.
+    pub(super) wavers: AtomicBool,
+    /// Ids of calls whose streams were closed before the answer, which is on the stream that resumes them.
+    pub(super) owed: Mutex<Vec<Value>>,
     /// Streams closed by the client before the answer.
     pub(super) abandoned: AtomicUsize,
     /// Requests as they came.
@@ -79,6 +85,9 @@ impl Served {
             session: AtomicU64::new(0),
             forgotten: AtomicU64::new(0),
             grown: watch::Sender::new(0),
+            grown_unannounced: AtomicUsize::new(0),
+            wavers: AtomicBool::new(false),
+            owed: Mutex::default(),
             abandoned: AtomicUsize::new(0),
             seen: Mutex::default(),
         });
@@ -146,6 +155,7 @@ async fn answer(
         return status_only(StatusCode::NOT_FOUND);
     }
     match method {
+        Method::GET if headers.contains_key("last-event-id") => resumed(&site),
         Method::GET => announcements(&site),
         Method::POST => post(site, message).await,
         _ => status_only(StatusCode::OK),
@@ -173,6 +183,13 @@ async fn post(site: Arc<Site>, message: Value) -> Response<Body> {
             response.headers_mut().insert("mcp-session-id", session);
             response
         }
+        ("server/discover", Era::Modern) if site.wavers.swap(false, Ordering::SeqCst) => {
+            let data = json!({"supported": ["2026-07-28"], "requested": "2026-07-28"});
+            refusal(
+                &id,
+                json!({"code": -32022, "message": "unsupported", "data": data}),
+            )
+        }
         ("server/discover", Era::Modern) => {
             json_answer(&id, json!({"supportedVersions": ["2026-07-28"]}))
         }
@@ -180,15 +197,17 @@ async fn post(site: Arc<Site>, message: Value) -> Response<Body> {
         ("tools/list", _) => json_answer(&id, list_page(&site, params)),
         ("tools/call", _) => call(site, id, params).await,
         _ if id.is_null() => status_only(StatusCode::ACCEPTED),
-        _ => {
-            let error = json!({"jsonrpc": "2.0", "id": id, "error": {"code": -32601, "message": "unknown"}});
-            Response::builder()
-                .status(StatusCode::BAD_REQUEST)
-                .header("content-type", "application/json")
-                .body(error.to_string().into())
-                .unwrap()
-        }
+        _ => refusal(&id, json!({"code": -32601, "message": "unknown"})),
     }
+}
+
+fn refusal(id: &Value, error: Value) -> Response<Body> {
+    let error = json!({"jsonrpc": "2.0", "id": id, "error": error});
+    Response::builder()
+        .status(StatusCode::BAD_REQUEST)
+        .header("content-type", "application/json")
+        .body(error.to_string().into())
+        .unwrap()
 }
 
 fn json_answer(id: &Value, result: Value) -> Response<Body> {
@@ -203,7 +222,7 @@ fn list_page(site: &Site, params: &Value) -> Value {
     let at: usize = params["cursor"]
         .as_str()
         .map_or(0, |cursor| cursor.parse().unwrap());
-    let count = 12 + *site.grown.borrow();
+    let count = 12 + *site.grown.borrow() + site.grown_unannounced.load(Ordering::SeqCst);
     let tools: Vec<_> = (at..count.min(at + 5))
         .map(|n| json!({"name": format!("t{n}")}))
         .collect();
@@ -219,6 +238,16 @@ async fn call(site: Arc<Site>, id: Value, params: &Value) -> Response<Body> {
     match params["name"].as_str().unwrap() {
         "big" => json_answer(&id, json!("x".repeat(17 * 1024 * 1024))),
         "drop" => events(stream::iter([Ok(comment())]).boxed()),
+        "grow" => {
+            site.grown_unannounced.fetch_add(1, Ordering::SeqCst);
+            let news = json!({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"});
+            let last = json!({"jsonrpc": "2.0", "id": id, "result": result});
+            events(stream::iter([Ok(event(&news)), Ok(event(&last))]).boxed())
+        }
+        "poll" => {
+            site.owed.lock().unwrap().push(id);
+            events(stream::iter([Ok(numbered())]).boxed())
+        }
         "hang" => {
             let guard = Abandoned(site);
             let never = stream::pending().map(move |event| {
@@ -251,6 +280,28 @@ impl Drop for Abandoned {
 
 fn comment() -> Bytes {
     Bytes::from_static(b": the answer takes its time\n\n")
+}
+
+/// An event without data, after which the stream can be resumed.
+fn numbered() -> Bytes {
+    Bytes::from_static(b"id: e1\nretry: 200\ndata: \n\n")
+}
+
+/// Closed once more before the answers that are owed.
+fn resumed(site: &Site) -> Response<Body> {
+    let seen = site.seen.lock().unwrap();
+    let again = |(headers, _): &&(HeaderMap, Value)| headers.contains_key("last-event-id");
+    if seen.iter().filter(again).count() == 1 {
+        return events(stream::iter([Ok(comment())]).boxed());
+    }
+    let owed = std::mem::take(&mut *site.owed.lock().unwrap());
+    let answers = owed.into_iter().map(|id| {
+        let result = json!({"content": [{"type": "text", "text": "resumed"}]});
+        Ok(event(
+            &json!({"jsonrpc": "2.0", "id": id, "result": result}),
+        ))
+    });
+    events(stream::iter(answers.collect::<Vec<_>>()).boxed())
 }
 
 fn event(message: &Value) -> Bytes {
