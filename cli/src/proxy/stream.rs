@@ -24,7 +24,7 @@ const LIST_CHANGED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/tools/l
 
 /// What came of opening the stream.
 enum Opened {
-    Stream(EventStream),
+    Stream(Box<EventStream>),
     /// The endpoint has none.
     Never,
     /// The session is gone.
@@ -59,7 +59,7 @@ async fn listen(courier: Arc<Courier>, session: Arc<Session>, output: Output) {
                 if missed {
                     output.send(Bytes::from_static(LIST_CHANGED)).await;
                 }
-                pass_on(events, &output).await;
+                pass_on(*events, &output).await;
                 missed = true;
             }
             Opened::Never => {
@@ -88,7 +88,7 @@ async fn open(courier: &Courier, headers: &HeaderMap) -> Opened {
     match courier.deliver_now(&parcel).await {
         Ok(response) if is_unknown(&response, headers) => Opened::Unknown,
         Ok(response) if response.status() == StatusCode::OK => match Answers::of(response) {
-            Answers::Events(events) => Opened::Stream(events),
+            Answers::Events(events) => Opened::Stream(Box::new(events)),
             Answers::Whole(_) => Opened::Never,
         },
         Ok(response) if response.status().is_client_error() => Opened::Never,
