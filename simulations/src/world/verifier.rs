@@ -5,24 +5,37 @@ use std::sync::{Mutex, PoisonError};
 use peerage_protocol::signature::{Ed25519, Signature, Verifier};
 use rustc_hash::FxHashMap;
 
-/// Remembers every verdict.
+/// Remembers the verdict on the first key and message that each signature came with; others are checked each time.
 #[derive(Default)]
 pub(crate) struct MemoisingVerifier {
-    known: Mutex<FxHashMap<[u8; 32], bool>>,
+    known: Mutex<FxHashMap<[u8; 64], Verdict>>,
+}
+
+struct Verdict {
+    public_key: [u8; 32],
+    message: Box<[u8]>,
+    holds: bool,
 }
 
 impl Verifier for MemoisingVerifier {
     fn verify(&self, public_key: &[u8; 32], message: &[u8], signature: &Signature) -> bool {
-        let mut hasher = blake3::Hasher::new();
-        hasher
-            .update(public_key)
-            .update(&signature.0)
-            .update(message);
-        let question = *hasher.finalize().as_bytes();
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known
-            .entry(question)
-            .or_insert_with(|| Ed25519.verify(public_key, message, signature))
+        match known.get(&signature.0) {
+            Some(verdict) if verdict.public_key == *public_key && *verdict.message == *message => {
+                verdict.holds
+            }
+            Some(_) => Ed25519.verify(public_key, message, signature),
+            None => {
+                let holds = Ed25519.verify(public_key, message, signature);
+                let verdict = Verdict {
+                    public_key: *public_key,
+                    message: message.into(),
+                    holds,
+                };
+                known.insert(signature.0, verdict);
+                holds
+            }
+        }
     }
 }
 
