@@ -11,7 +11,7 @@ use crate::checks::Observation;
 const EXCUSED_FOR_US: u64 = 20_000_000;
 /// Where many stall, whoever stalls no longer than this is to be taken for away by nobody.
 const STALL_BORNE_US: u64 = 5_000_000;
-/// Stalls that begin so close to each other are many at once, if they are at least two and a quarter of all nodes.
+/// Stalls that begin so close to each other are many at once, if they are at least two and a fifth of all nodes.
 const STALL_TOGETHER_US: u64 = 1_000_000;
 /// Crashes that are over sooner may never be noticed.
 const NOTICED_AFTER_US: u64 = 12_000_000;
@@ -63,7 +63,8 @@ impl World {
         let stalls = self.plan.actions.iter().filter(|timed| {
             matches!(timed.action, Action::Pause { .. }) && now.contains(&timed.at_us)
         });
-        stalls.count() >= (self.machines.len() / 4).max(2)
+        let many = stalls.count();
+        many >= 2 && many * 5 >= self.machines.len()
     }
 
     fn excuse(&mut self, node: usize, lasts_us: u64) {
