@@ -25,6 +25,12 @@ impl NodeId {
         &self.0
     }
 
+    /// The first 8 bytes of the key as a big-endian number: in the order of node ids.
+    pub const fn leading_u64(&self) -> u64 {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        u64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
     /// The binary libp2p peer id: 38 bytes.
     pub fn to_peer_id_bytes(&self) -> [u8; 38] {
         let mut bytes = [0; 38];

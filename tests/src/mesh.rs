@@ -1,5 +1,6 @@
 //! Small meshes: founded, joined and connected the way two people would do it.
 
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -9,6 +10,11 @@ use crate::wait::wait_until;
 
 /// Longer than a new member needs to be known on a busy machine.
 const SETTLE: Duration = Duration::from_secs(30);
+
+/// Starts a node that goes by `name`, with its home in `folder`.
+pub async fn named(folder: &Path, name: &str) -> Peerage {
+    Peerage::up(&folder.join(name), &["--name", name]).await
+}
 
 /// Makes a ticket at `host`.
 pub async fn ticket(host: &Peerage) -> String {

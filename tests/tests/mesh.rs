@@ -1,17 +1,11 @@
 //! How members find each other: by what they know of each other, by the bootstrap file, by ports that stay.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
-
-use peerage_tests::mesh::{join, wait_connected, wait_tool};
+use peerage_tests::mesh::{join, named, wait_connected, wait_tool};
 use peerage_tests::node::{Peerage, Transport};
 use serde_json::Value;
 
 const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
-
-async fn named(folder: &Path, name: &str) -> Peerage {
-    Peerage::up(&folder.join(name), &["--name", name]).await
-}
 
 #[tokio::test]
 async fn two_members_let_in_by_a_third_call_each_other_without_it() {

@@ -4,16 +4,12 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use peerage_tests::mesh::{join, wait_connected};
+use peerage_tests::mesh::{join, named, wait_connected};
 use peerage_tests::node::Peerage;
 use peerage_tests::wait::wait_until;
 
 /// Longer than anything here needs on a busy machine.
 const SETTLE: Duration = Duration::from_secs(30);
-
-async fn named(folder: &Path, name: &str) -> Peerage {
-    Peerage::up(&folder.join(name), &["--name", name]).await
-}
 
 /// Waits until `node` says that the node of this id is in this state.
 async fn wait_state(node: &Peerage, id: &str, state: &str) {

@@ -1,10 +1,9 @@
 //! Putting a member out of the mesh: cut off at once, let in nowhere, known to whoever was away.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use peerage_tests::mesh::{join, wait_connected, wait_tool};
+use peerage_tests::mesh::{join, named, wait_connected, wait_tool};
 use peerage_tests::node::Peerage;
 use peerage_tests::wait::wait_until;
 use serde_json::Value;
@@ -12,10 +11,6 @@ use serde_json::Value;
 const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
 /// Longer than anything here needs on a busy machine.
 const SETTLE: Duration = Duration::from_secs(30);
-
-async fn named(folder: &Path, name: &str) -> Peerage {
-    Peerage::up(&folder.join(name), &["--name", name]).await
-}
 
 /// Waits until `node` lists nobody of this id any more.
 async fn wait_gone(node: &Peerage, id: &str) {

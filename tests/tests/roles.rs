@@ -1,10 +1,9 @@
 //! Observers and guests: what they see and what they may call is decided where the tools are.
 #![allow(clippy::unwrap_used)]
 
-use std::path::Path;
 use std::time::Duration;
 
-use peerage_tests::mesh::{tool_names, wait_connected, wait_tool};
+use peerage_tests::mesh::{named, tool_names, wait_connected, wait_tool};
 use peerage_tests::node::Peerage;
 use peerage_tests::wait::wait_until;
 use serde_json::Value;
@@ -12,10 +11,6 @@ use serde_json::Value;
 const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
 /// Longer than anything here needs on a busy machine.
 const SETTLE: Duration = Duration::from_secs(30);
-
-async fn named(folder: &Path, name: &str) -> Peerage {
-    Peerage::up(&folder.join(name), &["--name", name]).await
-}
 
 /// Lets `guest` in with a ticket made with these flags.
 async fn join_as(host: &Peerage, guest: &Peerage, flags: &[&str]) {

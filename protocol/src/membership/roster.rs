@@ -115,7 +115,7 @@ impl Roster {
     pub fn known(&self, node: NodeId) -> Option<&Arc<Member>> {
         let found = self
             .known
-            .find(node_key(node), |keyed| by_node(keyed, node))?;
+            .find(node.leading_u64(), |keyed| by_node(keyed, node))?;
         Some(&found.member)
     }
 
@@ -208,7 +208,7 @@ impl Roster {
         {
             self.named.insert(named, |other| other.cmp(&named));
         }
-        let key = node_key(node);
+        let key = node.leading_u64();
         self.known
             .insert(Keyed { key, member }, |other| by_node(other, node));
         Inserted::New
@@ -218,7 +218,7 @@ impl Roster {
     pub fn remove(&mut self, node: NodeId) -> Option<Arc<Member>> {
         let removed = self
             .known
-            .remove(node_key(node), |keyed| by_node(keyed, node))?
+            .remove(node.leading_u64(), |keyed| by_node(keyed, node))?
             .member;
         self.unname(&removed);
         Some(removed)
@@ -243,12 +243,6 @@ fn name_of(member: &Member) -> &NodeName {
     &member.chain().body().name
 }
 
-/// The first 8 bytes of a node id, in the order of node ids.
-fn node_key(node: NodeId) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = *node.public_key();
-    u64::from_be_bytes([a, b, c, d, e, f, g, h])
-}
-
 /// The last characters of a name that has a number at its end differ most, so all of them count: a hash, the same at
 /// every call.
 fn name_key(name: &NodeName) -> u64 {
@@ -256,7 +250,7 @@ fn name_key(name: &NodeName) -> u64 {
 }
 
 fn by_node(keyed: &Keyed, node: NodeId) -> Ordering {
-    let by_key = keyed.key.cmp(&node_key(node));
+    let by_key = keyed.key.cmp(&node.leading_u64());
     by_key.then_with(|| keyed.member.node().cmp(&node))
 }
 

@@ -24,14 +24,7 @@ pub const ACCUSERS_KEPT: usize = 4;
 /// Mixed from the first 8 bytes of both keys, since it is asked of all members whenever a link ends. Whoever wants to
 /// watch somebody can try keys until one is near, as it could with any hash; two must accuse.
 pub(crate) fn distance(watched: NodeId, watcher: NodeId) -> u64 {
-    mix(mix(leading_u64(watched)) ^ leading_u64(watcher))
-}
-
-fn leading_u64(node: NodeId) -> u64 {
-    let key = node.public_key();
-    key.iter()
-        .take(8)
-        .fold(0, |all, byte| all << 8 | u64::from(*byte))
+    mix(mix(watched.leading_u64()) ^ watcher.leading_u64())
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014).

@@ -1,6 +1,7 @@
 //! What members may ask of this node's servers: of those that are shared, by the role in the member's certificate.
 //! What is private or refused looks like what is not there.
 
+use peerage_protocol::catalog::naming::local_name;
 use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::ServerName;
 use serde::Deserialize;
@@ -83,8 +84,8 @@ impl<O: OpenSubstream> Router<O> {
         let catalog = self.snapshots.catalog();
         let wanted = |provider: &Provider| matches!(provider, Provider::Local { server: of } if of == server);
         let definition = catalog
-            .entries()
-            .find(|entry| wanted(&entry.provider) && &*entry.tool == tool)
+            .entry(&local_name(server, tool))
+            .filter(|entry| wanted(&entry.provider))
             .and_then(|entry| serde_json::from_str::<Definition>(&entry.definition).ok());
         let annotations = definition.and_then(|definition| definition.annotations);
         annotations.is_some_and(|annotations| annotations.read_only)
