@@ -12,6 +12,7 @@ use crate::limits::{ACCUSATION_BYTES_MAX, ACCUSATIONS_TOLD_MAX};
 use crate::membership::member::Member;
 use crate::mutation::Mutation;
 use crate::presence::accusation::Accusation;
+use crate::presence::own_stall::OwnStall;
 use crate::presence::suspicion::Suspicion;
 use crate::presence::table::Table;
 use crate::presence::watch::Watch;
@@ -34,6 +35,7 @@ pub(super) struct Presence {
     table: Table,
     watch: Watch,
     suspicion: Suspicion,
+    own_stall: OwnStall,
     untold: Vec<Arc<Accusation>>,
     tell_at: Option<Monotonic>,
     away: Arc<Away>,
@@ -42,9 +44,15 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        let suspected = self.suspicion.next_deadline();
-        let deadlines = [self.watch.next_deadline(), suspected, self.tell_at];
-        deadlines.into_iter().flatten().min()
+        [
+            self.watch.next_deadline(),
+            self.suspicion.next_deadline(),
+            self.own_stall.next_deadline(),
+            self.tell_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether a member does not answer any more, as far as is known.
@@ -98,6 +106,10 @@ impl NodeState {
 
     /// Accuses those whose links did not come back, and tells of all that is to be told.
     pub(super) fn accuse_when_due(&mut self, now: Now) {
+        if self.presence.own_stall.look(now.monotonic) {
+            self.presence.watch.own_stall(now.monotonic);
+            self.presence.suspicion.own_stall(now.monotonic);
+        }
         let links = self.links.standing().count();
         for (node, incarnation) in self.presence.watch.due(now.monotonic, links) {
             self.accuse(now, node, incarnation);
@@ -220,7 +232,13 @@ impl NodeState {
     /// A later record of a member is known, or it is a member no more: nothing is held against it.
     pub(super) fn clear_accusations(&mut self, now: Now, node: NodeId) {
         self.presence.watch.heard(node);
-        for accusation in self.presence.table.clear(node) {
+        let cleared = self.presence.table.clear(node);
+        if cleared.iter().any(|accusation| accusation.is_own()) {
+            self.presence.suspicion.forget(node);
+        } else if !cleared.is_empty() {
+            self.presence.suspicion.clear(now.monotonic, node);
+        }
+        for accusation in cleared {
             self.digests.toggle_accusation(&accusation);
         }
         self.reconsider(now, node);
@@ -251,9 +269,7 @@ impl NodeState {
     fn reconsider(&mut self, now: Now, node: NodeId) {
         let accusations = self.presence.table.of(node);
         let stopped = accusations.iter().any(|accusation| accusation.is_own());
-        if accusations.is_empty() {
-            self.presence.suspicion.clear(now.monotonic, node);
-        } else if self.is_accused_enough(node) {
+        if self.is_accused_enough(node) {
             self.presence.suspicion.suspect(now.monotonic, node);
         }
         let suspicion = &mut self.presence.suspicion;

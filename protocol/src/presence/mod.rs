@@ -6,6 +6,7 @@
 //! a node which doubts itself first is Lifeguard's (Dadgar, Phillips and Currey, 2018).
 
 pub mod accusation;
+pub(crate) mod own_stall;
 pub(crate) mod suspicion;
 pub(crate) mod table;
 pub(crate) mod watch;

@@ -8,8 +8,6 @@ use crate::time::Monotonic;
 
 /// How long a link may be gone before its watcher accuses: enough to make it again where only the link broke.
 pub(crate) const ACCUSE_AFTER: Duration = Duration::from_millis(600);
-/// A node that acts so much later than it meant to has been stalled, and doubts itself first.
-const LATE: Duration = Duration::from_millis(700);
 /// How long a node that doubts itself accuses nobody.
 const DOUBT_FOR: Duration = Duration::from_secs(4);
 /// Links that end within this time are looked at together.
@@ -49,6 +47,11 @@ impl Watch {
         self.waiting.remove(&node);
     }
 
+    /// This node was stalled: that links ended is its own doing.
+    pub(crate) fn own_stall(&mut self, now: Monotonic) {
+        self.doubt_until = Some(now + DOUBT_FOR);
+    }
+
     /// When to look again.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
         self.waiting.values().map(|(at, _)| *at).min()
@@ -56,17 +59,16 @@ impl Watch {
 
     /// Whom to accuse now, with the incarnation each had, `links` being how many stand.
     ///
-    /// Nobody while this node doubts itself: it woke late, or most of its links ended at once, which is its own end of
-    /// a partition rather than the death of many. They are looked at again later.
+    /// Nobody while this node doubts itself: it was stalled, or most of its links ended at once, which is its own end
+    /// of a partition rather than the death of many. They are looked at again later.
     pub(crate) fn due(&mut self, now: Monotonic, links: usize) -> Vec<(NodeId, u64)> {
-        let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= now) else {
+        if self.next_deadline().is_none_or(|deadline| deadline > now) {
             return Vec::new();
-        };
+        }
         self.ends
             .retain(|end| now.since(*end) < TOGETHER + ACCUSE_AFTER);
-        let late = now.since(deadline) >= LATE;
         let partition = self.ends.len() >= PARTITION_LEAST && self.ends.len() > links;
-        if late || partition {
+        if partition {
             self.doubt_until = Some(now + DOUBT_FOR);
         }
         if let Some(until) = self.doubt_until.filter(|until| now < *until) {
@@ -107,10 +109,11 @@ mod tests {
     }
 
     #[test]
-    fn a_node_that_wakes_late_doubts_itself_before_others() {
+    fn a_node_that_was_stalled_doubts_itself_before_others() {
         let mut watch = Watch::default();
         watch.lost(START, node(1), 7);
-        let late = START + ACCUSE_AFTER + LATE;
+        let late = START + ACCUSE_AFTER * 2;
+        watch.own_stall(late);
         assert_eq!(watch.due(late, 10), []);
         let again = watch.next_deadline().unwrap_or(START);
         assert!(again >= late + DOUBT_FOR);

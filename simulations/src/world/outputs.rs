@@ -40,7 +40,7 @@ impl World {
                     self.truth.issued(&roster.own);
                 }
                 if let Some(roster) = &roster {
-                    self.truth.revoked(roster.revocations());
+                    self.truth.revoked_by_somebody_in(roster);
                     self.roster_seen(node, roster);
                 }
                 if let Some(process) = &mut self.machines[node].process {
