@@ -97,11 +97,16 @@ impl NodeState {
         let Some(roster) = &self.roster else {
             return false;
         };
-        let others = roster.members().map(|(node, _)| node);
-        let here = others
-            .chain([self.me])
-            .filter(|node| !self.presence.is_away(*node));
-        is_among_nearest(watched, watcher, here, places)
+        let others = roster.all_known_by_beginning();
+        let others = others.map(|(beginning, member)| (beginning, Some(member)));
+        let me = (self.me.leading_u64(), None);
+        let is_here = |other: &Option<&Arc<Member>>| {
+            let node = other.map_or(self.me, |member| member.node());
+            let has_left = other.is_some_and(|member| member.has_left());
+            node != watched && !has_left && !self.presence.is_away(node)
+        };
+        let all = others.chain([me]);
+        is_among_nearest(watched, watcher, all, is_here, places)
     }
 
     /// Accuses those whose links did not come back, and tells of all that is to be told.
