@@ -19,7 +19,7 @@ const DIAL_LOST_AFTER: Duration = Duration::from_secs(30);
 /// A member whose dials failed this often in a row is not counted on.
 const FAILING_AFTER: u32 = 2;
 /// How long a link that is no neighbour's is kept after it came about, and before it is looked at again.
-const LINGER: Duration = Duration::from_secs(60);
+pub(crate) const LINGER: Duration = Duration::from_secs(60);
 /// Nodes that are no members (yet) and were sighted: as many are remembered.
 const STRANGERS_MAX: usize = 256;
 
@@ -153,11 +153,14 @@ impl Links {
         self.changed.push(node);
     }
 
-    /// The last connection to a node ended: it is dialed at once if it is still wanted.
-    pub fn down(&mut self, now: Monotonic, node: NodeId) {
+    /// The last connection to a node ended: it is dialed at once if it is still wanted. Says whether it was lost, and not
+    /// given up here because it was idle.
+    pub fn down(&mut self, now: Monotonic, node: NodeId) -> bool {
         self.moments = None;
         self.changed.push(node);
+        let mut lost = true;
         if let Some(entry) = self.members.get_mut(&node) {
+            lost = !entry.idle;
             // A link that came from the other end and was not wanted here is not this node's to make again, and one that
             // was idle is wanted by nobody.
             if !entry.wanted && (!entry.dialed || entry.idle) {
@@ -172,6 +175,7 @@ impl Links {
             }
         }
         self.drop_useless(now);
+        lost
     }
 
     /// A dial ended without a link and without a reason to wait: the next is made at once.

@@ -39,7 +39,7 @@ use crate::address_book::{AddressBook, Source};
 use crate::catalog::manifest::EncodedManifest;
 use crate::catalog::snapshot::Catalog;
 use crate::id::NodeId;
-use crate::links::Links;
+use crate::links::{LINGER, Links};
 use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
 use crate::membership::member::Member;
@@ -329,10 +329,15 @@ impl NodeState {
         }
     }
 
+    /// Ends idle links, but not those that the other end would make again at once.
     fn release_idle(&mut self, now: Now) {
-        let idle = self.links.idle(now.monotonic).into_iter();
-        self.outputs
-            .extend(idle.map(|node| Output::Release { node }));
+        for node in self.links.idle(now.monotonic) {
+            if self.is_chosen_by(node) {
+                self.links.keep(now.monotonic, node, LINGER);
+            } else {
+                self.outputs.push_back(Output::Release { node });
+            }
+        }
     }
 
     fn choose_neighbours(&mut self, now: Now) {
@@ -409,6 +414,7 @@ impl NodeState {
             self.book.forget(node);
         }
         self.manifests.unreached(now.monotonic, node);
+        self.watch_failed_dial(now, node);
         self.offers.touch_member(node);
         self.topology_changed |= self.links.is_failing(node);
     }
@@ -437,8 +443,9 @@ impl NodeState {
     }
 
     fn link_down(&mut self, now: Now, node: NodeId) {
-        self.links.down(now.monotonic, node);
-        self.watch_link_down(now, node);
+        if self.links.down(now.monotonic, node) {
+            self.watch_lost_link(now, node);
+        }
         if self.links.standing().next().is_none() {
             self.set_caught_up(false);
         }

@@ -18,11 +18,14 @@ use crate::presence::table::Table;
 use crate::presence::watch::Watch;
 use crate::presence::{ACCUSERS_NEEDED, WATCHERS, is_among_nearest};
 use crate::time::{Monotonic, Now, Timestamp};
+use crate::topology::NEIGHBOURS;
 use crate::wire::announcement::Announcement;
 use crate::wire::summary::Summary;
 
 /// How long accusations gather, so that many are told in one message.
 const GATHER_FOR: Duration = Duration::from_millis(100);
+/// How long a watcher tries to link to a member that it watches, wanted otherwise or not.
+const TRIED_FOR: Duration = Duration::from_secs(10);
 /// Members that may be missing between two rosters: an accuser may be so many places farther than a watcher.
 const PLACES_FORGIVEN: usize = 2;
 
@@ -76,14 +79,30 @@ impl NodeState {
         self.presence.watch.heard(node);
     }
 
-    pub(super) fn watch_link_down(&mut self, now: Now, node: NodeId) {
-        self.presence.watch.link_ended(now.monotonic);
+    pub(super) fn watch_lost_link(&mut self, now: Now, node: NodeId) {
+        if let Some(incarnation) = self.incarnation(node)
+            && !self.presence.is_away(node)
+        {
+            self.presence.watch.lost(now.monotonic, node, incarnation);
+            if self.is_watcher(node, self.me, WATCHERS) {
+                self.links.keep(now.monotonic, node, TRIED_FOR);
+            }
+        }
+    }
+
+    /// A member that this node watches cannot be reached: where it has just started, no link of its own has ended.
+    pub(super) fn watch_failed_dial(&mut self, now: Now, node: NodeId) {
         if let Some(incarnation) = self.incarnation(node)
             && !self.presence.is_away(node)
             && self.is_watcher(node, self.me, WATCHERS)
         {
-            self.presence.watch.lost(now.monotonic, node, incarnation);
+            self.presence.watch.missed(now.monotonic, node, incarnation);
         }
+    }
+
+    /// Whether `node` chooses this node as a neighbour, one that watches it or may have to.
+    pub(super) fn is_chosen_by(&self, node: NodeId) -> bool {
+        self.is_watcher(node, self.me, NEIGHBOURS)
     }
 
     fn incarnation(&self, node: NodeId) -> Option<u64> {
@@ -116,12 +135,26 @@ impl NodeState {
             self.presence.suspicion.own_stall(now.monotonic);
         }
         let links = self.links.standing().count();
-        for (node, incarnation) in self.presence.watch.due(now.monotonic, links) {
-            self.accuse(now, node, incarnation);
+        for (node, incarnation, stands_in) in self.presence.watch.due(now.monotonic, links) {
+            let places = match stands_in {
+                true => WATCHERS + PLACES_FORGIVEN,
+                false => WATCHERS,
+            };
+            let fresher = self.incarnation(node) != Some(incarnation);
+            if fresher || self.presence.is_away(node) || self.links.is_up(node) {
+                self.presence.watch.heard(node);
+            } else if self.is_watcher(node, self.me, places) {
+                self.presence.watch.heard(node);
+                self.accuse(now, node, incarnation);
+            } else {
+                self.presence.watch.look_again(now.monotonic, node);
+            }
         }
-        self.look_around(now);
-        for node in self.presence.suspicion.open() {
-            self.reconsider(now, node);
+        let suspected = self.presence.suspicion.next_deadline();
+        if suspected.is_some_and(|deadline| deadline <= now.monotonic) {
+            for node in self.presence.suspicion.open() {
+                self.reconsider(now, node);
+            }
         }
         if self.presence.tell_at.is_some_and(|at| at <= now.monotonic) {
             self.presence.tell_at = None;
@@ -146,11 +179,10 @@ impl NodeState {
     }
 
     fn accuse(&mut self, now: Now, node: NodeId, incarnation: u64) {
-        let fresher = self.incarnation(node) != Some(incarnation);
         let Some(roster) = self.roster.as_ref() else {
             return;
         };
-        if fresher || self.links.is_up(node) || Mutation::AccuseNobody.is_on() {
+        if Mutation::AccuseNobody.is_on() {
             return;
         }
         let signer = &*self.keys.node;
@@ -225,6 +257,9 @@ impl NodeState {
         for accusation in change.kept.iter().chain(&change.dropped) {
             self.digests.toggle_accusation(accusation);
         }
+        if change.kept.is_some() {
+            self.look_around(now);
+        }
         self.reconsider(now, accused);
         change.kept.is_some()
     }
@@ -274,7 +309,7 @@ impl NodeState {
     fn reconsider(&mut self, now: Now, node: NodeId) {
         let accusations = self.presence.table.of(node);
         let stopped = accusations.iter().any(|accusation| accusation.is_own());
-        if self.is_accused_enough(node) {
+        if !self.presence.suspicion.holds(node) && self.is_accused_enough(node) {
             self.presence.suspicion.suspect(now.monotonic, node);
         }
         let suspicion = &mut self.presence.suspicion;
@@ -299,6 +334,9 @@ impl NodeState {
             true => ACCUSERS_NEEDED,
             false => 1,
         };
+        if accusations.len() < needed {
+            return false;
+        }
         let places = WATCHERS + PLACES_FORGIVEN;
         let by_watchers = accusations
             .iter()

@@ -1,6 +1,6 @@
 //! Presence: who of the members is here, without a heartbeat from everybody to everybody.
 //!
-//! Each member has three watchers, the nearest to it by hash, who keep a link with it. Only they accuse it, once a
+//! Each member has three watchers, the nearest to it by hash, with whom it keeps a link. Only they accuse it, once the
 //! link has been gone for a while; two of them make it count as away everywhere, and a fresh record of its own, with a
 //! higher sequence, clears it. The idea of suspicion and refutation is SWIM's (Das, Gupta and Motivala, 2002), that of
 //! a node which doubts itself first is Lifeguard's (Dadgar, Phillips and Currey, 2018).

@@ -51,13 +51,17 @@ impl Pending {
         }
     }
 
-    fn deadline(&self, patience: Duration) -> Monotonic {
-        self.second_look.unwrap_or(self.since + patience)
+    /// When to look at it, in a mesh that is not calm before `unsettled_until`.
+    fn deadline(&self, unsettled_until: Option<Monotonic>) -> Monotonic {
+        let calm = self.since + CALM;
+        let settled = unsettled_until.map_or(calm, |until| until.max(calm));
+        let first_look = settled.min(self.since + UNSETTLED);
+        self.second_look.unwrap_or(first_look)
     }
 
     /// Looks at it at `now`; says whether it has had all its time.
-    fn look(&mut self, now: Monotonic, patience: Duration) -> bool {
-        let due = self.deadline(patience);
+    fn look(&mut self, now: Monotonic, unsettled_until: Option<Monotonic>) -> bool {
+        let due = self.deadline(unsettled_until);
         if now < due {
             return false;
         }
@@ -68,6 +72,11 @@ impl Pending {
 }
 
 impl Suspicion {
+    /// Whether `node` is suspected, or was for long enough.
+    pub(crate) fn holds(&self, node: NodeId) -> bool {
+        self.pending.contains_key(&node) || self.confirmed.contains(&node)
+    }
+
     /// Enough watchers accuse `node`.
     pub(crate) fn suspect(&mut self, now: Monotonic, node: NodeId) {
         if !self.confirmed.contains(&node) {
@@ -102,9 +111,9 @@ impl Suspicion {
 
     /// Whether `node` has been suspected for long enough.
     pub(crate) fn is_confirmed(&mut self, now: Monotonic, node: NodeId) -> bool {
-        let patience = self.patience();
+        let unsettled_until = self.unsettled_until;
         let pending = self.pending.get_mut(&node);
-        if pending.is_some_and(|pending| pending.look(now, patience)) {
+        if pending.is_some_and(|pending| pending.look(now, unsettled_until)) {
             self.pending.remove(&node);
             self.confirmed.insert(node);
         }
@@ -118,26 +127,16 @@ impl Suspicion {
 
     /// When the next of them may be confirmed.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        let patience = self.patience();
-        let deadlines = self.pending.values();
-        deadlines.map(|pending| pending.deadline(patience)).min()
+        let pending = self.pending.values();
+        let deadlines = pending.map(|pending| pending.deadline(self.unsettled_until));
+        deadlines.min()
     }
 
     /// Looks whether the mesh is calm: `accused` of its `members` are accused and not taken for away.
     pub(crate) fn look_around(&mut self, now: Monotonic, accused: usize, members: usize) {
-        if self.unsettled_until.is_some_and(|until| until <= now) {
-            self.unsettled_until = None;
-        }
         if accused > CALM_LEAST.max(members / CALM_SHARE) {
             let until = now + UNSETTLED + CALM;
             self.unsettled_until = self.unsettled_until.max(Some(until));
-        }
-    }
-
-    fn patience(&self) -> Duration {
-        match self.unsettled_until {
-            Some(_) => UNSETTLED,
-            None => CALM,
         }
     }
 }
