@@ -231,7 +231,8 @@ impl NodeState {
         (news, forged)
     }
 
-    /// Whether it is about a member as it is known here, by another member, and not known.
+    /// Whether it is about a member as it is known here, not known, and by somebody who is a member or has been one
+    /// until it left.
     fn is_worth_checking(&self, accusation: &Accusation) -> bool {
         let Accusation {
             accused,
@@ -239,12 +240,15 @@ impl NodeState {
             incarnation,
             ..
         } = *accusation;
-        if accuser != self.me && !self.is_member(accuser) {
-            return false;
-        }
         if accused == self.me {
+            // Whoever says so, and whether or not it is a member here: others may believe it.
             let own = self.own.member().and_then(|own| own.record());
             return own.is_some_and(|record| incarnation >= record.sequence);
+        }
+        let roster = self.roster.as_ref();
+        let is_known = roster.is_some_and(|roster| roster.known(accuser).is_some());
+        if accuser != self.me && !is_known {
+            return false;
         }
         let present = self.incarnation(accused);
         present.is_some_and(|present| incarnation >= present)
@@ -269,30 +273,49 @@ impl NodeState {
         self.own.outdo(incarnation);
     }
 
-    /// A later record of a member is known, or it is a member no more: nothing is held against it.
+    /// A member is none any more: nothing is held against it.
     pub(super) fn clear_accusations(&mut self, now: Now, node: NodeId) {
         self.presence.watch.heard(node);
         let cleared = self.presence.table.clear(node);
-        if cleared.iter().any(|accusation| accusation.is_own()) {
-            self.presence.suspicion.forget(node);
-        } else if !cleared.is_empty() {
-            self.presence.suspicion.clear(now.monotonic, node);
-        }
-        for accusation in cleared {
-            self.digests.toggle_accusation(&accusation);
-        }
-        self.reconsider(now, node);
+        self.cleared(now, node, &cleared);
     }
 
+    /// A record of a member is known: what was said of it before that is not held against it any more.
     pub(super) fn presence_of(&mut self, now: Now, member: &Member) {
-        let sequence = member.record().map(|record| record.sequence);
-        let accused = self.presence.table.of(member.node());
-        let outdone = accused
-            .iter()
-            .all(|accusation| Some(accusation.incarnation) < sequence);
-        if outdone {
-            self.clear_accusations(now, member.node());
+        let node = member.node();
+        let Some(record) = member.record() else {
+            return;
+        };
+        let cleared = self.presence.table.outdo(node, record.sequence);
+        if self.presence.table.of(node).is_empty() {
+            self.presence.watch.heard(node);
         }
+        self.cleared(now, node, &cleared);
+    }
+
+    /// What somebody said who was put out counts no more; all drop it, so that all agree.
+    pub(super) fn drop_accusations_by(&mut self, now: Now, accuser: NodeId) {
+        for accusation in self.presence.table.drop_by(accuser) {
+            let accused = accusation.accused;
+            self.cleared(now, accused, &[accusation]);
+        }
+    }
+
+    /// These are held against `node` no more; where nothing else is, it is here again.
+    fn cleared(&mut self, now: Now, node: NodeId, accusations: &[Arc<Accusation>]) {
+        for accusation in accusations {
+            self.digests.toggle_accusation(accusation);
+        }
+        if accusations.is_empty() {
+            return;
+        }
+        let suspicion = &mut self.presence.suspicion;
+        if accusations.iter().any(|accusation| accusation.is_own()) {
+            suspicion.forget(node);
+        } else if self.presence.table.of(node).is_empty() {
+            suspicion.clear(now.monotonic, node);
+        }
+        self.reconsider(now, node);
     }
 
     /// This node has left its mesh.

@@ -13,6 +13,11 @@ impl Check for Presence {
     }
 
     fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
+        if let Observation::TakenForAway { node, .. } | Observation::CrashMissed { node, .. } = seen
+            && is_out(*node, view)
+        {
+            return Ok(());
+        }
         let (node, silent) = match seen {
             Observation::TakenForAway { node, silent } => (node, silent),
             Observation::CrashMissed {
@@ -40,6 +45,13 @@ impl Check for Presence {
             what: format!("{here} takes {there} for away, which lives"),
         })
     }
+}
+
+/// Whoever was put out of the mesh, and may not know it, hears of nobody any more.
+fn is_out(node: usize, view: &View<'_>) -> bool {
+    let process = view.machines[node].process.as_ref();
+    let roster = process.and_then(|process| process.roster.as_ref());
+    roster.is_some_and(|roster| view.truth.is_put_out(&roster.own))
 }
 
 fn missed(node: usize, silent: NodeId, down_us: u64, view: &View<'_>) -> Finding {

@@ -77,7 +77,12 @@ impl World {
 
     /// A node was killed: from now on others can notice.
     pub(crate) fn await_crash(&mut self, node: usize) {
-        let news = self.news(node, self.machines[node].id);
+        let mut news = self.news(node, self.machines[node].id);
+        for (unknown, machine) in news.unknown.iter_mut().zip(&self.machines) {
+            let process = machine.process.as_ref();
+            // Somebody that stalled may have been noticed before it was killed.
+            *unknown &= process.is_some_and(|process| !process.away.contains_key(&news.what));
+        }
         add(&mut self.awaited.crashes, news);
     }
 
