@@ -109,6 +109,9 @@ pub enum Command {
     Leave,
     /// List the members of the mesh
     Nodes {
+        /// Show where each is or was, how often that worked, and what was told and not believed
+        #[arg(short, long)]
+        addresses: bool,
         /// Show it again whenever it changes, until Ctrl-C
         #[arg(short, long)]
         watch: bool,

@@ -72,7 +72,13 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Revoke(revoke) => members::revoke(&context, revoke).await,
         Command::Leave => mesh::leave(&context).await,
-        Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
+        Command::Nodes {
+            addresses: true,
+            watch,
+        } => watch::show(&context, watch, || lists::addresses(&context)).await,
+        Command::Nodes { watch, .. } => {
+            watch::show(&context, watch, || lists::nodes(&context)).await
+        }
         Command::Tools { query, watch } => {
             let query = query.join(" ");
             watch::show(&context, watch, || lists::tools(&context, &query)).await

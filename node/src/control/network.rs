@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::gossip::judge_gossip;
 use super::handle::ControlHandle;
 use super::joining::{JoinError, Joining};
+use super::sightings::tell_sighted;
 use super::snapshots::Snapshots;
 use crate::net::substream::exchange;
 use crate::net::{DialFailure, GossipId, GossipVerdict, Network, NetworkEvent, PublishError};
@@ -76,14 +77,12 @@ pub async fn follow_network(
                 node,
                 addresses,
                 source,
-            } => {
+            } => tell_sighted(&control, &snapshots, node, addresses, source).await,
+            NetworkEvent::AddressesFailed { node, addresses } => {
                 let addresses = texts(addresses);
-                let sighted = Input::Sighted {
-                    node,
-                    addresses,
-                    source,
-                };
-                control.tell(sighted).await;
+                control
+                    .tell(Input::AddressesFailed { node, addresses })
+                    .await;
             }
             NetworkEvent::ListenAddresses(addresses) => {
                 let addresses = texts(addresses);
@@ -113,8 +112,9 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
                 snapshots.dial_failed(*node);
             }
         }
+        NetworkEvent::ListenAddresses(addresses) => snapshots.set_listening(addresses.clone()),
         NetworkEvent::Sighted { .. }
-        | NetworkEvent::ListenAddresses(_)
+        | NetworkEvent::AddressesFailed { .. }
         | NetworkEvent::Gossip { .. } => {}
     }
 }

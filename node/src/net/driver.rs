@@ -25,13 +25,13 @@ use tokio::time::Instant;
 pub(super) use commands::Command;
 
 use super::calls;
-use super::dial_failure::dial_failure;
+use super::dial_failure::{dial_failure, failed_addresses, unanswered};
 use super::event::{DialFailure, LinkEnd, NetworkEvent};
 use super::gatekeeper::Gatekeeper;
 use super::gossip::{Awaited, Counters};
 use super::membership_check::MembershipCheck;
 use super::outbox::Outbox;
-use super::peer_id::node_id;
+use super::peer_id::{node_id, without_node};
 use super::pulse;
 use crate::discovery;
 use crate::discovery::mdns::ForeignNodes;
@@ -139,8 +139,15 @@ impl Driver {
                 peer_id,
                 endpoint,
                 num_established,
+                concurrent_dial_errors,
                 ..
-            } if num_established.get() == 1 => self.on_link_up(peer_id, &endpoint),
+            } => {
+                let unanswered = unanswered(&concurrent_dial_errors.unwrap_or_default());
+                self.on_failed_addresses(peer_id, unanswered);
+                if num_established.get() == 1 {
+                    self.on_link_up(peer_id, &endpoint);
+                }
+            }
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 connection_id,
@@ -153,6 +160,7 @@ impl Driver {
                 error,
                 ..
             } => {
+                self.on_failed_addresses(peer, failed_addresses(&error));
                 if let Some(node) = node_id(&peer) {
                     self.on_dial_error(node, &error);
                 }
@@ -202,7 +210,7 @@ impl Driver {
         self.foreign.admitted(node);
         self.outbox.push(NetworkEvent::LinkUp {
             node,
-            address: endpoint.get_remote_address().clone(),
+            address: without_node(endpoint.get_remote_address().clone()),
             dialed: endpoint.is_dialer(),
         });
     }
@@ -225,6 +233,13 @@ impl Driver {
             None => LinkEnd::ClosedHere,
         });
         self.outbox.push(NetworkEvent::LinkDown { node, why });
+    }
+
+    fn on_failed_addresses(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if let Some(node) = node_id(&peer).filter(|_| !addresses.is_empty()) {
+            self.outbox
+                .push(NetworkEvent::AddressesFailed { node, addresses });
+        }
     }
 
     fn on_dial_error(&mut self, node: NodeId, error: &DialError) {

@@ -36,6 +36,13 @@ pub enum NetworkEvent {
         /// How it ended.
         why: LinkEnd,
     },
+    /// Dials of these addresses brought no link, whatever others did: nobody is there, or somebody else.
+    AddressesFailed {
+        /// Who was looked for there.
+        node: NodeId,
+        /// As they were dialed.
+        addresses: Vec<Multiaddr>,
+    },
     /// A dial that control asked for came to nothing.
     DialFailed {
         /// Who was dialed.

@@ -6,6 +6,7 @@ use super::input::RequestId;
 use super::presence::Away;
 use super::record::Write;
 use super::revoking::RevokeError;
+use crate::address_book::KnownAddress;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
 use crate::id::{Hash, NodeId};
@@ -115,6 +116,8 @@ pub enum Reply {
     Renewal(Result<Arc<CertificateChain>, Refusal>),
     /// Somebody was put out, on disk here and about to be told, or why not.
     Revoked(Result<Arc<Revocation>, RevokeError>),
+    /// The address book, strangers too.
+    Addresses(Vec<(NodeId, Vec<KnownAddress>)>),
     /// The linked members are being told that this node stops.
     Stopping,
     /// The mesh that was left; `None` when there was none.

@@ -54,7 +54,12 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         }
         Input::LocalServers { servers } => format!("{} servers", servers.len()),
         Input::Listening { addresses } => addresses.join(" "),
+        Input::AddressesFailed { node, addresses } => {
+            format!("{}: {}", called(*node), addresses.join(" "))
+        }
         Input::Found { .. }
+        | Input::NetworkChanged
+        | Input::AddressesAsked { .. }
         | Input::Invite { .. }
         | Input::Tickets { .. }
         | Input::WithdrawTicket { .. }
@@ -120,6 +125,7 @@ fn replied(reply: &Reply) -> String {
         Reply::Renamed(renamed) => format!("renamed: {}", renamed.is_ok()),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
         Reply::Revoked(revoked) => format!("revoked: {}", revoked.is_ok()),
+        Reply::Addresses(known) => format!("addresses of {} nodes", known.len()),
         Reply::Stopping => "stopping".to_owned(),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),

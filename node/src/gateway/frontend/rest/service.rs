@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::addresses;
+use super::addresses_api::AddressesResponse;
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
     LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
@@ -74,6 +76,11 @@ impl OwnerService {
 
     pub(super) fn nodes(&self) -> NodesResponse {
         views::nodes(self)
+    }
+
+    pub(super) async fn addresses(&self) -> Result<AddressesResponse, Refused> {
+        let addresses = addresses::addresses(self).await;
+        addresses.map_err(membership_refused)
     }
 
     pub(super) fn tools(&self, query: &str) -> ToolsResponse {
