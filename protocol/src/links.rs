@@ -261,6 +261,13 @@ impl Links {
         entry.is_some_and(|entry| entry.failures >= FAILING_AFTER)
     }
 
+    /// Whether it is time to ask others where `node` is: after its second failed dial in a row, the fourth, the eighth.
+    pub(crate) fn is_worth_a_search(&self, node: NodeId) -> bool {
+        let entry = self.members.get(&node);
+        let failures = entry.map_or(0, |entry| entry.failures);
+        failures >= FAILING_AFTER && failures.is_power_of_two()
+    }
+
     /// Every node to which a link stands.
     pub fn standing(&self) -> impl Iterator<Item = NodeId> {
         self.members

@@ -15,6 +15,7 @@ use peerage_protocol::node_state::Input;
 
 use super::handle::ControlHandle;
 use super::snapshots::Snapshots;
+use crate::discovery::dht::RecordRefused;
 use crate::net::peer_id::{peer_id, without_node};
 
 /// Sightings remembered that were not believed; the one that was repeated longest ago is forgotten first.
@@ -53,6 +54,9 @@ pub enum WhyIgnored {
     /// It is longer than an address may be.
     #[error("it is longer than {ADDRESS_BYTES_MAX} bytes")]
     TooLong,
+    /// A record of the mesh's table that the node did not sign, or not lately.
+    #[error("it is not the node's own word")]
+    NotItsOwn,
     /// So many were told before.
     #[error("only {ADDRESSES_PER_NODE_MAX} addresses of a node are taken at a time")]
     TooMany,
@@ -82,6 +86,17 @@ pub async fn tell_sighted(
         source,
     };
     control.tell(sighted).await;
+}
+
+/// Remembers that somebody told the mesh's table what is not true.
+pub(super) fn note_refused_record(snapshots: &Snapshots, node: NodeId, why: &RecordRefused) {
+    tracing::debug!(%node, %why, "a record of the mesh's table is not believed");
+    if *why != RecordRefused::Older {
+        let (source, none) = (Source::Dht, Multiaddr::empty());
+        snapshots
+            .ignored_now()
+            .add(node, source, WhyIgnored::NotItsOwn, &none);
+    }
 }
 
 type Ignored = Vec<(Multiaddr, WhyIgnored)>;

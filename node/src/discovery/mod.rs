@@ -3,4 +3,5 @@
 pub mod awakening;
 pub mod bootstrap;
 pub mod bootstrap_file;
+pub mod dht;
 pub(crate) mod mdns;

@@ -17,6 +17,7 @@ use libp2p::swarm::{
     behaviour::toggle::Toggle,
 };
 use libp2p::{Multiaddr, PeerId, connection_limits, mdns};
+use peerage_protocol::address_book::Source;
 use peerage_protocol::id::NodeId;
 use tokio::sync::mpsc::{self, OwnedPermit, error::SendError};
 use tokio::sync::oneshot;
@@ -34,6 +35,7 @@ use super::outbox::Outbox;
 use super::peer_id::{node_id, without_node};
 use super::pulse;
 use crate::discovery;
+use crate::discovery::dht;
 use crate::discovery::mdns::ForeignNodes;
 
 /// How long closing all links may take at shutdown.
@@ -47,6 +49,7 @@ pub(super) struct Behaviour {
     pub(super) calls: calls::Behaviour,
     pub(super) pulse: pulse::Behaviour,
     pub(super) gossip: super::gossip::Behaviour,
+    pub(super) dht: dht::Behaviour,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
@@ -195,6 +198,17 @@ impl Driver {
                 self.closing.insert(connection, LinkEnd::Silent);
             }
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
+            BehaviourEvent::Dht(dht::Event::Found { node, addresses }) => {
+                let source = Source::Dht;
+                self.outbox.push(NetworkEvent::Sighted {
+                    node,
+                    addresses,
+                    source,
+                });
+            }
+            BehaviourEvent::Dht(dht::Event::Refused { node, why }) => {
+                self.outbox.push(NetworkEvent::RecordRefused { node, why });
+            }
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
                 let sightings = self.foreign.sightings(found, Instant::now());
                 sightings

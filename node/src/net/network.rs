@@ -15,6 +15,7 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::{
     CONNECTIONS_PENDING_MAX, CONNECTIONS_PER_NODE_MAX, GATE_DEADLINE, SUBSTREAMS_PER_CONNECTION_MAX,
 };
+use peerage_protocol::membership::member::Member;
 use tokio::sync::{mpsc, oneshot};
 
 use super::calls::{self, CallSubstream, InboundSubstreams, Links, OpenError};
@@ -30,6 +31,7 @@ use super::peer_id::node_id;
 use super::pulse;
 use super::transport::{gated_transport, reason};
 use super::warm_up::warm_up;
+use crate::discovery::dht;
 
 /// Commands that wait for the swarm's task.
 const COMMANDS_MAX: usize = 256;
@@ -167,6 +169,16 @@ impl Network {
         outcome.await.unwrap_or(Err(PublishError::Stopped))
     }
 
+    /// Tells the mesh's table where this node is; members keep it for half an hour, and it is told again in time.
+    pub async fn provide(&self, own: Arc<Member>) {
+        self.command(Command::Provide { own }).await;
+    }
+
+    /// Asks the mesh's table where a member is; what is found is a [`NetworkEvent::Sighted`].
+    pub async fn seek(&self, node: NodeId) {
+        self.command(Command::Seek { node }).await;
+    }
+
     /// Says what becomes of a [`NetworkEvent::Gossip`]. The first verdict counts, if it comes within seven seconds.
     pub async fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) {
         self.command(Command::Judge { id, from, verdict }).await;
@@ -237,6 +249,7 @@ fn build_swarm(
         calls,
         pulse: pulse::Behaviour::default(),
         gossip,
+        dht: dht::Behaviour::new(peer, gatekeeper.clone()),
         mdns: Toggle::from(None),
     };
     let config = Config::with_tokio_executor()

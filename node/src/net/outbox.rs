@@ -35,6 +35,7 @@ impl Outbox {
             NetworkEvent::LinkDown { node, .. } if self.withdraw_link_up(*node) => return,
             NetworkEvent::ListenAddresses(_) => self.withdraw_listen_addresses(),
             NetworkEvent::Sighted { .. }
+            | NetworkEvent::RecordRefused { .. }
             | NetworkEvent::AddressesFailed { .. }
             | NetworkEvent::DialFailed { .. } => {
                 if self.repeatable == REPEATABLE_MAX {
@@ -68,6 +69,7 @@ fn is_repeatable(event: &NetworkEvent) -> bool {
     matches!(
         event,
         NetworkEvent::Sighted { .. }
+            | NetworkEvent::RecordRefused { .. }
             | NetworkEvent::AddressesFailed { .. }
             | NetworkEvent::DialFailed { .. }
     )

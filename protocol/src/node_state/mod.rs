@@ -393,6 +393,9 @@ impl NodeState {
         if self.links.failed(now.monotonic, node, refused) {
             self.book.forget(node);
         }
+        if !refused && self.is_member(node) && self.links.is_worth_a_search(node) {
+            self.outputs.push_back(Output::Seek { node });
+        }
         self.manifests.unreached(now.monotonic, node);
         self.offers.touch_member(node);
         self.topology_changed |= self.links.is_failing(node);

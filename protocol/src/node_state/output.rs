@@ -13,6 +13,7 @@ use crate::id::{Hash, NodeId};
 use crate::membership::admission::{Refusal, Verdict};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
+use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
@@ -47,6 +48,13 @@ pub enum Output {
         node: NodeId,
         /// Where, best first.
         addresses: Vec<String>,
+    },
+    /// Tell the mesh's table of addresses where this node is.
+    Provide(Arc<Member>),
+    /// Ask the mesh's table of addresses where a member is that none of its known addresses leads to.
+    Seek {
+        /// Whom.
+        node: NodeId,
     },
     /// End every connection to a node.
     Disconnect {

@@ -92,7 +92,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
         Output::ManifestRefused(error) => error.to_string(),
         Output::Reply { reply, .. } => replied(reply),
         Output::Dial { node, addresses } => format!("{} at {}", called(*node), addresses.join(" ")),
-        Output::Disconnect { node } | Output::Release { node } => called(*node),
+        Output::Disconnect { node } | Output::Release { node } | Output::Seek { node } => {
+            called(*node)
+        }
+        Output::Provide(_) => String::new(),
         Output::Publish(announcement) => told(announcement, called),
         Output::Reconcile { to, .. } => called(*to),
         Output::Goodbye { to, .. } => to

@@ -55,6 +55,8 @@ pub(crate) const fn output_kind(output: &Output) -> &'static str {
         Output::ManifestRefused(_) => "ManifestRefused",
         Output::Reply { .. } => "Reply",
         Output::Dial { .. } => "Dial",
+        Output::Provide(_) => "Provide",
+        Output::Seek { .. } => "Seek",
         Output::Disconnect { .. } => "Disconnect",
         Output::Release { .. } => "Release",
         Output::Publish(_) => "Publish",
