@@ -219,21 +219,31 @@ impl AddressBook {
         })
     }
 
-    /// The addresses of `node`, best first: those that worked last, then those that it `said` itself, then those told
-    /// by others, who know best first. At most [`ADDRESSES_PER_NODE_MAX`].
+    /// The addresses of `node`, best first: in turn the one that worked last, the first that it `said` itself, and the
+    /// best told by others; then the second of each. So neither many networks that it was in before nor many lies keep
+    /// where it is now from being tried among the first. At most [`ADDRESSES_PER_NODE_MAX`].
     pub fn addresses(&self, node: NodeId, said: &[String]) -> Vec<String> {
         let mut known: Vec<&KnownAddress> = self.nodes.get(&node).into_iter().flatten().collect();
         known.sort_by_key(|entry| Reverse(entry.worth()));
-        let worked = known.iter().filter(|entry| entry.succeeded.is_some());
-        let others = known.iter().filter(|entry| entry.succeeded.is_none());
-        let texts = worked.map(|entry| &entry.address);
-        let texts = texts.chain(said).chain(others.map(|entry| &entry.address));
+        let (worked, told): (Vec<_>, Vec<_>) = known
+            .into_iter()
+            .partition(|entry| entry.succeeded.is_some());
+        let mut worked = worked.into_iter().map(|entry| &entry.address);
+        let mut told = told.into_iter().map(|entry| &entry.address);
+        let mut said = said.iter();
         let mut seen = BTreeSet::new();
-        texts
-            .filter(|address| seen.insert(address.as_str()))
-            .take(ADDRESSES_PER_NODE_MAX)
-            .cloned()
-            .collect()
+        let mut addresses = Vec::new();
+        loop {
+            let turn = [worked.next(), said.next(), told.next()];
+            if turn.iter().all(Option::is_none) {
+                break;
+            }
+            let news = turn.into_iter().flatten();
+            let news = news.filter(|address| seen.insert(address.as_str()));
+            addresses.extend(news.cloned());
+        }
+        addresses.truncate(ADDRESSES_PER_NODE_MAX);
+        addresses
     }
 
     /// Everything known of `node`, as it is persisted.
@@ -247,11 +257,19 @@ impl AddressBook {
     }
 }
 
+/// Keeps [`ADDRESSES_PER_NODE_MAX`]: of those that worked and of those that never did half each, where there are as
+/// many. A node that was in many networks can be told of another one, and lies push out no address that works.
 fn drop_worst(known: &mut Vec<KnownAddress>) {
-    if known.len() > ADDRESSES_PER_NODE_MAX {
-        known.sort_by_key(|entry| Reverse(entry.worth()));
-        known.truncate(ADDRESSES_PER_NODE_MAX);
+    if known.len() <= ADDRESSES_PER_NODE_MAX {
+        return;
     }
+    known.sort_by_key(|entry| Reverse(entry.worth()));
+    let worked = known.partition_point(|entry| entry.succeeded.is_some());
+    let untried = known.len() - worked;
+    let kept_untried = untried.min(ADDRESSES_PER_NODE_MAX / 2);
+    let kept_worked = worked.min(ADDRESSES_PER_NODE_MAX - kept_untried);
+    known.drain(kept_worked..worked);
+    known.truncate(ADDRESSES_PER_NODE_MAX);
 }
 
 #[cfg(test)]
@@ -350,5 +368,21 @@ mod tests {
             panic!("{:?}", book.entries(node()));
         };
         assert_eq!((entry.address.as_str(), entry.failures), ("/own", 1));
+    }
+
+    #[test]
+    fn a_node_that_was_in_many_networks_is_tried_where_it_is_now_among_the_first() {
+        let mut book = AddressBook::default();
+        for network in 0..100_u64 {
+            let address = format!("/network/{network}");
+            book.tell(Timestamp(network), node(), [address.clone()], Source::Mdns);
+            book.succeeded(Timestamp(network), node(), &address);
+        }
+        book.tell(Timestamp(200), node(), ["/here".to_owned()], Source::Mdns);
+        let said = ["/said".to_owned()];
+        let dialed = book.addresses(node(), &said);
+        assert_eq!(dialed[..3], ["/network/99", "/said", "/here"]);
+        assert_eq!(dialed.len(), ADDRESSES_PER_NODE_MAX);
+        assert_eq!(book.entries(node()).len(), ADDRESSES_PER_NODE_MAX);
     }
 }

@@ -3,10 +3,12 @@
 //! While a machine sleeps its wall clock goes on; its monotonic clock stands still on some systems and leaps on others.
 //! Either way one of the two says more than the time between two ticks.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use peerage_protocol::node_state::Input;
 use peerage_protocol::time::Timestamp;
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -18,14 +20,19 @@ const TICK: Duration = Duration::from_secs(1);
 /// What a clock may say beyond that on a busy machine.
 const LATE: Duration = Duration::from_secs(5);
 
-/// Tells control when the machine has slept, until `stop`.
-pub async fn notice_awakening(control: ControlHandle, stop: CancellationToken) {
+/// Tells control and whoever waits for `arrived` when the machine has slept, until `stop`.
+pub async fn notice_awakening(
+    control: ControlHandle,
+    arrived: Arc<Notify>,
+    stop: CancellationToken,
+) {
     let mut before = (Instant::now(), wall());
     while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
         let after = (Instant::now(), wall());
         if has_slept(after.0 - before.0, before.1, after.1) {
             tracing::info!("the machine slept, or its clock was set: members are looked for anew");
             control.tell(Input::NetworkChanged).await;
+            arrived.notify_one();
         }
         before = after;
     }

@@ -4,4 +4,4 @@ pub mod awakening;
 pub mod bootstrap;
 pub mod bootstrap_file;
 pub mod dht;
-pub(crate) mod mdns;
+pub mod lan;

@@ -14,29 +14,25 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionError, ConnectionId, DialError, NetworkBehaviour, Swarm, SwarmEvent,
-    behaviour::toggle::Toggle,
 };
-use libp2p::{Multiaddr, PeerId, connection_limits, mdns};
+use libp2p::{Multiaddr, PeerId, connection_limits};
 use peerage_protocol::address_book::Source;
 use peerage_protocol::id::NodeId;
 use tokio::sync::mpsc::{self, OwnedPermit, error::SendError};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 pub(super) use commands::Command;
 
 use super::calls;
 use super::dial_failure::{dial_failure, failed_addresses, unanswered};
-use super::event::{DialFailure, LinkEnd, NetworkEvent};
+use super::event::{LinkEnd, NetworkEvent};
 use super::gatekeeper::Gatekeeper;
 use super::gossip::{Awaited, Counters};
 use super::membership_check::MembershipCheck;
 use super::outbox::Outbox;
 use super::peer_id::{node_id, without_node};
 use super::pulse;
-use crate::discovery;
 use crate::discovery::dht;
-use crate::discovery::mdns::ForeignNodes;
 
 /// How long closing all links may take at shutdown.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
@@ -50,7 +46,6 @@ pub(super) struct Behaviour {
     pub(super) pulse: pulse::Behaviour,
     pub(super) gossip: super::gossip::Behaviour,
     pub(super) dht: dht::Behaviour,
-    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
 }
 
 /// The swarm with its surroundings.
@@ -63,7 +58,6 @@ pub(super) struct Driver {
     listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
     /// Listeners that have not said where they listen.
     starting: HashSet<ListenerId>,
-    foreign: ForeignNodes,
     awaited: Awaited,
     gossip_counters: Counters,
     /// Why connections that are closing are closed; each leaves when it is.
@@ -89,7 +83,6 @@ impl Driver {
             outbox: Outbox::default(),
             listen_addresses,
             starting,
-            foreign: ForeignNodes::default(),
             awaited: Awaited::default(),
             gossip_counters,
             closing: HashMap::new(),
@@ -103,13 +96,6 @@ impl Driver {
             let event = self.swarm.select_next_some().await;
             self.on_swarm_event(event);
         }
-    }
-
-    /// Asks who else is on the local network, and answers who asks.
-    pub(super) fn look_around(&mut self) {
-        let local = *self.swarm.local_peer_id();
-        let mdns = discovery::mdns::behaviour(local, self.swarm.listeners());
-        self.swarm.behaviour_mut().mdns = mdns;
     }
 
     /// Works until it is asked to stop, or nobody holds a handle any more.
@@ -209,19 +195,11 @@ impl Driver {
             BehaviourEvent::Dht(dht::Event::Refused { node, why }) => {
                 self.outbox.push(NetworkEvent::RecordRefused { node, why });
             }
-            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
-                let sightings = self.foreign.sightings(found, Instant::now());
-                sightings
-                    .into_iter()
-                    .for_each(|sighted| self.outbox.push(sighted));
-            }
-            BehaviourEvent::Mdns(mdns::Event::Expired(_)) => {}
         }
     }
 
     fn on_link_up(&mut self, peer: PeerId, endpoint: &ConnectedPoint) {
         let Some(node) = node_id(&peer) else { return };
-        self.foreign.admitted(node);
         self.outbox.push(NetworkEvent::LinkUp {
             node,
             address: without_node(endpoint.get_remote_address().clone()),
@@ -260,9 +238,6 @@ impl Driver {
         let Some(why) = dial_failure(error) else {
             return;
         };
-        if matches!(why, DialFailure::Refused(_) | DialFailure::Distrusted(_)) {
-            self.foreign.refused(node, Instant::now());
-        }
         self.outbox.push(NetworkEvent::DialFailed { node, why });
     }
 

@@ -8,7 +8,6 @@ use arc_swap::ArcSwap;
 use libp2p::core::transport::ListenerId;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{Config, Swarm};
 use libp2p::{Multiaddr, connection_limits, noise};
 use peerage_protocol::id::NodeId;
@@ -45,8 +44,6 @@ pub struct NetworkSettings {
     pub keypair: Keypair,
     /// Where to listen; port 0 picks one.
     pub listen: Vec<Multiaddr>,
-    /// Whether to look around, and be seen, on the local network.
-    pub mdns: bool,
     /// The table of links; keep a clone to open substreams without the handle.
     pub links: Links,
     /// How long a gate handshake may take.
@@ -56,12 +53,11 @@ pub struct NetworkSettings {
 }
 
 impl NetworkSettings {
-    /// A node that listens nowhere yet and is not seen.
+    /// A node that listens nowhere yet.
     pub fn new(keypair: Keypair) -> Self {
         Self {
             keypair,
             listen: Vec::new(),
-            mdns: false,
             links: Links::default(),
             gate_deadline: GATE_DEADLINE,
             in_process: in_process_transport(),
@@ -91,7 +87,6 @@ impl Network {
     ) -> Result<Self, StartError> {
         let links = settings.links.clone();
         let listen = settings.listen.clone();
-        let mdns = settings.mdns;
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
         let gossip_counters = Counters::default();
@@ -114,9 +109,6 @@ impl Network {
         tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
             .await
             .map_err(|_| StartError::NotListening)?;
-        if mdns {
-            driver.look_around();
-        }
         tokio::spawn(driver.run());
         warm_up();
         Ok(Self {
@@ -250,7 +242,6 @@ fn build_swarm(
         pulse: pulse::Behaviour::default(),
         gossip,
         dht: dht::Behaviour::new(peer, gatekeeper.clone()),
-        mdns: Toggle::from(None),
     };
     let config = Config::with_tokio_executor()
         .with_smart_dial()

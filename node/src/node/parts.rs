@@ -7,7 +7,7 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::Keys;
 use peerage_protocol::signature::{Ed25519, Signer};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -19,6 +19,7 @@ use crate::control::{
 };
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
+use crate::discovery::lan::{Beacon, BeaconSettings};
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
@@ -108,7 +109,6 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let (network_events, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let network_settings = NetworkSettings {
         listen,
-        mdns: settings.mdns,
         links,
         ..NetworkSettings::new(keypair(&Zeroizing::new(key.to_bytes())))
     };
@@ -135,7 +135,21 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;
     tokio::spawn(bootstrap.follow(handle.clone(), snapshots.clone(), stop.clone()));
-    tokio::spawn(notice_awakening(handle.clone(), stop.clone()));
+    let arrived = Arc::new(Notify::new());
+    tokio::spawn(notice_awakening(
+        handle.clone(),
+        arrived.clone(),
+        stop.clone(),
+    ));
+    if settings.mdns {
+        let beacon = BeaconSettings {
+            key: Arc::new(key.clone()),
+            control: handle.clone(),
+            snapshots: snapshots.clone(),
+            arrived,
+        };
+        tokio::spawn(Beacon::run(beacon, stop.clone()));
+    }
 
     let watched = servers.clone();
     let watching = stop.clone();
