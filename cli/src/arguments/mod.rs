@@ -116,6 +116,8 @@ pub enum Command {
         #[arg(short, long)]
         watch: bool,
     },
+    /// Ask every address of this machine's private networks for members, where multicast does not get through
+    Scan,
     /// List the tools that can be called, or search them
     Tools {
         /// Words to look for

@@ -15,6 +15,7 @@ mod mcp;
 mod members;
 mod mesh;
 mod rename;
+mod scan;
 mod serve;
 mod shell;
 mod signals;
@@ -79,6 +80,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Nodes { watch, .. } => {
             watch::show(&context, watch, || lists::nodes(&context)).await
         }
+        Command::Scan => scan::scan(&context).await,
         Command::Tools { query, watch } => {
             let query = query.join(" ");
             watch::show(&context, watch, || lists::tools(&context, &query)).await

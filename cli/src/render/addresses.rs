@@ -2,9 +2,10 @@
 
 use comfy_table::Cell;
 use peerage_node::gateway::frontend::rest::addresses_api::{
-    AddressStatus, AddressesResponse, IgnoredAddress,
+    AddressStatus, AddressesResponse, IgnoredAddress, ScanResponse,
 };
 
+use super::one_line;
 use super::table::{cell, table};
 use super::time::from_now;
 use crate::terminal::View;
@@ -65,6 +66,32 @@ fn ignored_row(ignored: &IgnoredAddress) -> Vec<Cell> {
         cell(&ignored.count.to_string()),
         cell(&ignored.why),
     ]
+}
+
+/// How far a scan is, on one line.
+pub fn scanning(scan: &ScanResponse) -> String {
+    let ScanResponse { asked, hosts, .. } = scan;
+    format!(
+        "asked {asked} of {hosts} addresses, {} found",
+        scan.found.len()
+    )
+}
+
+/// What a scan found.
+pub fn scanned(scan: &ScanResponse) -> String {
+    let hosts = scan.hosts;
+    match scan.found.is_empty() {
+        true => format!(
+            "Nobody of this mesh answered at {hosts} addresses. A node answers where mDNS is on and its firewall lets UDP port 5353 through.\n"
+        ),
+        false => {
+            let names: Vec<String> = scan.found.iter().map(|name| one_line(name)).collect();
+            format!(
+                "Found at {hosts} addresses: {}. See how they are: peerage nodes\n",
+                names.join(", ")
+            )
+        }
+    }
 }
 
 #[cfg(test)]

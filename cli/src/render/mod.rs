@@ -20,7 +20,7 @@ mod tickets;
 mod time;
 mod upkeep;
 
-pub use addresses::addresses;
+pub use addresses::{addresses, scanned, scanning};
 pub use backup::{backed_up, restored};
 pub use call::call;
 pub use clients::{ClientState, Outcome, changed, clients, unified_diff};

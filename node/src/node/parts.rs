@@ -19,7 +19,7 @@ use crate::control::{
 };
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
-use crate::discovery::lan::{Beacon, BeaconSettings};
+use crate::discovery::lan::{Beacon, BeaconSettings, Scanner};
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
@@ -151,6 +151,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         tokio::spawn(Beacon::run(beacon, stop.clone()));
     }
 
+    let scanner = Arc::new(Scanner::new(handle.clone(), snapshots.clone(), me));
+    if settings.scan {
+        scanner.begin();
+    }
+
     let watched = servers.clone();
     let watching = stop.clone();
     tokio::spawn(async move { watched.watch(watching).await });
@@ -165,6 +170,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         warnings: settings.warnings,
         snapshots: snapshots.clone(),
         soundings,
+        scanner,
         membership: membership.clone(),
         servers,
         upstreams: upstreams.clone(),

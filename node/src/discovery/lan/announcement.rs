@@ -219,7 +219,17 @@ mod tests {
         let many = said(200);
         assert_eq!(many.len(), ANNOUNCEMENT_BYTES);
         let announced = recognise(mesh(1), &many, NOW).unwrap();
-        assert_eq!(announced.addresses, addresses(15));
+        assert_eq!(announced.addresses, addresses(16));
+        let long = |n| {
+            format!("/dns4/{}{n}/tcp/1", "a".repeat(100))
+                .parse()
+                .unwrap()
+        };
+        let long: Vec<Multiaddr> = (0..10).map(long).collect();
+        let said = announce(mesh(1), &key(), &long, NOW).unwrap();
+        assert_eq!(said.len(), ANNOUNCEMENT_BYTES);
+        let announced = recognise(mesh(1), &said, NOW).unwrap();
+        assert_eq!(announced.addresses, long[..5]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Asks who is on the local network, answers who asks, and tells control of members that it hears.
 
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::announcement::{announce, recognise};
 use super::packet;
-use super::sockets::Sockets;
+use super::sockets::{PORT, Sockets};
 use crate::control::{ControlHandle, Snapshots, tell_sighted, wall};
 
 /// Time between two looks at the interfaces and at the mesh.
@@ -35,6 +37,9 @@ const ANSWER_EVERY: Duration = Duration::from_millis(200);
 
 /// The longest packet that is read (RFC 6762, 17).
 const PACKET_BYTES_MAX: usize = 9_000;
+
+/// Askers that get an answer of their own with each answer to all.
+const ASKERS_MAX: usize = 16;
 
 /// Sightings told to control for each look: more than a network of members makes.
 const SIGHTINGS_MAX: u32 = 256;
@@ -64,6 +69,8 @@ pub struct Beacon {
     answered: Option<Instant>,
     next_answer: Option<Instant>,
     sightings: u32,
+    /// Who is answered beside the group: a scan, which the group does not reach.
+    askers: BTreeSet<SocketAddr>,
 }
 
 impl Beacon {
@@ -87,6 +94,7 @@ impl Beacon {
             answered: None,
             next_answer: None,
             sightings: 0,
+            askers: BTreeSet::new(),
         };
         // A stop ends it wherever it is: nothing here must be finished.
         stop.run_until_cancelled(beacon.follow()).await;
@@ -107,7 +115,7 @@ impl Beacon {
                 () = sleep_until(answer) => self.answer(),
                 () = sleep_until(question) => self.ask(),
                 heard = self.sockets.hear(&mut buffer) => match heard {
-                    Ok(bytes) => self.hear(&buffer[..bytes]).await,
+                    Ok((bytes, from)) => self.hear(&buffer[..bytes], from).await,
                     Err(error) => {
                         tracing::debug!(%error, "a packet of the local network was lost");
                     }
@@ -162,16 +170,24 @@ impl Beacon {
         let said = announce(*mesh, &*self.settings.key, addresses, wall());
         if let Some(answer) = said.and_then(|said| packet::answer(&said)) {
             self.sockets.say(&answer);
+            for asker in std::mem::take(&mut self.askers) {
+                self.sockets.reply(&answer, asker);
+            }
         }
     }
 
-    async fn hear(&mut self, packet: &[u8]) {
+    async fn hear(&mut self, packet: &[u8], from: SocketAddr) {
         let Some((mesh, _)) = self.said else {
             return;
         };
         let read = packet::read(packet);
         if read.asks {
             self.answer_soon(Instant::now());
+            // An answer is longer than its question: it goes to no address that could be somebody else's far away.
+            let near = matches!(from.ip(), IpAddr::V4(ip) if ip.is_private() || ip.is_link_local());
+            if near && from.port() != PORT && self.askers.len() < ASKERS_MAX {
+                self.askers.insert(from);
+            }
         }
         for bytes in read.announcements {
             let Some(announced) = recognise(mesh, &bytes, wall()) else {

@@ -8,6 +8,9 @@
 mod announcement;
 mod beacon;
 mod packet;
+mod ranges;
+mod scan;
 mod sockets;
 
 pub use beacon::{Beacon, BeaconSettings};
+pub use scan::{ScanProgress, Scanner};

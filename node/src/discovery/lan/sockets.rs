@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use if_addrs::IfAddr;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::UdpSocket;
+
+use super::ranges::Network;
 
 /// The group of multicast DNS (RFC 6762, 3).
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 
 /// Its port.
-const PORT: u16 = 5353;
+pub(super) const PORT: u16 = 5353;
 
 /// Packets of the group stay on the local network whatever this says; RFC 6762, 11 asks for it.
 const HOPS: u32 = 255;
@@ -85,10 +88,32 @@ impl Sockets {
         }
     }
 
-    /// The next packet of the group, from anybody.
-    pub(super) async fn hear(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.listener.recv(buffer).await
+    /// Says this to one who asked.
+    pub(super) fn reply(&self, packet: &[u8], to: SocketAddr) {
+        if let Err(error) = self.listener.try_send_to(packet, to) {
+            tracing::debug!(%to, %error, "an answer was not taken");
+        }
     }
+
+    /// The next packet, to the group or to this machine, from anybody.
+    pub(super) async fn hear(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.listener.recv_from(buffer).await
+    }
+}
+
+/// The networks of this machine.
+pub(super) fn networks() -> Vec<Network> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let networks = interfaces
+        .into_iter()
+        .filter_map(|interface| match interface.addr {
+            IfAddr::V4(address) if !address.ip.is_loopback() => Some(Network {
+                own: address.ip,
+                mask: address.netmask,
+            }),
+            IfAddr::V4(_) | IfAddr::V6(_) => None,
+        });
+    networks.take(INTERFACES_MAX).collect()
 }
 
 /// The addresses of this machine on networks that others may be on.

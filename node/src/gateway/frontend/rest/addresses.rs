@@ -4,7 +4,9 @@ use peerage_protocol::address_book::{KnownAddress, Source};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::time::Timestamp;
 
-use super::addresses_api::{AddressStatus, AddressesResponse, IgnoredAddress, NodeAddresses};
+use super::addresses_api::{
+    AddressStatus, AddressesResponse, IgnoredAddress, NodeAddresses, ScanResponse,
+};
 use super::service::OwnerService;
 use crate::control::{IgnoredSighting, MembershipError, wall};
 
@@ -32,6 +34,22 @@ pub(super) async fn addresses(
     let ignored = service.snapshots.ignored_sightings().into_iter();
     let ignored = ignored.map(ignored_status).collect();
     Ok(AddressesResponse { nodes, ignored })
+}
+
+pub(super) fn scanned(service: &OwnerService) -> ScanResponse {
+    let roster = service.snapshots.roster();
+    let called = |node: NodeId| {
+        let chain = roster.as_ref().and_then(|roster| roster.member(node));
+        chain.map_or_else(|| node.to_string(), |chain| chain.body().name.to_string())
+    };
+    let progress = service.scanner.progress();
+    ScanResponse {
+        running: progress.running,
+        hosts: progress.hosts,
+        asked: progress.asked,
+        found: progress.found.into_iter().map(called).collect(),
+        failed: progress.failed,
+    }
 }
 
 fn status(now: Timestamp, known: KnownAddress) -> AddressStatus {

@@ -3,6 +3,8 @@
 //! | Request | Answer |
 //! |---|---|
 //! | `GET /v1/addresses` | [`AddressesResponse`] |
+//! | `POST /v1/scan` | [`ScanResponse`]; begins one unless one is under way |
+//! | `GET /v1/scan` | [`ScanResponse`], of the latest |
 
 use serde::{Deserialize, Serialize};
 
@@ -62,4 +64,19 @@ pub struct IgnoredAddress {
     pub address: String,
     /// How many.
     pub count: u64,
+}
+
+/// A scan of the private networks of this machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanResponse {
+    /// Whether it is under way.
+    pub running: bool,
+    /// Addresses to ask.
+    pub hosts: usize,
+    /// Addresses that were asked.
+    pub asked: usize,
+    /// The names of the members that answered, or their ids where they are none yet.
+    pub found: Vec<String>,
+    /// Why it came to nothing.
+    pub failed: Option<String>,
 }
