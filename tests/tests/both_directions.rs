@@ -171,6 +171,30 @@ async fn what_a_server_on_a_peer_asks_reaches_the_caller_whose_call_runs() {
     what_is_asked_reaches_the_caller(Stage::on_a_peer().await).await;
 }
 
+async fn what_a_server_takes_back_is_taken_back_at_the_caller(stage: Stage) {
+    let client = stage.client().await;
+    let calling = stage.call(&client, "withdraw", json!({"who": "ada"}));
+    let messages = timeout(PATIENCE, calling).await.unwrap();
+    let [asked, taken_back, result] = &messages[..] else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(asked["method"], "elicitation/create");
+    assert_eq!(taken_back["method"], "notifications/cancelled");
+    assert_eq!(taken_back["params"]["requestId"], asked["id"]);
+    assert_eq!(taken_back["params"]["reason"], "never mind");
+    assert_eq!(result["result"]["content"][0]["text"], "taken back");
+}
+
+#[tokio::test]
+async fn a_request_that_a_server_takes_back_is_taken_back_at_the_caller() {
+    what_a_server_takes_back_is_taken_back_at_the_caller(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn a_request_that_a_server_on_a_peer_takes_back_is_taken_back_at_the_caller() {
+    what_a_server_takes_back_is_taken_back_at_the_caller(Stage::on_a_peer().await).await;
+}
+
 #[tokio::test]
 async fn a_request_that_could_mean_several_callers_reaches_none_and_says_what_to_do() {
     let stage = Stage::local().await;

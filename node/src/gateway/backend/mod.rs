@@ -10,6 +10,7 @@ mod handshake;
 pub mod http;
 mod incoming;
 mod offer_list;
+mod open_requests;
 mod origin;
 mod outgoing;
 pub mod peer;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::gateway::aside::{Aside, AsideSender, ServerRequest};
+use crate::gateway::aside::{Aside, AsideSender, ServerRequest, Withdrawn};
 use crate::gateway::call::Call;
 use crate::gateway::client::{Client, ClientCapabilities, LogLevel};
 use crate::gateway::mcp::era::{CAPABILITIES_KEY, LOG_LEVEL_KEY};
@@ -115,6 +115,12 @@ impl Origin {
         {
             request.refuse("the caller does not read what it is told");
         }
+    }
+
+    /// Tells the caller's client that a request which it was asked needs no answer any more; one that does not read what
+    /// it is told answers it in vain.
+    pub(crate) fn withdraw(&self, withdrawn: Withdrawn) {
+        let _ = self.asides.try_send(Aside::Withdrawn(withdrawn));
     }
 
     fn meta(&self, key: &str) -> Option<Bytes> {

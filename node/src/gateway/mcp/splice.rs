@@ -14,7 +14,7 @@ mod scan;
 mod arbitrary;
 
 pub use line::line;
-pub use notification::{notification_token, progress_token_of};
+pub use notification::{notification_token, progress_token_of, request_id_of, with_request_id};
 pub use params::{Params, Reference};
 pub use removal::without_meta_members;
 pub use result::{CacheHint, CacheScope, result_for};

@@ -1,7 +1,7 @@
 //! What a call between two nodes carries there and back, and what is refused.
 
 use super::*;
-use crate::gateway::aside::ServerRequest;
+use crate::gateway::aside::{ServerRequest, Withdrawn};
 
 #[tokio::test]
 async fn a_call_reaches_the_server_with_everything_its_owner_decides_by() {
@@ -278,6 +278,38 @@ async fn an_upstream_hears_when_the_caller_does_not_answer() {
         panic!("no result");
     };
     assert!(String::from_utf8_lossy(&error).contains("-32601"));
+}
+
+#[tokio::test]
+async fn a_request_that_the_upstream_takes_back_is_taken_back_at_the_caller_too() {
+    let backend = linked(|_, call| {
+        async move {
+            let (request, answered) = ServerRequest::new("roots/list", None);
+            let withdrawn = Withdrawn {
+                request: request.number,
+                message: Bytes::from_static(
+                    br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}"#,
+                ),
+            };
+            call.asides.send(Aside::Request(request)).await.unwrap();
+            call.asides.send(Aside::Withdrawn(withdrawn)).await.unwrap();
+            assert!(answered.await.is_err(), "nobody answers what was taken back");
+            result_bytes(Bytes::from_static(b"{}"))
+        }
+        .boxed()
+    });
+    let (call, mut heard) = call_with(b"{}");
+    let hearing = async {
+        let Some(Aside::Request(request)) = heard.recv().await else {
+            panic!("not asked");
+        };
+        let Some(Aside::Withdrawn(withdrawn)) = heard.recv().await else {
+            panic!("not taken back");
+        };
+        assert_eq!(withdrawn.request, request.number);
+    };
+    let (reply, ()) = tokio::join!(backend.call(call), hearing);
+    assert_eq!(reply, result_bytes(Bytes::from_static(b"{}")));
 }
 
 fn result_bytes(json: Bytes) -> Result<Reply, CallError> {

@@ -206,7 +206,7 @@ fn result(json: impl Into<Bytes>) -> Result<Reply, CallError> {
 fn told(aside: Aside) -> Notification {
     match aside {
         Aside::Notification(notification) => notification,
-        Aside::Request(request) => panic!("a request: {request:?}"),
+        other => panic!("no notification: {other:?}"),
     }
 }
 

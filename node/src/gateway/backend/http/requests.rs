@@ -7,13 +7,12 @@ use bytes::Bytes;
 
 use super::session::Session;
 use crate::gateway::aside::ServerRequest;
+use crate::gateway::backend::open_requests::CANCELLED;
 use crate::gateway::backend::origin::{Meant, Origin, meant};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
 
 /// The log notifications of a server.
 pub(super) const LOG: &str = "notifications/message";
-/// A server gives up a request of its own.
-pub(super) const CANCELLED: &str = "notifications/cancelled";
 
 /// The calls under way in one session, by our ids.
 #[derive(Debug, Default)]
@@ -50,9 +49,11 @@ impl Session {
     /// Takes a notification that came on the server's own stream. What says nothing of the session as a whole goes to
     /// the one client that has calls under way.
     pub(super) fn take_unasked(&self, method: &str, message: &Bytes) {
-        let of_the_session = method == CANCELLED
-            || self.announcements.take_in(method)
-            || self.followed.take_in(method, message);
+        if method == CANCELLED {
+            return self.open_requests.withdraw(message);
+        }
+        let of_the_session =
+            self.announcements.take_in(method) || self.followed.take_in(method, message);
         if of_the_session {
             return;
         }
@@ -83,22 +84,28 @@ impl Session {
         if method == "ping" {
             return refuse("");
         }
-        let (request, answered) = ServerRequest::new(method, params);
-        match origin {
-            Some(origin) => origin.ask(request),
+        let origin = match origin {
+            Some(origin) => origin.clone(),
             None => match meant(self.under_way.lock().values()) {
-                Meant::One(origin) => origin.ask(request),
+                Meant::One(origin) => origin.clone(),
                 Meant::Nobody => return refuse("no call of this server is under way"),
                 Meant::Several => {
                     return refuse("calls of several clients are under way, and none is named");
                 }
             },
-        }
-        let id = id.to_owned();
-        self.post_later(async move {
+        };
+        let (request, answered) = ServerRequest::new(method, params);
+        let number = request.number;
+        let (session, own_id) = (Arc::clone(self), id.to_owned());
+        let posted = self.post_later(async move {
             let body = answered.await.ok();
             let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
-            Outgoing::response(&id, body)
+            let is_wanted = session.open_requests.answered(&own_id, number);
+            is_wanted.then(|| Outgoing::response(&own_id, body))
         });
+        if posted {
+            self.open_requests.enter(id, number, origin.clone());
+            origin.ask(request);
+        }
     }
 }

@@ -24,6 +24,7 @@ use crate::gateway::backend::greeting::{
 };
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
+use crate::gateway::backend::open_requests::{CANCELLED, OpenRequests};
 use crate::gateway::backend::origin::Origin;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
 use crate::gateway::backend::progress::PROGRESS;
@@ -34,8 +35,6 @@ use crate::gateway::call::{Call, CallError, Era, Reply, ReplyBody};
 const ASKING_MAX: usize = 256;
 /// The log notifications of a server.
 const LOG: &str = "notifications/message";
-/// A server gives up a request of its own.
-const CANCELLED: &str = "notifications/cancelled";
 /// Why a request goes to nobody although somebody is calling.
 const AMBIGUOUS: &str = "calls of several clients are under way, and it is not said which of them is meant; \
     set \"instance\": \"per-session\" for this server in mcp.json";
@@ -54,6 +53,7 @@ pub(crate) struct Connection {
     /// Requests that were refused because several callers could be meant.
     ambiguous: AtomicU64,
     asking: Arc<Semaphore>,
+    open_requests: OpenRequests,
     /// Stops both tasks.
     stop: CancellationToken,
     /// The reader has ended, and why.
@@ -91,6 +91,7 @@ impl Connection {
             garbage: AtomicU64::new(0),
             ambiguous: AtomicU64::new(0),
             asking: Arc::new(Semaphore::new(ASKING_MAX)),
+            open_requests: OpenRequests::default(),
             stop: CancellationToken::new(),
             read_out: CancellationToken::new(),
             break_reason: Mutex::new(None),
@@ -264,7 +265,10 @@ impl Connection {
     fn take_notification(&self, method: &str, line: &Bytes) {
         let lost = match method {
             PROGRESS => self.pending.progress(line),
-            CANCELLED => None,
+            CANCELLED => {
+                self.open_requests.withdraw(line);
+                None
+            }
             other if self.announcements.take_in(other) => None,
             other if self.followed.take_in(other, line) => None,
             other => self.pending.tell(line.clone(), other == LOG),
@@ -283,22 +287,27 @@ impl Connection {
         let Ok(place) = Arc::clone(&self.asking).try_acquire_owned() else {
             return refuse("too many requests of this server are unanswered");
         };
-        let (request, answered) = ServerRequest::new(method, params);
-        match self.pending.ask(request) {
-            Ok(()) => {}
-            Err((Unasked::Nobody, _)) => return refuse("no call of this server is under way"),
-            Err((Unasked::Several, _)) => {
+        let origin = match self.pending.meant() {
+            Ok(origin) => origin,
+            Err(Unasked::Nobody) => return refuse("no call of this server is under way"),
+            Err(Unasked::Several) => {
                 self.note_ambiguous();
                 return refuse(AMBIGUOUS);
             }
-        }
+        };
+        let (request, answered) = ServerRequest::new(method, params);
+        let number = request.number;
+        self.open_requests.enter(id, number, origin.clone());
+        origin.ask(request);
         let (connection, id) = (Arc::clone(self), id.to_owned());
         tokio::spawn(async move {
             let answered = connection.stop.run_until_cancelled(answered).await;
             let body = answered.and_then(Result::ok);
             let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
-            let response = Outgoing::response(&id, on_one_line_body(body));
-            connection.outbox.respond(response).await;
+            if connection.open_requests.answered(&id, number) {
+                let response = Outgoing::response(&id, on_one_line_body(body));
+                connection.outbox.respond(response).await;
+            }
             drop(place);
         });
     }

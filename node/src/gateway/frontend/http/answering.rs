@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Frontend;
 use super::request::Exchange;
 use super::service::Service;
-use crate::gateway::aside::{Aside, ServerRequest};
+use crate::gateway::aside::Aside;
 use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Era, Notification, Reply};
 use crate::gateway::client::Client;
 use crate::gateway::mcp::answer::Answer;
@@ -57,8 +57,9 @@ impl Event {
     }
 }
 
-/// Makes the message that asks the client what an upstream wants to know; `None` where it cannot be asked.
-pub(super) type Asker = Box<dyn FnMut(ServerRequest) -> Option<Bytes> + Send>;
+/// Makes the message for a request of an upstream, or for one that it takes back; `None` where the client cannot be
+/// asked.
+pub(super) type Asker = Box<dyn FnMut(Aside) -> Option<Bytes> + Send>;
 
 /// A call under way. Dropping it cancels the call.
 pub(super) struct Answering {
@@ -130,13 +131,14 @@ impl Answering {
         self
     }
 
-    fn asked(&mut self, request: ServerRequest) -> Option<Bytes> {
-        match &mut self.ask {
-            Some(ask) => ask(request),
-            None => {
+    fn asked(&mut self, aside: Aside) -> Option<Bytes> {
+        match (&mut self.ask, aside) {
+            (Some(ask), aside) => ask(aside),
+            (None, Aside::Request(request)) => {
                 request.refuse("this client cannot be asked now");
                 None
             }
+            (None, _) => None,
         }
     }
 
@@ -154,13 +156,13 @@ impl Answering {
     pub(super) async fn next(&mut self) -> Option<Event> {
         while let Some(aside) = self.aside().await {
             match aside {
-                Aside::Request(request) => {
-                    if let Some(message) = self.asked(request) {
+                Aside::Notification(Notification(message)) => {
+                    if self.logs || !is_log_message(&message) {
                         return Some(Event::Notification(message));
                     }
                 }
-                Aside::Notification(Notification(message)) => {
-                    if self.logs || !is_log_message(&message) {
+                aside => {
+                    if let Some(message) = self.asked(aside) {
                         return Some(Event::Notification(message));
                     }
                 }
