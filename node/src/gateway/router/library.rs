@@ -20,7 +20,7 @@ impl<O: OpenSubstream> Router<O> {
         let prompt = self.prompt(&catalog, &name)?;
         call.params.set_name(&prompt.key);
         let unknown = CallError::UnknownPrompt { name };
-        self.send(&prompt.provider, prompt.reachable, call, unknown)
+        self.send(&prompt.provider, prompt.reachable, call, unknown)?
             .await
     }
 
@@ -30,7 +30,7 @@ impl<O: OpenSubstream> Router<O> {
         let resource = locate(&catalog, &uri)?;
         call.params.set_uri(&resource.uri);
         let unknown = CallError::UnknownResource { uri };
-        self.send(resource.provider, resource.reachable, call, unknown)
+        self.send(resource.provider, resource.reachable, call, unknown)?
             .await
     }
 
@@ -46,14 +46,14 @@ impl<O: OpenSubstream> Router<O> {
                 let prompt = self.prompt(&catalog, &name)?;
                 call.params.set_reference(&prompt.key);
                 let unknown = CallError::UnknownPrompt { name };
-                self.send(&prompt.provider, prompt.reachable, call, unknown)
+                self.send(&prompt.provider, prompt.reachable, call, unknown)?
                     .await
             }
             Reference::Resource(uri) => {
                 let template = locate_template(&catalog, &uri)?;
                 call.params.set_reference(&template.uri);
                 let unknown = CallError::UnknownResource { uri };
-                self.send(template.provider, template.reachable, call, unknown)
+                self.send(template.provider, template.reachable, call, unknown)?
                     .await
             }
         }
@@ -75,7 +75,7 @@ impl<O: OpenSubstream> Router<O> {
             let unknown = method();
             call.params.set_name(&entry.tool);
             return self
-                .send(&entry.provider, entry.reachable, call, unknown)
+                .send(&entry.provider, entry.reachable, call, unknown)?
                 .await;
         }
         let uri = call.params.uri().map(|uri| uri.into_owned());
@@ -85,7 +85,7 @@ impl<O: OpenSubstream> Router<O> {
             let unknown = method();
             call.params.set_uri(&resource.uri);
             return self
-                .send(resource.provider, resource.reachable, call, unknown)
+                .send(resource.provider, resource.reachable, call, unknown)?
                 .await;
         }
         Err(method())

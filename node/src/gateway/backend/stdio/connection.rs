@@ -3,6 +3,7 @@
 //! A reader task brings messages to those who wait, in the order in which they came; it waits for nobody. A writer
 //! task is the only one to write.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -134,28 +135,44 @@ impl Connection {
         self.stop.cancel();
     }
 
-    /// Passes a call on and waits for its answer. Dropping the future cancels the call at the child.
-    pub(crate) async fn call(&self, mut call: Call) -> Result<Reply, CallError> {
+    /// Passes a call on and waits for its answer. Dropping the future cancels the call at the child. It keeps what has to
+    /// be sent, not the call.
+    pub(crate) fn call(
+        self: Arc<Self>,
+        call: Call,
+    ) -> impl Future<Output = Result<Reply, CallError>> + Send + 'static {
+        let era = self.era();
+        let prepared = self.prepare(call);
+        async move {
+            let (mut request, message) = prepared?;
+            request.put(message).await?;
+            let body = request.answer().await?;
+            Ok(Reply { era, body })
+        }
+    }
+
+    /// Enters a call; its request, and the message that makes it.
+    fn prepare(
+        self: Arc<Self>,
+        mut call: Call,
+    ) -> Result<(Request<Arc<Self>>, Outgoing), CallError> {
         let token = call.params.progress_token().map(Bytes::copy_from_slice);
         let remap = token.is_some();
         let caller = Caller {
             origin: Origin::of(&call, call.params.raw()),
             token,
         };
-        let mut request = self.enter(Some(caller))?;
+        let (id, answered) = self.pending.enter(Some(caller))?;
         if remap {
-            let ours = request.id.to_string();
-            call.params.set_progress_token(ours.as_bytes());
+            call.params.set_progress_token(id.to_string().as_bytes());
         }
-        let era = self.era();
-        let params = match (era, call.era) {
+        let params = match (self.era(), call.era) {
             (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes(), &call.client),
             (Era::Legacy, Era::Modern) => without_modern_meta(&call.params.to_bytes()),
             _ => call.params.to_bytes(),
         };
-        request.send(&call.method, params).await?;
-        let body = request.answer().await?;
-        Ok(Reply { era, body })
+        let message = Outgoing::request(id, &call.method, on_one_line(params));
+        Ok((Request::new(self, id, answered), message))
     }
 
     /// Tells something of our own, before any request that is made later.
@@ -164,16 +181,6 @@ impl Connection {
             true => Ok(()),
             false => Err(self.lost()),
         }
-    }
-
-    fn enter(&self, caller: Option<Caller>) -> Result<Request<'_>, CallError> {
-        let (id, answered) = self.pending.enter(caller)?;
-        Ok(Request {
-            connection: self,
-            id,
-            answered,
-            sent: false,
-        })
     }
 
     fn lost(&self) -> CallError {
@@ -367,23 +374,34 @@ impl Ask for Connection {
     }
 
     async fn ask(&self, method: &str, params: Bytes) -> Outcome {
-        let mut request = self.enter(None)?;
-        request.send(method, params).await?;
+        let (id, answered) = self.pending.enter(None)?;
+        let mut request = Request::new(self, id, answered);
+        request
+            .put(Outgoing::request(id, method, on_one_line(params)))
+            .await?;
         request.answer().await
     }
 }
 
 /// One request to the child; dropped unanswered, it is cancelled there and forgotten here.
-struct Request<'a> {
-    connection: &'a Connection,
+struct Request<C: Deref<Target = Connection>> {
+    connection: C,
     id: u64,
     answered: oneshot::Receiver<Outcome>,
     sent: bool,
 }
 
-impl Request<'_> {
-    async fn send(&mut self, method: &str, params: Bytes) -> Result<(), CallError> {
-        let message = Outgoing::request(self.id, method, on_one_line(params));
+impl<C: Deref<Target = Connection>> Request<C> {
+    fn new(connection: C, id: u64, answered: oneshot::Receiver<Outcome>) -> Self {
+        Self {
+            connection,
+            id,
+            answered,
+            sent: false,
+        }
+    }
+
+    async fn put(&mut self, message: Outgoing) -> Result<(), CallError> {
         let put = self.connection.outbox.request(self.id, message).await;
         put.map_err(|Closed| self.connection.lost())?;
         self.sent = true;
@@ -396,7 +414,7 @@ impl Request<'_> {
     }
 }
 
-impl Drop for Request<'_> {
+impl<C: Deref<Target = Connection>> Drop for Request<C> {
     fn drop(&mut self) {
         if self.connection.pending.forget(self.id) && self.sent {
             self.connection.note(Outgoing::cancelled(self.id));

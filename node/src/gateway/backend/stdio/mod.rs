@@ -23,7 +23,7 @@ use super::desk::Desk;
 use super::handshake::Ask;
 use super::translate::parking::Parking;
 use super::translate::retries::with_retries;
-use crate::gateway::call::{Call, CallError, Era, Reply};
+use crate::gateway::call::{Call, CallError, Era, Reply, Replying};
 use crate::gateway::router::subscriptions::Updates;
 use connection::Connection;
 pub(crate) use instances::{Instances, Program};
@@ -65,6 +65,23 @@ impl StdioUpstream {
             .sum()
     }
 
+    /// The answer of a process that need not be waited for and speaks the caller's era: nearly always the case, so that
+    /// what is kept meanwhile is small. Else the call comes back.
+    fn answer_at_once(&self, call: Call) -> Result<Replying, Call> {
+        let (Ok(entered), Some(connection)) = (self.desk.enter(), self.desk.current()) else {
+            return Err(call);
+        };
+        if connection.era() != call.era {
+            return Err(call);
+        }
+        let desk = Arc::clone(&self.desk);
+        let answered = timeout_at(call.deadline, connection.call(call));
+        Ok(Box::pin(async move {
+            let _entered = entered;
+            answered.await.unwrap_or_else(|_| Err(late(&desk)))
+        }))
+    }
+
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
         let connection = self.desk.session().await?;
@@ -88,15 +105,11 @@ impl StdioUpstream {
         }
         drop(entered);
         let server = self.desk.server().as_str();
-        with_retries(call, server, |call| modern.call(call)).await
+        with_retries(call, server, |call| Arc::clone(&modern).call(call)).await
     }
 
     /// A call that may be parked: it keeps what it needs.
-    fn run(
-        &self,
-        call: Call,
-        connection: Arc<Connection>,
-    ) -> BoxFuture<'static, Result<Reply, CallError>> {
+    fn run(&self, call: Call, connection: Arc<Connection>) -> Replying {
         let desk = Arc::clone(&self.desk);
         Box::pin(async move {
             let _entered = desk.enter()?;
@@ -110,15 +123,19 @@ impl Backend for StdioUpstream {
         Box::pin(async move { self.desk.session().await?.follow(uri).await })
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
+    fn call(self: Arc<Self>, call: Call) -> Replying {
         let deadline = call.deadline;
-        Box::pin(async move {
-            let answered = timeout_at(deadline, self.answer(call)).await;
-            answered.unwrap_or_else(|_| {
-                Err(CallError::DeadlineExceeded {
-                    target: self.desk.server().to_string(),
-                })
+        self.answer_at_once(call).unwrap_or_else(|call| {
+            Box::pin(async move {
+                let answered = timeout_at(deadline, self.answer(call)).await;
+                answered.unwrap_or_else(|_| Err(late(&self.desk)))
             })
         })
+    }
+}
+
+fn late(desk: &Desk<Connection>) -> CallError {
+    CallError::DeadlineExceeded {
+        target: desk.server().to_string(),
     }
 }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, Stream, stream};
+use futures::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
 
@@ -13,7 +12,9 @@ use super::Frontend;
 use super::request::Exchange;
 use super::service::Service;
 use crate::gateway::aside::Aside;
-use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Era, Notification, Reply};
+use crate::gateway::call::{
+    ASIDES_WAITING_MAX, Call, CallError, Era, Notification, Reply, Replying,
+};
 use crate::gateway::client::Client;
 use crate::gateway::mcp::answer::Answer;
 use crate::gateway::mcp::envelope::{self, Request, RequestId};
@@ -69,7 +70,7 @@ pub(super) struct Answering {
     /// Whether log messages may be sent: a modern client must have named a level (2026-07-28, "Logging").
     logs: bool,
     deadline: Instant,
-    call: Option<BoxFuture<'static, Result<Reply, CallError>>>,
+    call: Option<Replying>,
     asides: mpsc::Receiver<Aside>,
     ask: Option<Asker>,
     answer: Option<Answer>,
@@ -117,7 +118,7 @@ impl Answering {
             hint,
             logs,
             deadline,
-            call: Some(in_time(frontend.service.clone(), call).boxed()),
+            call: Some(in_time(frontend.service.clone(), call)),
             asides,
             ask: None,
             answer: None,
@@ -201,12 +202,12 @@ fn is_log_message(message: &[u8]) -> bool {
     method.is_ok_and(|method| method.as_deref() == Some("notifications/message"))
 }
 
-async fn in_time(service: Arc<dyn Service>, call: Call) -> Result<Reply, CallError> {
-    let deadline = call.deadline;
+fn in_time(service: Arc<dyn Service>, call: Call) -> Replying {
     let target = call.params.name().map(|name| name.into_owned());
     let target = target.unwrap_or_else(|| call.method.to_string());
-    match timeout_at(deadline, service.call(call)).await {
-        Ok(reply) => reply,
-        Err(_) => Err(CallError::DeadlineExceeded { target }),
-    }
+    let replying = timeout_at(call.deadline, service.call(call));
+    Box::pin(async move {
+        let late = |_| Err(CallError::DeadlineExceeded { target });
+        replying.await.unwrap_or_else(late)
+    })
 }
