@@ -3,6 +3,7 @@
 mod announcements;
 pub mod backoff;
 pub mod builtin;
+mod client_news;
 mod desk;
 mod followed;
 mod greeting;

@@ -51,6 +51,22 @@ impl Origin {
         }
     }
 
+    /// The caller's client.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The level from which on the caller wants log messages, where it has said so.
+    pub(crate) fn named_log_level(&self) -> Option<LogLevel> {
+        match &self.client {
+            Client::Session(session) => session.log_level(),
+            Client::Stateless => {
+                let raw = self.meta(LOG_LEVEL_KEY)?;
+                LogLevel::parse(&serde_json::from_slice::<String>(&raw).ok()?)
+            }
+        }
+    }
+
     /// The level from which on the caller wants log messages. A modern one that names none wants none; a session that
     /// has set none takes what is usual.
     pub(crate) fn log_level(&self) -> Option<LogLevel> {

@@ -268,6 +268,7 @@ fn client(client: &Client) -> Option<wire::Client> {
         capabilities: text(session.capabilities())?,
         info: session.info().and_then(text),
         log_level: session.log_level().map(|level| level.as_str().to_owned()),
+        roots_version: session.roots_version(),
     })
 }
 

@@ -320,8 +320,13 @@ impl Session {
     }
 
     fn notification(&mut self, method: &str, params: &Params) -> Output {
-        if method != "notifications/cancelled" {
-            return Output::Nothing;
+        match (method, &self.client) {
+            ("notifications/cancelled", _) => {}
+            ("notifications/roots/list_changed", Client::Session(session)) => {
+                session.roots_changed();
+                return Output::Nothing;
+            }
+            _ => return Output::Nothing,
         }
         let cancelled = own_answers::cancelled_id(params).and_then(|id| self.in_flight.take(&id));
         if let Some(id) = &cancelled {

@@ -3,6 +3,7 @@
 //! Nothing here builds a document: a scan says where members lie, an edit is a place and its replacement, and
 //! writing copies what lies between. Huge integers, escapes, member order and white space survive as they came.
 
+mod contents;
 mod line;
 mod notification;
 mod params;
@@ -13,6 +14,7 @@ mod scan;
 #[cfg(test)]
 mod arbitrary;
 
+pub use contents::with_content_uris;
 pub use line::line;
 pub use notification::{notification_token, progress_token_of, request_id_of, with_request_id};
 pub use params::{Params, Reference};

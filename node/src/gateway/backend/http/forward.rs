@@ -24,6 +24,10 @@ impl Session {
         call: &mut Call,
         token: Option<&Bytes>,
     ) -> Result<Reply, Failure> {
+        if self.era() == Era::Legacy {
+            let origin = Origin::of(call, call.params.raw());
+            Box::pin(self.tell_of_client(&origin)).await;
+        }
         let id = self.next_id();
         let params = self.params(call, id, token);
         let message = Outgoing::request(id, &call.method, params);

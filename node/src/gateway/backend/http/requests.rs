@@ -7,9 +7,13 @@ use bytes::Bytes;
 
 use super::session::Session;
 use crate::gateway::aside::ServerRequest;
+use crate::gateway::backend::client_news::{ROOTS_CHANGED, SET_LEVEL, level_params};
+use crate::gateway::backend::greeting::bare_params;
+use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::open_requests::CANCELLED;
 use crate::gateway::backend::origin::{Meant, Origin, meant};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
+use crate::gateway::call::Era;
 
 /// The log notifications of a server.
 pub(super) const LOG: &str = "notifications/message";
@@ -46,6 +50,29 @@ impl Drop for Entered<'_> {
 }
 
 impl Session {
+    /// Tells a legacy server what the client of a call has said since its last call. A server that does not take it
+    /// goes on as before.
+    pub(super) async fn tell_of_client(&self, origin: &Origin) {
+        if self.client_news.roots_to_tell(origin.client()) {
+            let told = self.tell(ROOTS_CHANGED, bare_params(Era::Legacy)).await;
+            self.note_untold(told.is_ok());
+        }
+        if !self.capabilities().logging {
+            return;
+        }
+        let wanted = origin.named_log_level();
+        if let Some(level) = wanted.and_then(|wanted| self.client_news.level_to_set(wanted)) {
+            let set = self.ask(SET_LEVEL, level_params(level)).await;
+            self.note_untold(set.is_ok());
+        }
+    }
+
+    fn note_untold(&self, is_told: bool) {
+        if !is_told {
+            tracing::debug!(target: "upstream", server = %self.server, "it does not hear what its client says");
+        }
+    }
+
     /// Takes a notification that came on the server's own stream. What says nothing of the session as a whole goes to
     /// the one client that has calls under way.
     pub(super) fn take_unasked(&self, method: &str, message: &Bytes) {
@@ -105,6 +132,7 @@ impl Session {
         });
         if posted {
             self.open_requests.enter(id, number, origin.clone());
+            self.client_news.asked(origin.client(), method);
             origin.ask(request);
         }
     }

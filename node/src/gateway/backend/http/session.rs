@@ -18,6 +18,7 @@ use super::name_header;
 use super::param_headers::ParamHeaders;
 use super::requests::UnderWay;
 use crate::gateway::backend::announcements::Announcements;
+use crate::gateway::backend::client_news::{Audience, ClientNews};
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{MODERN_VERSION, ServerCapabilities};
@@ -75,6 +76,7 @@ pub(crate) struct Session {
     /// Calls of a legacy session, for what the server says without naming one.
     pub(super) under_way: UnderWay,
     pub(super) open_requests: OpenRequests,
+    pub(super) client_news: ClientNews,
     asides: Arc<Semaphore>,
     pub(super) caller_sessions: CallerSessions,
     reach: Duration,
@@ -128,6 +130,7 @@ impl Session {
             suspect: Arc::default(),
             under_way: UnderWay::default(),
             open_requests: OpenRequests::default(),
+            client_news: ClientNews::new(Audience::Many),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
             caller_sessions: CallerSessions::default(),
             reach,
@@ -142,9 +145,10 @@ impl Session {
         }
     }
 
-    /// What `initialize` is sent with to the same server.
+    /// What `initialize` is sent with to the same server for one client.
     pub(super) fn legacy_greeting(&self) -> Self {
         Self {
+            client_news: ClientNews::new(Audience::One),
             announcements: Arc::clone(&self.announcements),
             suspect: Arc::clone(&self.suspect),
             ..Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)

@@ -19,9 +19,12 @@ use super::outbox::{Closed, Outbox, Outflow, outbox};
 use super::pending::{Caller, Outcome, Pending, Unasked};
 use crate::gateway::aside::ServerRequest;
 use crate::gateway::backend::announcements::Announcements;
+use crate::gateway::backend::client_news::{
+    Audience, ClientNews, ROOTS_CHANGED, SET_LEVEL, level_params,
+};
 use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{
-    ServerCapabilities, with_modern_meta, without_modern_meta,
+    ServerCapabilities, bare_params, with_modern_meta, without_modern_meta,
 };
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
@@ -31,6 +34,7 @@ use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
 use crate::gateway::backend::progress::PROGRESS;
 use crate::gateway::backend::spoiled::spoiled_answer;
 use crate::gateway::call::{Call, CallError, Era, Reply, ReplyBody};
+use crate::gateway::client::LogLevel;
 
 /// Requests of one child that callers have not answered yet; one more is refused.
 const ASKING_MAX: usize = 256;
@@ -55,6 +59,7 @@ pub(crate) struct Connection {
     ambiguous: AtomicU64,
     asking: Arc<Semaphore>,
     open_requests: OpenRequests,
+    client_news: ClientNews,
     /// Stops both tasks.
     stop: CancellationToken,
     /// The reader has ended, and why.
@@ -93,6 +98,7 @@ impl Connection {
             ambiguous: AtomicU64::new(0),
             asking: Arc::new(Semaphore::new(ASKING_MAX)),
             open_requests: OpenRequests::default(),
+            client_news: ClientNews::new(Audience::Many),
             stop: CancellationToken::new(),
             read_out: CancellationToken::new(),
             break_reason: Mutex::new(None),
@@ -142,12 +148,43 @@ impl Connection {
         call: Call,
     ) -> impl Future<Output = Result<Reply, CallError>> + Send + 'static {
         let era = self.era();
+        let level = self.hear_client(&call);
+        let connection = level.map(|_| Arc::clone(&self));
         let prepared = self.prepare(call);
         async move {
             let (mut request, message) = prepared?;
+            if let Some((connection, level)) = connection.zip(level) {
+                Box::pin(connection.set_level(level)).await;
+            }
             request.put(message).await?;
             let body = request.answer().await?;
             Ok(Reply { era, body })
+        }
+    }
+
+    /// Tells a legacy child what the client of a call has said meanwhile; the level to set before the call is made.
+    fn hear_client(&self, call: &Call) -> Option<LogLevel> {
+        if self.era() != Era::Legacy {
+            return None;
+        }
+        if self.client_news.roots_to_tell(&call.client) {
+            self.note(Outgoing::notification(
+                ROOTS_CHANGED,
+                bare_params(Era::Legacy),
+            ));
+        }
+        if !self.capabilities().logging {
+            return None;
+        }
+        let origin = Origin::of(call, call.params.raw());
+        let wanted = origin.named_log_level()?;
+        self.client_news.level_to_set(wanted)
+    }
+
+    /// A child that does not take the level logs as it likes.
+    async fn set_level(self: Arc<Self>, level: LogLevel) {
+        if let Err(error) = self.ask(SET_LEVEL, level_params(level)).await {
+            tracing::debug!(target: "upstream", server = %self.server, %error, "its log level is not set");
         }
     }
 
@@ -305,6 +342,7 @@ impl Connection {
         let (request, answered) = ServerRequest::new(method, params);
         let number = request.number;
         self.open_requests.enter(id, number, origin.clone());
+        self.client_news.asked(origin.client(), method);
         origin.ask(request);
         let (connection, id) = (Arc::clone(self), id.to_owned());
         tokio::spawn(async move {

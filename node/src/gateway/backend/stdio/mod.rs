@@ -19,7 +19,7 @@ use futures::future::BoxFuture;
 use tokio::time::timeout_at;
 
 use super::Backend;
-use super::desk::Desk;
+use super::desk::{Desk, Entered};
 use super::handshake::Ask;
 use super::translate::parking::Parking;
 use super::translate::retries::with_retries;
@@ -65,21 +65,12 @@ impl StdioUpstream {
             .sum()
     }
 
-    /// The answer of a process that need not be waited for and speaks the caller's era: nearly always the case, so that
-    /// what is kept meanwhile is small. Else the call comes back.
-    fn answer_at_once(&self, call: Call) -> Result<Replying, Call> {
-        let (Ok(entered), Some(connection)) = (self.desk.enter(), self.desk.current()) else {
-            return Err(call);
-        };
-        if connection.era() != call.era {
-            return Err(call);
-        }
-        let desk = Arc::clone(&self.desk);
-        let answered = timeout_at(call.deadline, connection.call(call));
-        Ok(Box::pin(async move {
-            let _entered = entered;
-            answered.await.unwrap_or_else(|_| Err(late(&desk)))
-        }))
+    /// A process that need not be waited for and speaks the caller's era: nearly always there, and then little has to be
+    /// kept while it answers.
+    fn enter_at_once(&self, era: Era) -> Option<(Entered<Connection>, Arc<Connection>)> {
+        let entered = self.desk.enter().ok()?;
+        let connection = self.desk.current()?;
+        (connection.era() == era).then_some((entered, connection))
     }
 
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
@@ -125,17 +116,24 @@ impl Backend for StdioUpstream {
 
     fn call(self: Arc<Self>, call: Call) -> Replying {
         let deadline = call.deadline;
-        self.answer_at_once(call).unwrap_or_else(|call| {
-            Box::pin(async move {
-                let answered = timeout_at(deadline, self.answer(call)).await;
-                answered.unwrap_or_else(|_| Err(late(&self.desk)))
-            })
+        if let Some((entered, connection)) = self.enter_at_once(call.era) {
+            let answered = timeout_at(deadline, connection.call(call));
+            return Box::pin(async move {
+                let _entered = entered;
+                answered.await.unwrap_or_else(|_| Err(self.late()))
+            });
+        }
+        Box::pin(async move {
+            let answered = timeout_at(deadline, self.answer(call)).await;
+            answered.unwrap_or_else(|_| Err(self.late()))
         })
     }
 }
 
-fn late(desk: &Desk<Connection>) -> CallError {
-    CallError::DeadlineExceeded {
-        target: desk.server().to_string(),
+impl StdioUpstream {
+    fn late(&self) -> CallError {
+        CallError::DeadlineExceeded {
+            target: self.desk.server().to_string(),
+        }
     }
 }
