@@ -329,6 +329,41 @@ async fn who_reads_a_resource_on_a_peer_by_its_qualified_uri_is_told_qualified_u
     who_reads_by_a_qualified_uri_is_told_qualified_uris(stage, "asking.desk").await;
 }
 
+async fn a_call_that_becomes_a_task_is_asked_for_by_its_id(stage: Stage, owner: &str) {
+    let client = stage.client().await;
+    let params = json!({"name": stage.tool("later"), "arguments": {}, "task": {"ttl": 1000}});
+    let created = client.ask("tools/call", &params).await;
+    let id = format!("{owner}:a:1");
+    assert_eq!(created["result"]["task"]["taskId"], id, "{created}");
+    let task = json!({"taskId": id});
+    for (method, status) in [("tasks/get", "completed"), ("tasks/cancel", "cancelled")] {
+        let answer = client.ask(method, &task).await;
+        assert_eq!(answer["result"]["status"], status, "{answer}");
+        assert_eq!(answer["result"]["taskId"], id);
+    }
+    let result = &client.ask("tasks/result", &task).await["result"];
+    assert_eq!(result["content"][0]["text"], "a:1");
+    let related = &result["_meta"]["io.modelcontextprotocol/related-task"];
+    assert_eq!(related["taskId"], id);
+    let strange = client
+        .ask("tasks/get", &json!({"taskId": "nobody:a:1"}))
+        .await;
+    assert_eq!(strange["error"]["code"], -32602, "{strange}");
+    let listed = client.ask("tasks/list", &json!({})).await;
+    assert_eq!(listed["error"]["code"], -32601, "{listed}");
+}
+
+#[tokio::test]
+async fn a_call_of_a_child_that_becomes_a_task_is_asked_for_by_its_id() {
+    a_call_that_becomes_a_task_is_asked_for_by_its_id(Stage::local().await, "asking").await;
+}
+
+#[tokio::test]
+async fn a_call_to_a_peer_that_becomes_a_task_is_asked_for_by_its_id() {
+    let stage = Stage::on_a_peer().await;
+    a_call_that_becomes_a_task_is_asked_for_by_its_id(stage, "asking.desk").await;
+}
+
 #[tokio::test]
 async fn a_request_that_could_mean_several_callers_reaches_none_and_says_what_to_do() {
     let stage = Stage::local().await;

@@ -3,6 +3,7 @@
 mod library;
 mod members;
 pub mod subscriptions;
+mod tasks;
 
 use std::sync::Arc;
 
@@ -91,6 +92,9 @@ impl<O: OpenSubstream> Router<O> {
             "completion/complete" => self.complete(call).await,
             "resources/subscribe" if call.era == Era::Legacy => self.subscribe(call).await,
             "resources/unsubscribe" if call.era == Era::Legacy => self.unsubscribe(&call),
+            "tasks/get" | "tasks/result" | "tasks/update" | "tasks/cancel" => {
+                self.ask_of_task(call).await
+            }
             method => match ListKind::of_method(method) {
                 Some(kind) => self.list(kind, &call),
                 None => self.carry(call).await,
@@ -173,7 +177,12 @@ impl<O: OpenSubstream> Router<O> {
         let entry = self.resolve_tool(&catalog, &name)?;
         call.params.set_name(&entry.tool);
         let unknown = CallError::UnknownTool { name };
-        self.send(&entry.provider, entry.reachable, call, unknown)
+        let becomes_task = tasks::may_become_task(&call);
+        let replying = self.send(&entry.provider, entry.reachable, call, unknown)?;
+        Ok(match becomes_task {
+            true => tasks::naming_owner(replying, entry.provider.clone()),
+            false => replying,
+        })
     }
 
     /// Sends a request to whoever answers it; `unknown` where there is no such server for this caller.

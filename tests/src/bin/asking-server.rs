@@ -66,6 +66,11 @@ fn text(text: impl Into<String>) -> Value {
     json!({"content": [{"type": "text", "text": text.into()}]})
 }
 
+fn task(id: &Value, status: &str) -> Value {
+    let time = "2026-01-01T00:00:00Z";
+    json!({"taskId": id, "status": status, "createdAt": time, "lastUpdatedAt": time, "ttl": null})
+}
+
 impl Server {
     fn hear(&self, change: impl FnOnce(&mut Heard)) {
         change(&mut self.heard.lock().unwrap_or_else(PoisonError::into_inner));
@@ -94,7 +99,8 @@ impl Server {
         let result = match request["method"].as_str() {
             Some("initialize") => json!({
                 "protocolVersion": "2025-11-25",
-                "capabilities": {"tools": {}, "logging": {}, "resources": {"subscribe": true}},
+                "capabilities": {"tools": {}, "logging": {}, "resources": {"subscribe": true},
+                    "tasks": {"cancel": {}, "requests": {"tools": {"call": {}}}}},
                 "serverInfo": {"name": "asking", "version": "1"},
             }),
             Some("tools/list") => {
@@ -108,11 +114,20 @@ impl Server {
                     "log",
                     "roots",
                     "touch",
+                    "later",
                 ];
                 let tool = |name| json!({"name": name, "inputSchema": {"type": "object"}});
                 json!({"tools": names.map(tool)})
             }
             Some("tools/call") => self.call(id, params),
+            Some("tasks/get") => task(&params["taskId"], "completed"),
+            Some("tasks/cancel") => task(&params["taskId"], "cancelled"),
+            Some("tasks/result") => {
+                let mut result = text(params["taskId"].as_str().unwrap_or_default());
+                let related = json!({"taskId": params["taskId"]});
+                result["_meta"] = json!({"io.modelcontextprotocol/related-task": related});
+                result
+            }
             Some("resources/list") => json!({"resources": [{"uri": NOTE, "name": "note"}]}),
             Some("resources/read") => {
                 let part = format!("{NOTE}#part");
@@ -198,6 +213,9 @@ impl Server {
                     );
                 }
                 text(is_followed.to_string())
+            }
+            Some("later") if params["task"].is_object() => {
+                json!({"task": task(&json!("a:1"), "working")})
             }
             Some("hold") => {
                 let call = id.to_string();

@@ -12,6 +12,12 @@ use crate::gateway::mcp::splice::request_id_of;
 /// A server gives up a request of its own.
 pub(crate) const CANCELLED: &str = "notifications/cancelled";
 
+/// Whether a notification tells how a task fares. Its id is the server's own, which no caller knows; nobody may rely on
+/// such notifications (2025-11-25, "Tasks"), so they go no further.
+pub(crate) fn is_task_status(method: &str) -> bool {
+    matches!(method, "notifications/tasks/status" | "notifications/tasks")
+}
+
 /// The open requests of one upstream, by its own raw ids. As many as may be unanswered at a time: whoever enters them
 /// has that bound.
 #[derive(Debug, Default)]

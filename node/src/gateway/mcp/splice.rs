@@ -10,6 +10,7 @@ mod params;
 mod removal;
 mod result;
 mod scan;
+mod task_ids;
 
 #[cfg(test)]
 mod arbitrary;
@@ -20,6 +21,7 @@ pub use notification::{notification_token, progress_token_of, request_id_of, wit
 pub use params::{Params, Reference};
 pub use removal::without_meta_members;
 pub use result::{CacheHint, CacheScope, result_for};
+pub use task_ids::{is_task, task_id_of, with_task_ids};
 
 use bytes::Bytes;
 

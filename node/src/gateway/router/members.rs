@@ -7,10 +7,11 @@ use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::ServerName;
 use serde::Deserialize;
 
+use super::tasks::unknown_task;
 use super::{Router, TOOLS_CALL, at_once};
 use crate::gateway::backend::upstream::ListKind;
 use crate::gateway::call::{Call, CallError, Caller, Reply, Replying};
-use crate::gateway::mcp::splice::Reference;
+use crate::gateway::mcp::splice::{Reference, task_id_of};
 use crate::net::substream::OpenSubstream;
 
 /// The method that asks for updates of a resource, between nodes as in the modern era.
@@ -75,6 +76,7 @@ impl<O: OpenSubstream> Router<O> {
     fn only_reads(&self, server: &ServerName, call: &Call) -> bool {
         match &*call.method {
             "prompts/get" | "resources/read" | "completion/complete" | LISTEN => true,
+            "tasks/get" | "tasks/result" => true,
             TOOLS_CALL => {
                 let name = call.params.name();
                 name.is_some_and(|name| self.is_read_only(server, &name))
@@ -122,7 +124,12 @@ pub(super) fn is_for_servers(method: &str) -> bool {
 fn names_something(call: &Call) -> bool {
     let params = &call.params;
     let is_named = params.name().is_some() || params.uri().is_some();
-    is_named || params.reference().is_some() || &*call.method == LISTEN
+    let is_listening = &*call.method == LISTEN;
+    is_named || params.reference().is_some() || is_listening || names_task(call)
+}
+
+fn names_task(call: &Call) -> bool {
+    call.method.starts_with("tasks/") && task_id_of(&call.params.raw()).is_some()
 }
 
 /// What a caller is told that asks for something it may not see, or that is not there.
@@ -137,6 +144,7 @@ fn unknown(call: &Call) -> CallError {
             Reference::Resource(uri) => CallError::UnknownResource { uri },
         }),
         LISTEN => Some(CallError::UnknownResource { uri: String::new() }),
+        _ if names_task(call) => Some(unknown_task()),
         _ => uri()
             .map(|uri| CallError::UnknownResource { uri })
             .or_else(|| name().map(|name| CallError::UnknownTool { name })),

@@ -10,7 +10,7 @@ use super::session::{Failure, Session};
 use crate::gateway::aside;
 use crate::gateway::backend::greeting::{with_modern_meta, without_modern_meta};
 use crate::gateway::backend::handshake::Ask;
-use crate::gateway::backend::open_requests::CANCELLED;
+use crate::gateway::backend::open_requests::{CANCELLED, is_task_status};
 use crate::gateway::backend::origin::Origin;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::{self, PROGRESS};
@@ -95,6 +95,7 @@ impl Relay<'_> {
                 PROGRESS => self.tell(self.with_callers_token(&message)).await,
                 LOG if !self.origin.wants_log(&message) => {}
                 CANCELLED => self.session.open_requests.withdraw(&message),
+                other if is_task_status(other) => {}
                 other if self.session.announcements.take_in(other) => {}
                 other if self.session.followed.take_in(other, &message) => {}
                 _ => self.tell(Some(on_one_line(message))).await,

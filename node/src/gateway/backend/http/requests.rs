@@ -10,7 +10,7 @@ use crate::gateway::aside::ServerRequest;
 use crate::gateway::backend::client_news::{ROOTS_CHANGED, SET_LEVEL, level_params};
 use crate::gateway::backend::greeting::bare_params;
 use crate::gateway::backend::handshake::Ask;
-use crate::gateway::backend::open_requests::CANCELLED;
+use crate::gateway::backend::open_requests::{CANCELLED, is_task_status};
 use crate::gateway::backend::origin::{Meant, Origin, meant};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
 use crate::gateway::call::Era;
@@ -79,8 +79,9 @@ impl Session {
         if method == CANCELLED {
             return self.open_requests.withdraw(message);
         }
-        let of_the_session =
-            self.announcements.take_in(method) || self.followed.take_in(method, message);
+        let of_the_session = is_task_status(method)
+            || self.announcements.take_in(method)
+            || self.followed.take_in(method, message);
         if of_the_session {
             return;
         }

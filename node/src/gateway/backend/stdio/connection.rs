@@ -28,7 +28,7 @@ use crate::gateway::backend::greeting::{
 };
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
-use crate::gateway::backend::open_requests::{CANCELLED, OpenRequests};
+use crate::gateway::backend::open_requests::{CANCELLED, OpenRequests, is_task_status};
 use crate::gateway::backend::origin::Origin;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
 use crate::gateway::backend::progress::PROGRESS;
@@ -313,6 +313,7 @@ impl Connection {
                 self.open_requests.withdraw(line);
                 None
             }
+            other if is_task_status(other) => None,
             other if self.announcements.take_in(other) => None,
             other if self.followed.take_in(other, line) => None,
             other => self.pending.tell(line.clone(), other == LOG),

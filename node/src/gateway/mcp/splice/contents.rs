@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 
-use super::scan::{Span, members, skip_space, text, value_end, whole};
+use super::scan::{Span, skip_space, text, value_end, whole};
+use super::task_ids::only;
 use super::write_edited;
 
 /// The raw `result` with the URI of each of its contents written anew; `None` where it has none that can be read, or
@@ -22,18 +23,6 @@ pub fn with_content_uris(result: &[u8], write: impl Fn(&str) -> String) -> Optio
     let mut out = Vec::with_capacity(result.len() + added);
     write_edited(result, &edits, &mut out);
     Some(out.into())
-}
-
-/// The value of the member `key`, where it occurs once.
-fn only(bytes: &[u8], object: Span, key: &str) -> Option<Span> {
-    let mut found = None;
-    for member in members(bytes, object)? {
-        let member = member.ok()?;
-        if member.is(bytes, key) && found.replace(member.value).is_some() {
-            return None;
-        }
-    }
-    found
 }
 
 /// The elements of the array that `array` spans; `None` where there is none.
