@@ -15,8 +15,8 @@
 //! On HTTP the era is decided message by message; a modern one uses a fresh engine.
 //!
 //! What a frontend does with it: messages go in, and each [`Output`] says what to do. A call that is dispatched gets
-//! asides, and [`Session::told`] gives the message to write for each. The client's response comes back as a message like any other. What a legacy client is told outside of its
-//! calls comes from [`Session::take_unasked`], once per session.
+//! asides, and [`Session::told`] gives the message to write for each. The client's response comes back as a message like
+//! any other. What a legacy client is told outside of its calls comes from [`Session::take_unasked`], once per session.
 
 mod own_answers;
 

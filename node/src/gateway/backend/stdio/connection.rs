@@ -16,52 +16,40 @@ use tokio_util::sync::CancellationToken;
 
 use super::lines::{LineError, Lines, LongLine};
 use super::outbox::{Closed, Outbox, Outflow, outbox};
-use super::pending::{Caller, Outcome, Pending, Unasked};
-use crate::gateway::aside::ServerRequest;
+use super::pending::{Caller, Outcome, Pending};
+use super::requests::ASKING_MAX;
 use crate::gateway::backend::announcements::Announcements;
-use crate::gateway::backend::client_news::{
-    Audience, ClientNews, ROOTS_CHANGED, SET_LEVEL, level_params,
-};
+use crate::gateway::backend::client_news::{Audience, ClientNews};
 use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{
-    ServerCapabilities, bare_params, with_modern_meta, without_modern_meta,
+    ServerCapabilities, with_modern_meta, without_modern_meta,
 };
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
-use crate::gateway::backend::open_requests::{CANCELLED, OpenRequests, is_task_status};
+use crate::gateway::backend::open_requests::OpenRequests;
 use crate::gateway::backend::origin::Origin;
-use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
-use crate::gateway::backend::progress::PROGRESS;
+use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::spoiled::spoiled_answer;
-use crate::gateway::call::{Call, CallError, Era, Reply, ReplyBody};
-use crate::gateway::client::LogLevel;
-
-/// Requests of one child that callers have not answered yet; one more is refused.
-const ASKING_MAX: usize = 256;
-/// The log notifications of a server.
-const LOG: &str = "notifications/message";
-/// Why a request goes to nobody although somebody is calling.
-const AMBIGUOUS: &str = "calls of several clients are under way, and it is not said which of them is meant; \
-    set \"instance\": \"per-session\" for this server in mcp.json";
+use crate::gateway::call::{Call, CallError, Era, Reply};
 
 /// The two pipes of a child, and everything that waits on them.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    server: ServerName,
+    pub(super) server: ServerName,
     era: OnceLock<Era>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     pub(super) pending: Pending,
     capabilities: OnceLock<ServerCapabilities>,
-    announcements: Announcements,
-    followed: Followed,
+    pub(super) announcements: Announcements,
+    pub(super) followed: Followed,
     garbage: AtomicU64,
     /// Requests that were refused because several callers could be meant.
-    ambiguous: AtomicU64,
-    asking: Arc<Semaphore>,
-    open_requests: OpenRequests,
-    client_news: ClientNews,
+    pub(super) ambiguous: AtomicU64,
+    pub(super) asking: Arc<Semaphore>,
+    pub(super) open_requests: OpenRequests,
+    pub(super) client_news: ClientNews,
     /// Stops both tasks.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     /// The reader has ended, and why.
     read_out: CancellationToken,
     break_reason: Mutex<Option<Break>>,
@@ -159,32 +147,6 @@ impl Connection {
             request.put(message).await?;
             let body = request.answer().await?;
             Ok(Reply { era, body })
-        }
-    }
-
-    /// Tells a legacy child what the client of a call has said meanwhile; the level to set before the call is made.
-    fn hear_client(&self, call: &Call) -> Option<LogLevel> {
-        if self.era() != Era::Legacy {
-            return None;
-        }
-        if self.client_news.roots_to_tell(&call.client) {
-            self.note(Outgoing::notification(
-                ROOTS_CHANGED,
-                bare_params(Era::Legacy),
-            ));
-        }
-        if !self.capabilities().logging {
-            return None;
-        }
-        let origin = Origin::of(call, call.params.raw());
-        let wanted = origin.named_log_level()?;
-        self.client_news.level_to_set(wanted)
-    }
-
-    /// A child that does not take the level logs as it likes.
-    async fn set_level(self: Arc<Self>, level: LogLevel) {
-        if let Err(error) = self.ask(SET_LEVEL, level_params(level)).await {
-            tracing::debug!(target: "upstream", server = %self.server, %error, "its log level is not set");
         }
     }
 
@@ -306,72 +268,8 @@ impl Connection {
         }
     }
 
-    fn take_notification(&self, method: &str, line: &Bytes) {
-        let lost = match method {
-            PROGRESS => self.pending.progress(line),
-            CANCELLED => {
-                self.open_requests.withdraw(line);
-                None
-            }
-            other if is_task_status(other) => None,
-            other if self.announcements.take_in(other) => None,
-            other if self.followed.take_in(other, line) => None,
-            other => self.pending.tell(line.clone(), other == LOG),
-        };
-        if let Some(id) = lost {
-            self.note(Outgoing::cancelled(id));
-        }
-    }
-
-    /// Brings a request of the child to the caller it can only mean; where that is not certain, it is refused.
-    fn take_request(self: &Arc<Self>, id: &str, method: &str, params: Option<Bytes>) {
-        let refuse = |why| self.note(Outgoing::response(id, own_answer(method, why)));
-        if method == "ping" {
-            return refuse("");
-        }
-        let Ok(place) = Arc::clone(&self.asking).try_acquire_owned() else {
-            return refuse("too many requests of this server are unanswered");
-        };
-        let origin = match self.pending.meant() {
-            Ok(origin) => origin,
-            Err(Unasked::Nobody) => return refuse("no call of this server is under way"),
-            Err(Unasked::Several) => {
-                self.note_ambiguous();
-                return refuse(AMBIGUOUS);
-            }
-        };
-        let (request, answered) = ServerRequest::new(method, params);
-        let number = request.number;
-        self.open_requests.enter(id, number, origin.clone());
-        self.client_news.asked(origin.client(), method);
-        origin.ask(request);
-        let (connection, id) = (Arc::clone(self), id.to_owned());
-        tokio::spawn(async move {
-            let answered = connection.stop.run_until_cancelled(answered).await;
-            let body = answered.and_then(Result::ok);
-            let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
-            if connection.open_requests.answered(&id, number) {
-                let response = Outgoing::response(&id, on_one_line_body(body));
-                connection.outbox.respond(response).await;
-            }
-            drop(place);
-        });
-    }
-
-    /// Requests that were refused because they could have meant several callers.
-    pub(super) fn ambiguous(&self) -> u64 {
-        self.ambiguous.load(Ordering::Relaxed)
-    }
-
-    fn note_ambiguous(&self) {
-        let count = self.ambiguous.fetch_add(1, Ordering::Relaxed) + 1;
-        if is_power_of_ten(count) {
-            tracing::warn!(target: "upstream", server = %self.server, count, "refused its request: {AMBIGUOUS}");
-        }
-    }
-
     /// Sends what the child can do without, unless it has not read for long.
-    fn note(&self, message: Outgoing) {
+    pub(super) fn note(&self, message: Outgoing) {
         if !self.outbox.note(message) {
             tracing::debug!(target: "upstream", server = %self.server, "it does not read its input");
         }
@@ -386,15 +284,8 @@ impl Connection {
     }
 }
 
-fn on_one_line_body(body: ReplyBody) -> ReplyBody {
-    match body {
-        ReplyBody::Result(raw) => ReplyBody::Result(on_one_line(raw)),
-        ReplyBody::Error(raw) => ReplyBody::Error(on_one_line(raw)),
-    }
-}
-
 /// Garbage is logged ever more rarely: a child that prints nothing else must not fill the disk.
-fn is_power_of_ten(count: u64) -> bool {
+pub(super) fn is_power_of_ten(count: u64) -> bool {
     count == 10_u64.pow(count.max(1).ilog10())
 }
 

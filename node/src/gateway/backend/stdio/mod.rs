@@ -9,6 +9,7 @@ mod lines;
 mod link;
 mod outbox;
 mod pending;
+mod requests;
 mod stderr;
 #[cfg(test)]
 mod tests;
