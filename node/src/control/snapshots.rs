@@ -141,9 +141,14 @@ impl Snapshots {
         known.or_else(|| self.put_out.load_full().as_deref().cloned())
     }
 
+    /// Whether this node has heard from the mesh since it came back.
+    pub fn is_caught_up(&self) -> bool {
+        *self.caught_up.borrow()
+    }
+
     /// Whether this node has heard from the mesh since it came back, or does before `deadline` and soon.
     pub async fn caught_up_by(&self, deadline: Instant) -> bool {
-        if *self.caught_up.borrow() {
+        if self.is_caught_up() {
             return true;
         }
         let mut caught_up = self.caught_up.subscribe();
