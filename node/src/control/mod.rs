@@ -11,6 +11,7 @@ mod handle;
 mod joining;
 mod links_on_demand;
 mod local_offers;
+mod log;
 mod network;
 mod requests;
 mod servers;
