@@ -196,6 +196,28 @@ impl LogNode {
         }
     }
 
+    /// How many entries it has on disk.
+    pub async fn count(&self) -> usize {
+        self.store.log_size().await.expect("a count").0
+    }
+
+    /// How many bytes they take.
+    pub async fn bytes(&self) -> u64 {
+        self.store.log_size().await.expect("a count").1
+    }
+
+    /// Lets its database grow by a few pages only, as on a disk that is nearly full.
+    pub async fn limit_database(&self) {
+        self.store.limit_growth(64).await.expect("limited");
+    }
+
+    /// Whether its control ends, because it cannot write.
+    pub async fn has_ended(self) -> bool {
+        let ended = tokio::time::timeout(PATIENCE, self.control).await;
+        // It ends by a panic here, as its error is not expected.
+        matches!(ended, Ok(Err(_)))
+    }
+
     /// Stops in peace.
     pub async fn stop(self) {
         let stopping = self.handle.ask(|request| Input::Stopping { request });

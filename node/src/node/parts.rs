@@ -18,7 +18,7 @@ use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
     Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
-    follow_network,
+    follow_network, watch_disk_room,
 };
 use crate::discovery::bootstrap::Bootstrap;
 use crate::gateway::backend::supervisor::Upstreams;
@@ -134,6 +134,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .clone()
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
+    tokio::spawn(watch_disk_room(
+        home.root().to_path_buf(),
+        handle.clone(),
+        stop.clone(),
+    ));
     // It goes on until the last word is said, and is ended by hand.
     let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;
