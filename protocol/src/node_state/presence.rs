@@ -197,6 +197,7 @@ impl NodeState {
 
     /// This node stops: those who are linked need not find out by themselves.
     pub(super) fn stopping(&mut self, request: RequestId) {
+        self.close_log();
         if !self.unsaved.is_empty() {
             self.persist(Vec::new());
         }
