@@ -195,7 +195,7 @@ impl Inside {
         let addresses = self.network.listen_addresses();
         let addresses = addresses.iter().map(ToString::to_string).collect();
         self.membership
-            .invite(lifetime, uses, Role::Member.into(), addresses)
+            .invite(lifetime, uses, Role::Member.into(), None, addresses)
             .await
             .expect("a ticket")
     }

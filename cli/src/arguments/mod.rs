@@ -20,7 +20,7 @@ use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
-pub use mesh::{Invite, Join, Revoke, Tickets};
+pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
@@ -95,7 +95,11 @@ pub enum Command {
         #[command(subcommand)]
         deed: Option<Tickets>,
     },
-    /// Join the mesh of a ticket; starts the node if need be
+    /// List who asks to be let in without a ticket; with --open, let them ask
+    Requests(Requests),
+    /// Let in who asked, by the words that its machine shows
+    Approve(Approve),
+    /// Join the mesh of a ticket, or ask to be let into one; starts the node if need be
     Join(Join),
     /// List who belongs to the mesh and who was put out of it
     Members {

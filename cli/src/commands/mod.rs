@@ -15,6 +15,7 @@ mod mcp;
 mod members;
 mod mesh;
 mod rename;
+mod requests;
 mod serve;
 mod shell;
 mod signals;
@@ -66,6 +67,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Tickets { deed } => tickets::tickets(&context, deed).await,
+        Command::Requests(asked) => requests::requests(&context, &asked).await,
+        Command::Approve(approve) => requests::approve(&context, &approve).await,
         Command::Join(join) => mesh::join(&context, join, &environment).await,
         Command::Members { watch } => {
             watch::show(&context, watch, || members::list(&context)).await

@@ -12,6 +12,7 @@ mod lifecycle;
 mod lists;
 mod members;
 mod mesh;
+mod requests;
 mod servers;
 mod status;
 mod table;
@@ -31,6 +32,7 @@ pub use lifecycle::{log_line, started, started_along, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use members::{members, revoked};
 pub use mesh::{Joined, invite, joined, left, ready, token_made};
+pub use requests::{approved, heard, requests};
 pub use servers::{served, unserved};
 pub use status::status;
 #[cfg(test)]

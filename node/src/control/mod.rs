@@ -3,6 +3,7 @@
 //! The data plane never waits for it: calls read the snapshots it publishes. Arrows: everything tells control
 //! through [`ControlHandle`]; control does through [`PeerNetwork`] and the store, and tells nobody else.
 
+mod asking;
 mod clock;
 mod exchanges;
 mod gatekeeper;
@@ -20,6 +21,7 @@ mod task;
 #[cfg(test)]
 mod task_tests;
 
+pub use asking::HeardRequest;
 pub use clock::{Clock, wall};
 pub use exchanges::MemberExchanges;
 pub use gatekeeper::ControlGate;

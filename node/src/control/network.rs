@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::gossip::judge_gossip;
 use super::handle::ControlHandle;
-use super::joining::{JoinError, Joining};
+use super::joining::{JoinError, Joined, Joining};
 use super::snapshots::Snapshots;
 use crate::net::substream::exchange;
 use crate::net::{DialFailure, GossipId, GossipVerdict, Network, NetworkEvent, PublishError};
@@ -113,9 +113,15 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
                 snapshots.dial_failed(*node);
             }
         }
-        NetworkEvent::Sighted { .. }
-        | NetworkEvent::ListenAddresses(_)
-        | NetworkEvent::Gossip { .. } => {}
+        NetworkEvent::Sighted {
+            node, addresses, ..
+        } => {
+            // A member finds others through control; who is none yet must know whom to ask.
+            if snapshots.roster().is_none() {
+                joining.0.sighted(*node, texts(addresses.clone()));
+            }
+        }
+        NetworkEvent::ListenAddresses(_) | NetworkEvent::Gossip { .. } => {}
     }
 }
 
@@ -147,7 +153,7 @@ impl JoiningDials {
     fn failed(&self, node: NodeId, why: &DialFailure) {
         // A refusal was told by the gate already, with its reason.
         match why {
-            DialFailure::Issued => self.0.end(node, Ok(())),
+            DialFailure::Issued => self.0.end(node, Ok(Joined::Certified)),
             DialFailure::Unreachable { why } => {
                 let why = why.clone();
                 self.0.end(node, Err(JoinError::Unreachable { why }));

@@ -10,13 +10,13 @@ use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::role::Grant;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
-use peerage_protocol::node_state::{Input, Rename, Reply, RevokeError};
+use peerage_protocol::node_state::{Input, Rename, Reply, RequestsError, RevokeError};
 use peerage_protocol::signature::Signer;
 use peerage_protocol::time::Timestamp;
 
 use super::exchanges::{RENAME, decode_chain};
 use super::handle::{ControlClosed, ControlHandle};
-use super::joining::{JOIN_WITHIN, JoinError, Joining};
+use super::joining::{JOIN_WITHIN, JoinErrand, JoinError, JoinOutcome, Joining};
 use super::network::PeerNetwork;
 use super::snapshots::Snapshots;
 
@@ -26,9 +26,9 @@ const LINK_WITHIN: Duration = Duration::from_secs(5);
 /// The mesh as its owner handles it.
 #[derive(Clone)]
 pub struct Membership {
-    control: ControlHandle,
-    snapshots: Arc<Snapshots>,
-    joining: Arc<Joining>,
+    pub(super) control: ControlHandle,
+    pub(super) snapshots: Arc<Snapshots>,
+    pub(super) joining: Arc<Joining>,
     network: Arc<dyn PeerNetwork>,
 }
 
@@ -65,12 +65,13 @@ impl Membership {
         }
     }
 
-    /// Makes a ticket that names `addresses`.
+    /// Makes a ticket that names `addresses`. Certificates live as long as usual without `certificate_lifetime`.
     pub async fn invite(
         &self,
         lifetime: Duration,
         uses: u32,
         grant: Grant,
+        certificate_lifetime: Option<Duration>,
         addresses: Vec<String>,
     ) -> Result<Ticket, MembershipError> {
         let roster = self.snapshots.roster().ok_or(MembershipError::NoMesh)?;
@@ -83,6 +84,7 @@ impl Membership {
             lifetime,
             uses,
             grant,
+            certificate_lifetime,
         };
         let asked = self.control.ask(move |request| Input::Invite {
             request,
@@ -170,17 +172,10 @@ impl Membership {
         let addresses = ticket.addresses.clone();
         // A dial of old addresses, from a time when this node was a member, would answer for this one.
         self.network.disconnect(issuer).await;
-        let mut outcome = self.joining.begin(Arc::new(ticket), name)?;
-        self.network.dial(issuer, addresses).await;
-        let ended = tokio::time::timeout(JOIN_WITHIN, &mut outcome).await;
-        self.joining.abandon();
-        let joined = match ended {
-            Ok(Ok(joined)) => joined,
-            Ok(Err(_)) => Err(JoinError::Closed),
-            Err(_) => Err(JoinError::Unreachable {
-                why: format!("no answer within {} s", JOIN_WITHIN.as_secs()),
-            }),
-        };
+        let ticket = Arc::new(ticket);
+        let errand = JoinErrand::Redeem { ticket, name };
+        let joined = self.run_errand(issuer, addresses, errand, JOIN_WITHIN);
+        let joined = joined.await;
         // The issuer may vanish after its certificate was kept: this node is a member all the same.
         if self.snapshots.roster().is_none() {
             joined?;
@@ -189,7 +184,28 @@ impl Membership {
         self.snapshots.roster().ok_or(JoinError::Closed)
     }
 
-    async fn wait_for_link(&self, node: NodeId) {
+    /// One dial of `listener` for `errand`; says how it ended.
+    pub(super) async fn run_errand(
+        &self,
+        listener: NodeId,
+        addresses: Vec<String>,
+        errand: JoinErrand,
+        within: Duration,
+    ) -> JoinOutcome {
+        let mut outcome = self.joining.begin(listener, addresses.clone(), errand)?;
+        self.network.dial(listener, addresses).await;
+        let ended = tokio::time::timeout(within, &mut outcome).await;
+        self.joining.abandon();
+        match ended {
+            Ok(Ok(joined)) => joined,
+            Ok(Err(_)) => Err(JoinError::Closed),
+            Err(_) => Err(JoinError::Unreachable {
+                why: format!("no answer within {} s", within.as_secs()),
+            }),
+        }
+    }
+
+    pub(super) async fn wait_for_link(&self, node: NodeId) {
         let mut links = self.snapshots.links();
         let linked = links.wait_for(|links| links.get(&node).is_some_and(|link| link.up));
         if tokio::time::timeout(LINK_WITHIN, linked).await.is_err() {
@@ -264,6 +280,9 @@ pub enum MembershipError {
         /// Why.
         why: String,
     },
+    /// Nobody is let in, or requests are not heard.
+    #[error(transparent)]
+    Requests(#[from] RequestsError),
     /// The system has no randomness to give.
     #[error("the system's random number generator failed")]
     NoRandomness,

@@ -12,9 +12,11 @@ use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::node_state::Away;
+use peerage_protocol::time::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::clock::wall;
 use crate::gateway::backend::upstream::ListChanges;
 
 /// Failed dials that a slow listener can still hear of.
@@ -33,6 +35,8 @@ pub struct LinkStatus {
     pub up: bool,
     /// The address it stands or stood over.
     pub address: String,
+    /// Since when it stands, or does not any more.
+    pub since: Timestamp,
 }
 
 /// Each rises with every change of its list, also one that a server announced and that cannot be seen in it.
@@ -66,6 +70,7 @@ pub struct Snapshots {
     put_out: ArcSwapOption<Refusal>,
     away: ArcSwap<Away>,
     caught_up: watch::Sender<bool>,
+    requests_heard_until: ArcSwapOption<Instant>,
 }
 
 impl Default for Snapshots {
@@ -81,6 +86,7 @@ impl Default for Snapshots {
             put_out: ArcSwapOption::empty(),
             away: ArcSwap::default(),
             caught_up: watch::Sender::new(true),
+            requests_heard_until: ArcSwapOption::empty(),
         }
     }
 }
@@ -146,6 +152,16 @@ impl Snapshots {
         matches!(heard, Ok(Ok(_)))
     }
 
+    /// Whether strangers may ask to be let in now.
+    pub fn hears_requests(&self) -> bool {
+        let until = self.requests_heard_until.load();
+        until.as_ref().is_some_and(|until| Instant::now() < **until)
+    }
+
+    pub(super) fn hear_requests(&self, until: Option<Instant>) {
+        self.requests_heard_until.store(until.map(Arc::new));
+    }
+
     /// Members that do not answer any more.
     pub fn away(&self) -> Arc<Away> {
         self.away.load_full()
@@ -180,7 +196,12 @@ impl Snapshots {
 
     pub(super) fn link_up(&self, node: NodeId, address: String) {
         self.change_links(|links| {
-            links.insert(node, LinkStatus { up: true, address });
+            let link = LinkStatus {
+                up: true,
+                address,
+                since: wall(),
+            };
+            links.insert(node, link);
         });
     }
 
@@ -188,6 +209,7 @@ impl Snapshots {
         self.change_links(|links| {
             if let Some(link) = links.get_mut(&node) {
                 link.up = false;
+                link.since = wall();
             }
         });
     }

@@ -3,6 +3,8 @@
 //! A chain is checked offline from the mesh id alone. An issuer's certificate must have been valid when it
 //! issued, not when it is checked: a member stays a member while its admin's own certificate is being renewed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::role::{Grant, GuestServer};
@@ -36,9 +38,9 @@ pub struct CertificateBody {
     pub name: NodeName,
     /// What the subject may do.
     pub role: Role,
-    /// Not valid before, give or take [`CLOCK_LEEWAY`].
+    /// Not valid before, give or take [`CertificateBody::leeway`].
     pub not_before: Timestamp,
-    /// Not valid from here on, give or take [`CLOCK_LEEWAY`].
+    /// Not valid from here on, give or take [`CertificateBody::leeway`].
     pub expires: Timestamp,
     /// The servers that a guest may see and call; nobody else's certificate names any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -52,6 +54,16 @@ impl CertificateBody {
             Role::Admin | Role::Member => CERTIFICATE_VERSION,
             Role::Observer | Role::Guest => CERTIFICATE_VERSION_LIMITED,
         }
+    }
+
+    /// How long it is valid, leeway not counted.
+    pub fn lifetime(&self) -> Duration {
+        self.expires.since(self.not_before)
+    }
+
+    /// What is forgiven at both ends of its validity: [`CLOCK_LEEWAY`], and at most a quarter of its lifetime.
+    pub fn leeway(&self) -> Duration {
+        CLOCK_LEEWAY.min(self.lifetime() / 4)
     }
 
     /// What it lets its subject do.
@@ -128,19 +140,24 @@ impl CertificateChain {
     /// Where `now` falls in the subject's validity period.
     pub fn validity(&self, now: Timestamp) -> Validity {
         let body = self.body();
-        if now + CLOCK_LEEWAY < body.not_before {
+        if now + body.leeway() < body.not_before {
             Validity::NotYet
-        } else if now >= body.expires + CLOCK_LEEWAY {
+        } else if now >= self.end() {
             Validity::Expired
         } else {
             Validity::Valid
         }
     }
 
+    /// From when on it is expired, leeway included.
+    pub fn end(&self) -> Timestamp {
+        self.body().expires + self.body().leeway()
+    }
+
     /// When half of the validity period has passed: the time to renew.
     pub fn half_life(&self) -> Timestamp {
         let body = self.body();
-        body.not_before + body.expires.since(body.not_before) / 2
+        body.not_before + body.lifetime() / 2
     }
 }
 
@@ -169,7 +186,7 @@ fn check_body(body: &CertificateBody, mesh: MeshId) -> Result<(), CertificateErr
     if body.mesh != mesh {
         return Err(CertificateError::OtherMesh { found: body.mesh });
     }
-    if body.expires.since(body.not_before) > CERTIFICATE_LIFETIME_MAX {
+    if body.lifetime() > CERTIFICATE_LIFETIME_MAX {
         return Err(CertificateError::LivesTooLong {
             subject: body.subject,
         });
@@ -187,7 +204,8 @@ fn check_issuer(
         });
     }
     let issued = certificate.body.not_before;
-    if issued + CLOCK_LEEWAY < issuer.not_before || issued >= issuer.expires + CLOCK_LEEWAY {
+    let leeway = issuer.leeway();
+    if issued + leeway < issuer.not_before || issued >= issuer.expires + leeway {
         return Err(CertificateError::IssuerNotValidThen {
             issuer: issuer.subject,
         });

@@ -4,6 +4,8 @@ pub mod admission;
 pub mod certificate;
 pub mod instances;
 pub mod issuer;
+pub mod join_request;
+pub mod join_requests;
 pub mod member;
 pub mod peer_record;
 pub mod revocation;

@@ -22,6 +22,7 @@ use crate::membership::certificate::{
     CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role,
 };
 use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
+use crate::membership::join_requests::{Asked, JoinRequests};
 use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
@@ -129,10 +130,11 @@ impl NodeState {
         request: RequestId,
         transcript: &Transcript,
         claim: Claim,
+        place: &str,
     ) {
         let verdict = match self.roster.clone() {
             None => Verdict::silent(Refusal::NoMesh),
-            Some(roster) => self.judge_in(now, &roster, transcript, claim),
+            Some(roster) => self.judge_in(now, &roster, transcript, claim, place),
         };
         self.reply(request, Reply::Verdict(verdict));
     }
@@ -143,6 +145,7 @@ impl NodeState {
         roster: &Arc<Roster>,
         transcript: &Transcript,
         claim: Claim,
+        place: &str,
     ) -> Verdict {
         let own = roster.own.clone();
         if let Err(refusal) = roster.revocations().check_node(transcript.dialer) {
@@ -177,6 +180,18 @@ impl NodeState {
                 self.redeem(now, roster, &claim)
                     .map(|issued| Verdict::Issue { own, issued })
             }
+            Claim::Ask { opening, name } => {
+                let asked = Asked {
+                    transcript,
+                    opening: &opening,
+                    name: &name,
+                    place,
+                };
+                Err(self.hear_request(now, roster, &asked))
+            }
+            Claim::Collect => self
+                .collect(now, roster, transcript.dialer)
+                .map(|issued| Verdict::Issue { own, issued }),
         };
         judged.unwrap_or_else(|refusal| refusal)
     }
@@ -345,6 +360,7 @@ impl NodeState {
 
     fn forget_mesh(&mut self) {
         self.issuer = Issuer::default();
+        self.requests = JoinRequests::default();
         self.book = AddressBook::default();
         self.links = Links::default();
         self.own = OwnRecord::default();

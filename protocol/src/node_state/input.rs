@@ -1,6 +1,7 @@
 //! What can happen to a node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
@@ -8,7 +9,9 @@ use crate::id::{MeshId, NodeId, NodeName};
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
+use crate::membership::join_request::RequestWords;
 use crate::membership::revocation::Revocation;
+use crate::membership::role::Grant;
 use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
 use crate::time::Timestamp;
@@ -58,6 +61,31 @@ pub enum Input {
         transcript: Transcript,
         /// What it claims.
         claim: Claim,
+        /// Where it dialed from: an IP address, or nothing where none is known.
+        place: String,
+    },
+    /// The owner has requests to be let in heard for a while, or from now on not any more.
+    OpenRequests {
+        /// Answered by [`Reply::Requests`](super::Reply::Requests).
+        request: RequestId,
+        /// For how long; `None` ends it.
+        window: Option<Duration>,
+    },
+    /// The owner asks who waits to be let in.
+    Requests {
+        /// Answered by [`Reply::Requests`](super::Reply::Requests).
+        request: RequestId,
+    },
+    /// The owner lets in whoever shows these words.
+    Approve {
+        /// Answered by [`Reply::Approved`](super::Reply::Approved).
+        request: RequestId,
+        /// As the owner read them from the other machine.
+        words: RequestWords,
+        /// What it becomes.
+        grant: Grant,
+        /// How long each of its certificates lives, as in [`Invitation::certificate_lifetime`].
+        certificate_lifetime: Option<Duration>,
     },
     /// A listener let this node in and shows its own certificate.
     Admitted {

@@ -18,6 +18,7 @@ mod reconciliation;
 mod record;
 mod renaming;
 mod renewal;
+mod requesting;
 mod revoking;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use presence::Away;
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
+pub use requesting::{RequestsError, WaitingRequests};
 pub use revoking::RevokeError;
 
 use crate::address_book::{AddressBook, Source};
@@ -42,6 +44,7 @@ use crate::id::NodeId;
 use crate::links::Links;
 use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
+use crate::membership::join_requests::JoinRequests;
 use crate::membership::member::Member;
 use crate::membership::roster::{Inserted, Roster};
 use crate::signature::{Signer, Verifier};
@@ -81,6 +84,7 @@ pub struct NodeState {
     /// It has changed since it was last published.
     roster_changed: bool,
     issuer: Issuer,
+    requests: JoinRequests,
     own: OwnRecord,
     changed: Changed,
     passing_on: PassingOn,
@@ -113,6 +117,7 @@ impl NodeState {
             roster: None,
             roster_changed: false,
             issuer: Issuer::default(),
+            requests: JoinRequests::default(),
             own: OwnRecord::default(),
             changed: Changed::default(),
             passing_on: PassingOn::default(),
@@ -182,7 +187,23 @@ impl NodeState {
                 request,
                 transcript,
                 claim,
-            } => self.judge(now, request, &transcript, claim),
+                place,
+            } => self.judge(now, request, &transcript, claim, &place),
+            Input::OpenRequests { request, window } => self.open_requests(now, request, window),
+            Input::Requests { request } => self.tell_requests(now, request),
+            Input::Approve {
+                request,
+                words,
+                grant,
+                certificate_lifetime,
+            } => {
+                let approval = requesting::Approval {
+                    words,
+                    grant,
+                    certificate_lifetime,
+                };
+                self.approve(now, request, approval);
+            }
             Input::Admitted {
                 request,
                 listener,
@@ -430,6 +451,7 @@ impl NodeState {
             self.save_addresses(now, node);
         }
         self.watch_link_up(node);
+        self.check_expiry_soon(now);
         self.topology_changed = true;
         self.offers.touch_member(node);
         self.manifests.link_up(now.monotonic, node);

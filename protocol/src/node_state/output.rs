@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::input::RequestId;
 use super::presence::Away;
 use super::record::Write;
+use super::requesting::{RequestsError, WaitingRequests};
 use super::revoking::RevokeError;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
@@ -103,6 +104,10 @@ pub enum Reply {
     Invited(Result<TicketRecord, InviteError>),
     /// The tickets that may admit somebody yet.
     Tickets(Vec<TicketRecord>),
+    /// Who waits to be let in.
+    Requests(Result<WaitingRequests, RequestsError>),
+    /// Somebody was let in, on disk here, and comes for the certificate.
+    Approved(Result<Arc<CertificateChain>, RequestsError>),
     /// Whether there was such a ticket; it admits nobody from now on.
     Withdrawn(bool),
     /// The answer to a claim.

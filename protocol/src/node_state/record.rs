@@ -156,6 +156,7 @@ mod tests {
             uses: 2,
             role: Role::Member,
             only: Vec::new(),
+            lifetime_ms: None,
             redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
         })
     }
@@ -166,6 +167,7 @@ mod tests {
             addresses: vec!["/a".to_owned()],
             manifest: Hash::of(b""),
             leaving: false,
+            version: None,
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))
@@ -353,6 +355,7 @@ mod tests {
                 uses,
                 role: Role::Member,
                 only: Vec::new(),
+                lifetime_ms: None,
                 redeemed: redeemed.into_iter().map(by_node).collect(),
             }
         }

@@ -58,6 +58,9 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Invite { .. }
         | Input::Tickets { .. }
         | Input::WithdrawTicket { .. }
+        | Input::OpenRequests { .. }
+        | Input::Requests { .. }
+        | Input::Approve { .. }
         | Input::Rename { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
@@ -109,6 +112,11 @@ fn replied(reply: &Reply) -> String {
         Reply::Founded(founded) => format!("founded: {}", founded.is_ok()),
         Reply::Invited(invited) => format!("invited: {}", invited.is_ok()),
         Reply::Tickets(tickets) => format!("{} tickets", tickets.len()),
+        Reply::Requests(waiting) => {
+            let waiting = waiting.as_ref().map_or(0, |waiting| waiting.waiting.len());
+            format!("{waiting} wait")
+        }
+        Reply::Approved(approved) => format!("approved: {}", approved.is_ok()),
         Reply::Withdrawn(was_there) => format!("withdrawn: {was_there}"),
         Reply::Verdict(Verdict::Admit { .. }) => "admitted".to_owned(),
         Reply::Verdict(Verdict::Issue { issued, .. }) => {

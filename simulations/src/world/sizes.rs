@@ -40,7 +40,7 @@ fn revocation_bytes(revocations: &[Arc<Revocation>]) -> usize {
 pub(crate) fn claim_bytes(claim: &Claim) -> usize {
     match claim {
         Claim::Member { chain, .. } | Claim::Renew { chain } => HELLO_BYTES + chain_bytes(chain),
-        Claim::Redeem { .. } => HELLO_BYTES,
+        Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect => HELLO_BYTES,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use libp2p::core::muxing::StreamMuxerBox;
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::join_request::Opening;
 use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 use peerage_protocol::wire::hello::{
@@ -34,9 +35,23 @@ impl Gate {
                 self.check(listener, accepted, &mut conversation).await?;
                 conversation.finish().await
             }
-            (Errand::Renew(_) | Errand::Redeem { .. }, Answer::Issue { own, issued }) => {
+            (
+                Errand::Renew(_) | Errand::Redeem { .. } | Errand::Collect,
+                Answer::Issue { own, issued },
+            ) => {
                 self.keep(listener, own, issued).await?;
                 Err(GateError::Issued)
+            }
+            (
+                Errand::Ask { opening, .. },
+                Answer::Refused {
+                    reason: Some(Refusal::Pending),
+                },
+            ) => {
+                self.gatekeeper.asked(listener, opening.words(&transcript));
+                Err(GateError::Refused {
+                    refusal: Refusal::Pending,
+                })
             }
             (_, Answer::Refused { reason }) => Err(self.refused(listener, reason)),
             (_, Answer::Accept { .. }) => Err(errand.out_of_place("an acceptance")),
@@ -81,8 +96,9 @@ impl Gate {
         errand: &Errand,
         conversation: &mut Conversation<'_>,
     ) -> Result<Transcript, GateError> {
-        let dialer_nonce = nonce()?;
-        let tag = MeshTag::new(errand.mesh(), self.local, listener, &dialer_nonce);
+        let dialer_nonce = errand.nonce()?;
+        let mesh = errand.mesh().map_or_else(unknown_mesh, Ok)?;
+        let tag = MeshTag::new(mesh, self.local, listener, &dialer_nonce);
         conversation
             .say(&DialerHello::new(dialer_nonce, tag))
             .await?;
@@ -110,22 +126,40 @@ enum Errand {
     Enter(Credentials),
     Renew(Credentials),
     Redeem { ticket: Arc<Ticket>, name: NodeName },
+    Ask { opening: Opening, name: NodeName },
+    Collect,
+}
+
+/// Stands for the mesh of whoever knows none: as random as every tag looks to who does not know its mesh.
+fn unknown_mesh() -> Result<MeshId, GateError> {
+    Ok(MeshId::from_public_key(nonce()?))
 }
 
 impl Errand {
     fn new(purpose: Purpose, credentials: Option<Credentials>) -> Result<Self, GateError> {
         match (purpose, credentials) {
             (Purpose::Redeem { ticket, name }, _) => Ok(Self::Redeem { ticket, name }),
+            (Purpose::Ask { opening, name }, _) => Ok(Self::Ask { opening, name }),
+            (Purpose::Collect, _) => Ok(Self::Collect),
             (Purpose::Member, Some(credentials)) => Ok(Self::Enter(credentials)),
             (Purpose::Renew, Some(credentials)) => Ok(Self::Renew(credentials)),
             (Purpose::Member | Purpose::Renew, None) => Err(GateError::NothingToShow),
         }
     }
 
-    fn mesh(&self) -> MeshId {
+    fn mesh(&self) -> Option<MeshId> {
         match self {
-            Self::Enter(credentials) | Self::Renew(credentials) => credentials.mesh,
-            Self::Redeem { ticket, .. } => ticket.mesh,
+            Self::Enter(credentials) | Self::Renew(credentials) => Some(credentials.mesh),
+            Self::Redeem { ticket, .. } => Some(ticket.mesh),
+            Self::Ask { .. } | Self::Collect => None,
+        }
+    }
+
+    /// Random, or a commitment to what is: to the listener the two look the same.
+    fn nonce(&self) -> Result<[u8; 32], GateError> {
+        match self {
+            Self::Ask { opening, .. } => Ok(opening.commitment()),
+            _ => nonce(),
         }
     }
 
@@ -143,6 +177,11 @@ impl Errand {
                 proof: ticket.secret.prove(ticket.id, transcript),
                 name: name.clone(),
             },
+            Self::Ask { opening, name } => Claim::Ask {
+                opening: *opening,
+                name: name.clone(),
+            },
+            Self::Collect => Claim::Collect,
         }
     }
 
@@ -151,6 +190,7 @@ impl Errand {
             Self::Enter(_) => "certificate",
             Self::Renew(_) => "request for renewal",
             Self::Redeem { .. } => "ticket",
+            Self::Ask { .. } | Self::Collect => "request to be let in",
         };
         GateError::OutOfPlace { asked, answered }
     }

@@ -28,6 +28,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 mod exchange;
 mod gate;
 mod presence;
+mod requests;
 mod revocation;
 mod sparing;
 
@@ -132,6 +133,7 @@ impl Machine {
             lifetime: 15 * MINUTE,
             uses,
             grant: role.into(),
+            certificate_lifetime: None,
         };
         match self.ask(|request| Input::Invite {
             request,
@@ -157,6 +159,7 @@ impl Machine {
             request,
             transcript,
             claim,
+            place: String::new(),
         }) {
             Reply::Verdict(verdict) => verdict,
             other => panic!("no verdict: {other:?}"),

@@ -4,6 +4,8 @@ pub mod api;
 mod members;
 pub mod members_api;
 pub mod refusal;
+mod requests;
+pub mod requests_api;
 pub mod server;
 pub mod service;
 mod tickets;

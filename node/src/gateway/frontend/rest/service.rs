@@ -131,7 +131,13 @@ impl OwnerService {
         let lifetime = Duration::from_secs(request.ttl_seconds);
         let ticket = self
             .membership
-            .invite(lifetime, request.uses, grant, addresses)
+            .invite(
+                lifetime,
+                request.uses,
+                grant,
+                request.certificate_seconds.map(Duration::from_secs),
+                addresses,
+            )
             .await
             .map_err(membership_refused)?;
         Ok(InviteResponse {
@@ -142,7 +148,7 @@ impl OwnerService {
     }
 
     /// The root key is on disk before the mesh exists; one that a crash left behind unused is taken.
-    async fn found(&self) -> Result<(), Refused> {
+    pub(super) async fn found(&self) -> Result<(), Refused> {
         let path = self.home.root_key();
         let root = tokio::task::spawn_blocking(move || keys::load_or_create(&path))
             .await
@@ -170,16 +176,7 @@ impl OwnerService {
         let issuer = ticket.issuer;
         let joined = self.membership.join(ticket, self.name.clone()).await;
         let roster = joined.map_err(|error| join_refused(&error))?;
-        let own = roster.own.body();
-        let admitted_by = roster
-            .member(issuer)
-            .map_or_else(|| issuer.to_string(), |chain| chain.body().name.to_string());
-        Ok(JoinResponse {
-            mesh: roster.mesh.to_string(),
-            name: own.name.to_string(),
-            role: own.role.to_string(),
-            admitted_by,
-        })
+        Ok(views::joined(&roster, issuer))
     }
 
     /// Where there is no mesh, the name counts from the next start on.
@@ -317,7 +314,10 @@ fn token_refused(error: &TokenError) -> Refused {
 pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
-        MembershipError::NoMesh | MembershipError::Invite(_) | MembershipError::Revoke(_) => {
+        MembershipError::NoMesh
+        | MembershipError::Invite(_)
+        | MembershipError::Revoke(_)
+        | MembershipError::Requests(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
         }
         MembershipError::NotRenamed { .. } => {
@@ -327,13 +327,15 @@ pub(super) fn membership_refused(error: MembershipError) -> Refused {
     }
 }
 
-fn join_refused(error: &JoinError) -> Refused {
+pub(super) fn join_refused(error: &JoinError) -> Refused {
     let (exit, kind) = match error {
         JoinError::AlreadyInMesh => (Exit::Refused, "in_a_mesh"),
         JoinError::AlreadyJoining => (Exit::Refused, "already_joining"),
         JoinError::OwnTicket => (Exit::Refused, "own_ticket"),
         JoinError::NoAddress => (Exit::Refused, "no_address"),
         JoinError::Refused(_) => (Exit::Refused, "ticket_refused"),
+        JoinError::NobodyHears { .. } => (Exit::Unreachable, "nobody_hears"),
+        JoinError::NotGranted => (Exit::Refused, "not_granted"),
         JoinError::Unreachable { .. } => (Exit::Unreachable, "issuer_unreachable"),
         JoinError::Closed => (Exit::Failed, "control"),
     };
