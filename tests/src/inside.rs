@@ -180,6 +180,7 @@ impl Inside {
             not_before,
             expires: not_before + CERTIFICATE_LIFETIME,
             only: Vec::new(),
+            replaces: None,
         };
         let chain = Arc::new(body.sign(&root, Vec::new()));
         Self::start(byte, transport, vec![Record::Home { mesh, chain }]).await
@@ -214,6 +215,7 @@ impl Inside {
             not_before,
             expires: not_before + Duration::from_secs(60 * 60),
             only: Vec::new(),
+            replaces: None,
         };
         body.sign(&self.key, vec![roster.own.certificate.clone()])
     }

@@ -189,3 +189,179 @@ async fn whoever_left_comes_back_with_a_ticket_under_its_name() {
     assert_eq!(nodes[1]["version"], env!("CARGO_PKG_VERSION"));
     assert!(nodes[1]["last_seen"].as_u64().is_some());
 }
+
+/// Runs the command line with this line on its standard input.
+async fn with_line(node: &Peerage, arguments: &[&str], line: &str) -> Said {
+    let mut child = cli::command(node.home(), arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let line = format!("{line}\n");
+    // A command that has refused already reads nothing.
+    let _ = stdin.write_all(line.as_bytes()).await;
+    drop(stdin);
+    let output = timeout(SETTLE, child.wait_with_output()).await;
+    Said::new(&output.expect("it ends").unwrap())
+}
+
+async fn state_of(node: &Peerage, id: &str) -> Option<Value> {
+    let nodes = node.cli(&["nodes", "--json"]).await.done().json();
+    let mut nodes = nodes.as_array()?.iter();
+    nodes.find(|entry| entry["node"] == id).cloned()
+}
+
+async fn wait_gone(node: &Peerage, id: &str) {
+    wait_until(&format!("{id} is gone"), SETTLE, async || {
+        state_of(node, id).await.is_none().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_with_another_key_keeps_its_name_and_its_old_key_is_dead_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = named(folder.path(), "admin").await;
+    let desk = named(folder.path(), "desk").await;
+    let laptop = named(folder.path(), "laptop").await;
+    join(&admin, &desk).await;
+    join(&admin, &laptop).await;
+    wait_connected(&desk, &laptop.ready().node).await;
+    let backup = folder.path().join("laptop.tar");
+    let file = backup.to_str().unwrap();
+    laptop.cli(&["backup", file]).await.done();
+
+    let rotated = laptop.cli(&["keys", "rotate", "--json"]).await;
+    let rotated = rotated.done().json();
+    let (old, new) = (rotated["old"].as_str(), rotated["new"].as_str());
+    let (old, new) = (old.unwrap(), new.unwrap());
+    assert_eq!(old, laptop.ready().node);
+    assert_ne!(old, new);
+    for node in [&admin, &desk] {
+        wait_connected(node, new).await;
+        wait_gone(node, old).await;
+        assert_eq!(state_of(node, new).await.unwrap()["name"], "laptop");
+    }
+    assert!(!laptop.home().join("identity-next.key").exists());
+
+    // Whoever copied the home before holds a key that opens nothing.
+    let home = folder.path().join("thief");
+    cli::run(&home, &["restore", file]).await.done();
+    let thief = Peerage::up(&home, &["--name", "laptop"]).await;
+    wait_until("the thief is told", SETTLE, async || {
+        let status = thief.cli(&["status", "--json"]).await.done().json();
+        let mut warnings = status["warnings"].as_array()?.iter();
+        let told = warnings.any(|warning| warning.as_str().is_some_and(|w| w.contains("put out")));
+        told.then_some(())
+    })
+    .await;
+    let status = thief.cli(&["status", "--json"]).await.done().json();
+    assert_eq!(status["connected"], 0);
+}
+
+#[tokio::test]
+async fn the_founder_replaces_its_own_key_and_its_mesh_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let founder = named(folder.path(), "founder").await;
+    let desk = named(folder.path(), "desk").await;
+    join(&founder, &desk).await;
+    let rotated = founder.cli(&["keys", "rotate", "--json"]).await;
+    let rotated = rotated.done().json();
+    let new = rotated["new"].as_str().unwrap();
+    wait_connected(&desk, new).await;
+    wait_gone(&desk, &founder.ready().node).await;
+    assert_eq!(state_of(&desk, new).await.unwrap()["role"], "admin");
+    let laptop = named(folder.path(), "laptop").await;
+    let ticket = peerage_tests::mesh::ticket(&founder).await;
+    laptop.cli(&["join", &ticket]).await.done();
+    wait_connected(&desk, &laptop.ready().node).await;
+}
+
+#[tokio::test]
+async fn a_lost_root_is_brought_back_from_its_words_and_the_lost_founder_put_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let founder = named(folder.path(), "founder").await;
+    let desk = named(folder.path(), "desk").await;
+    join(&founder, &desk).await;
+
+    let asked = founder.cli(&["keys", "recovery-words", "--json"]).await;
+    assert_eq!(asked.code, 3, "{asked:?}");
+    let asked = with_line(&founder, &["keys", "recovery-words"], "no").await;
+    assert_eq!((asked.code, asked.stdout.as_str()), (3, ""));
+    let none = desk.cli(&["keys", "recovery-words", "--show"]).await;
+    assert_eq!(none.code, 3, "{none:?}");
+    let shown = founder
+        .cli(&["keys", "recovery-words", "--show", "--json"])
+        .await
+        .done()
+        .json();
+    let words = shown["words"].as_str().unwrap().to_owned();
+    assert_eq!(words.split(' ').count(), 24);
+    let lost = founder.ready().node.clone();
+    founder.kill().await;
+
+    let spare = named(folder.path(), "spare").await;
+    let listen = &desk.ready().listen[0];
+    let member = format!("{listen}/p2p/{}", desk.ready().node);
+    let restore = ["restore", "--recovery-words", "--member", &member, "--json"];
+    let wrong = with_line(&spare, &restore, "zoo zoo").await;
+    assert_eq!(wrong.code, 1, "{wrong:?}");
+    let restored = with_line(&spare, &restore, &words).await.done();
+    assert!(!restored.stdout.contains(words.split(' ').next().unwrap()));
+    assert_eq!(restored.json()["mesh"], shown["mesh"]);
+    wait_connected(&desk, &spare.ready().node).await;
+    assert_eq!(
+        state_of(&desk, &spare.ready().node).await.unwrap()["role"],
+        "admin"
+    );
+
+    wait_until("the lost founder is known", SETTLE, async || {
+        state_of(&spare, &lost).await.map(|_| ())
+    })
+    .await;
+    let revoke = ["revoke", &lost, "--keep-issued-before", "0s"];
+    spare.cli(&revoke).await.done();
+    wait_gone(&desk, &lost).await;
+    wait_connected(&spare, &desk.ready().node).await;
+    let laptop = named(folder.path(), "laptop").await;
+    join(&spare, &laptop).await;
+    wait_connected(&desk, &laptop.ready().node).await;
+}
+
+#[tokio::test]
+async fn of_two_admins_at_odds_the_first_puts_the_other_out_and_the_founder_undoes_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let founder = named(folder.path(), "founder").await;
+    let one = named(folder.path(), "one").await;
+    let other = named(folder.path(), "other").await;
+    for admin in [&one, &other] {
+        let invited = founder.cli(&["invite", "--role", "admin", "--json"]).await;
+        let invited = invited.done().json();
+        let ticket = invited["ticket"].as_str().unwrap();
+        admin.cli(&["join", ticket]).await.done();
+        wait_connected(&founder, &admin.ready().node).await;
+    }
+    wait_connected(&one, &other.ready().node).await;
+    let member = named(folder.path(), "member").await;
+    join(&founder, &member).await;
+    wait_connected(&member, &other.ready().node).await;
+
+    let refused = one.cli(&["revoke", "founder"]).await;
+    assert_eq!(refused.code, 3, "{refused:?}");
+    one.cli(&["revoke", "other"]).await.done();
+    for node in [&founder, &member] {
+        wait_gone(node, &other.ready().node).await;
+    }
+    // Too late: nobody hears it any more.
+    other.cli(&["revoke", "one"]).await;
+    wait_connected(&member, &one.ready().node).await;
+
+    // The founder is nearer to the root: where it puts out whoever did that, it is undone.
+    founder.cli(&["revoke", "one"]).await.done();
+    for node in [&founder, &member] {
+        wait_gone(node, &one.ready().node).await;
+        wait_connected(node, &other.ready().node).await;
+    }
+}

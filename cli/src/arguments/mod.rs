@@ -24,7 +24,7 @@ pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
-pub use upkeep::{Backup, Logs, Restore};
+pub use upkeep::{Backup, Keys, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
@@ -155,8 +155,11 @@ pub enum Command {
     },
     /// Write the whole node, its keys too, into one file
     Backup(Backup),
-    /// Make this home the node of a backup
+    /// Make this home the node of a backup, or bring the root key back from its words
     Restore(Restore),
+    /// Give this node another key, or show the root key as words
+    #[command(subcommand)]
+    Keys(Keys),
     /// Show how the system would start the node at every login, or set that up
     Install {
         /// Write the file that is shown

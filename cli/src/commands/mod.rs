@@ -8,6 +8,7 @@ mod doctor;
 mod endpoint;
 mod import;
 mod install;
+mod keys;
 mod lifecycle;
 mod lists;
 mod logs;
@@ -91,7 +92,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Doctor => doctor::doctor(&context).await,
         Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
-        Command::Restore(restore) => backup::restore(&context, &restore),
+        Command::Restore(restore) => match restore.file.clone() {
+            Some(file) => backup::restore(&context, &file, restore.force),
+            None => keys::restore(&context, restore).await,
+        },
+        Command::Keys(deed) => keys::keys(&context, &deed).await,
         Command::Install { write } => install::install(&context, write, &environment),
         Command::Uninstall => install::uninstall(&context, &environment),
         Command::Completions { shell } => shell::completions(shell),

@@ -44,6 +44,10 @@ impl ControlGate {
     /// Signatures and times are checked before control hears of it: a stranger's certificate costs control nothing.
     fn precheck(&self, dialer: NodeId, claim: &Claim) -> Result<(), Refusal> {
         let roster = self.snapshots.roster().ok_or(Refusal::NoMesh)?;
+        if let Claim::Rotate { chain, rotation } = claim {
+            // Also by a key that was put out: its successor may not have heard the answer.
+            return check_member(chain, roster.mesh, rotation.old, wall(), &Ed25519);
+        }
         roster.revocations().check_node(dialer)?;
         match claim {
             Claim::Member { chain, .. } => {
@@ -53,11 +57,31 @@ impl ControlGate {
             Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect if !roster.is_admin() => {
                 Err(Refusal::NotAnIssuer)
             }
-            Claim::Redeem { .. } => Ok(()),
+            Claim::Redeem { .. } | Claim::Rotate { .. } => Ok(()),
             Claim::Collect if roster.member(dialer).is_some() => Ok(()),
             Claim::Ask { .. } | Claim::Collect if self.snapshots.hears_requests() => Ok(()),
             Claim::Ask { .. } | Claim::Collect => Err(Refusal::Unspoken),
         }
+    }
+
+    async fn rotated(
+        &self,
+        listener: NodeId,
+        theirs: CertificateChain,
+        (new, issued): (NodeId, CertificateChain),
+    ) -> Result<(), Refusal> {
+        let taken = self.taken(move |request| Input::Rotated {
+            request,
+            listener,
+            theirs,
+            new,
+            issued,
+        });
+        let taken = taken.await;
+        let outcome = taken.clone().map(|()| Joined::Certified);
+        self.joining
+            .end(listener, outcome.map_err(JoinError::Refused));
+        taken
     }
 
     async fn taken(
@@ -146,6 +170,9 @@ impl Gatekeeper for ControlGate {
         issued: CertificateChain,
     ) -> BoxFuture<'_, Result<(), Refusal>> {
         async move {
+            if let Some(new) = self.joining.rotating(listener) {
+                return self.rotated(listener, theirs, (new, issued)).await;
+            }
             let known = self.snapshots.roster().map(|roster| roster.mesh);
             let known = known.map(|mesh| (mesh, Vec::new()));
             let expected = self.joining.expects(listener, &issued).or(known);

@@ -1,4 +1,5 @@
-//! Coming into a mesh: the dials that a node makes before it belongs to one, each for one errand at one node.
+//! Coming into a mesh, and into it under another key: dials that bring a certificate and no link, each for one errand at
+//! one node.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,6 +9,7 @@ use peerage_protocol::id::{MeshId, NodeId, NodeName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::join_request::{Opening, RequestWords};
+use peerage_protocol::membership::rotation::Rotation;
 use peerage_protocol::membership::ticket::Ticket;
 use tokio::sync::oneshot;
 
@@ -30,7 +32,7 @@ pub(super) enum Joined {
 /// How a dial ended.
 pub(super) type JoinOutcome = Result<Joined, JoinError>;
 
-/// What a node dials another for before it belongs to a mesh.
+/// What a node dials another for, other than a link.
 #[derive(Clone)]
 pub(super) enum JoinErrand {
     /// To redeem a ticket.
@@ -39,6 +41,11 @@ pub(super) enum JoinErrand {
     Ask { opening: Opening, name: NodeName },
     /// To fetch the certificate, once a person has compared words.
     Collect,
+    /// To have this node's key replaced.
+    Rotate {
+        chain: Arc<CertificateChain>,
+        rotation: Arc<Rotation>,
+    },
 }
 
 /// The dial under way, if there is one, and whom else one could ask.
@@ -86,6 +93,7 @@ impl Joining {
             JoinErrand::Redeem { ticket, name } => Purpose::Redeem { ticket, name },
             JoinErrand::Ask { opening, name } => Purpose::Ask { opening, name },
             JoinErrand::Collect => Purpose::Collect,
+            JoinErrand::Rotate { chain, rotation } => Purpose::Rotate { chain, rotation },
         })
     }
 
@@ -101,9 +109,19 @@ impl Joining {
         let mesh = match &attempt.errand {
             JoinErrand::Redeem { ticket, .. } => ticket.mesh,
             JoinErrand::Collect => issued.body().mesh,
-            JoinErrand::Ask { .. } => return None,
+            JoinErrand::Ask { .. } | JoinErrand::Rotate { .. } => return None,
         };
         Some((mesh, attempt.addresses.clone()))
+    }
+
+    /// The new key that `listener` is asked to certify.
+    pub(super) fn rotating(&self, listener: NodeId) -> Option<NodeId> {
+        let attempt = self.lock();
+        let attempt = attempt.as_ref().filter(|a| a.listener == listener)?;
+        match &attempt.errand {
+            JoinErrand::Rotate { rotation, .. } => Some(rotation.new),
+            _ => None,
+        }
     }
 
     /// Ends the dial of `listener`, if one is under way there.

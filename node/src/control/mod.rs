@@ -14,6 +14,7 @@ mod links_on_demand;
 mod local_offers;
 mod network;
 mod requests;
+mod rotation;
 mod servers;
 mod snapshots;
 mod soundings;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use peerage_protocol::address_book::Source;
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
@@ -29,7 +30,7 @@ pub struct Membership {
     pub(super) control: ControlHandle,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) joining: Arc<Joining>,
-    network: Arc<dyn PeerNetwork>,
+    pub(super) network: Arc<dyn PeerNetwork>,
 }
 
 impl Membership {
@@ -238,6 +239,16 @@ impl Membership {
         }
     }
 
+    /// Somebody says that a node may be found at these addresses.
+    pub async fn sighted(&self, node: NodeId, addresses: Vec<String>, source: Source) {
+        let sighted = Input::Sighted {
+            node,
+            addresses,
+            source,
+        };
+        self.control.tell(sighted).await;
+    }
+
     /// Leaves the mesh; returns what was left.
     pub async fn leave(&self) -> Result<Arc<Roster>, MembershipError> {
         match self.control.ask(|request| Input::Leave { request }).await? {
@@ -277,6 +288,12 @@ pub enum MembershipError {
     NotRenamed {
         /// As asked for.
         name: NodeName,
+        /// Why.
+        why: String,
+    },
+    /// The node keeps the key it has.
+    #[error("the key is not replaced: {why}")]
+    NotRotated {
         /// Why.
         why: String,
     },

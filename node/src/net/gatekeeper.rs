@@ -8,6 +8,7 @@ pub use peerage_protocol::membership::admission::{Claim, Refusal, Verdict};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::join_request::{Opening, RequestWords};
 use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::rotation::Rotation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 
 /// What this node shows at every gate.
@@ -44,6 +45,13 @@ pub enum Purpose {
     },
     /// To fetch the certificate that was asked for; no link is established.
     Collect,
+    /// To have this node's key replaced; no link is established.
+    Rotate {
+        /// The certificate of the key in force.
+        chain: Arc<CertificateChain>,
+        /// The word of both keys.
+        rotation: Arc<Rotation>,
+    },
 }
 
 /// Control as the gate sees it. Every promise resolves only once what it says is on disk and in the snapshots that

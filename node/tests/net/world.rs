@@ -127,6 +127,7 @@ impl Mesh {
             not_before: Timestamp(0),
             expires,
             only: Vec::new(),
+            replaces: None,
         };
         Arc::new(body.sign(&self.root, Vec::new()))
     }
@@ -244,7 +245,9 @@ impl Doorkeeper {
                 let issued = mesh.valid(transcript.dialer).chain;
                 Ok(Verdict::Issue { own, issued })
             }
-            Claim::Ask { .. } | Claim::Collect => Err((Refusal::Unspoken, false)),
+            Claim::Ask { .. } | Claim::Collect | Claim::Rotate { .. } => {
+                Err((Refusal::Unspoken, false))
+            }
         }
     }
 }

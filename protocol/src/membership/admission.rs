@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::certificate::{CertificateChain, CertificateError, Validity};
 use super::join_request::Opening;
 use super::revocation::Revocation;
+use super::rotation::Rotation;
 use super::ticket::{TicketId, TicketProof};
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::mutation::Mutation;
@@ -37,6 +38,13 @@ pub enum Claim {
         proof: TicketProof,
         /// The name the dialer would like.
         name: NodeName,
+    },
+    /// A certificate whose subject's key is to be replaced; the dialer is the old one or the new one.
+    Rotate {
+        /// The old key's certificate with its issuers.
+        chain: CertificateChain,
+        /// The word of both keys.
+        rotation: Box<Rotation>,
     },
     /// Nothing yet: the dialer asks to be let in by a person who compares words.
     Ask {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::revocation::Rank;
 use super::role::{Grant, GuestServer};
 pub use super::role::{Role, UnknownRole};
 use crate::id::{MeshId, NodeId, NodeName};
@@ -22,6 +23,8 @@ const SIGNING_CONTEXT: &[u8] = b"peerage certificate v1\0";
 pub const CERTIFICATE_VERSION: u16 = 1;
 /// The version of those of observers and guests, which a node that knows no such roles refuses by name.
 pub const CERTIFICATE_VERSION_LIMITED: u16 = 2;
+/// The version of those that take another's place.
+pub const CERTIFICATE_VERSION_REPLACING: u16 = 3;
 
 /// What a certificate says, before it is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +48,21 @@ pub struct CertificateBody {
     /// The servers that a guest may see and call; nobody else's certificate names any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<GuestServer>,
+    /// The node whose place the subject takes: its key before a rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<NodeId>,
 }
 
 impl CertificateBody {
-    /// The version that says `role`.
+    /// The version that says all that this one does.
+    pub fn needed_version(&self) -> u16 {
+        match self.replaces {
+            Some(_) => CERTIFICATE_VERSION_REPLACING,
+            None => Self::version_for(self.role),
+        }
+    }
+
+    /// The version that says `role`, and no more than that needs.
     pub fn version_for(role: Role) -> u16 {
         match role {
             Role::Admin | Role::Member => CERTIFICATE_VERSION,
@@ -137,6 +151,19 @@ impl CertificateChain {
         check_signature(certificate, mesh.public_key(), verifier)
     }
 
+    /// How far from the root its holder is.
+    pub fn rank(&self) -> Rank {
+        Rank::of_holder(self)
+    }
+
+    /// How far from the root whoever signed it is.
+    pub fn issuer_rank(&self) -> Rank {
+        match self.issuers.split_first() {
+            None => Rank::ROOT,
+            Some((issuer, above)) => Rank::of(&issuer.body, above.len()),
+        }
+    }
+
     /// Where `now` falls in the subject's validity period.
     pub fn validity(&self, now: Timestamp) -> Validity {
         let body = self.body();
@@ -173,7 +200,7 @@ pub enum Validity {
 }
 
 fn check_body(body: &CertificateBody, mesh: MeshId) -> Result<(), CertificateError> {
-    if body.version != CertificateBody::version_for(body.role) {
+    if body.version != body.needed_version() {
         return Err(CertificateError::Version {
             found: body.version,
         });
@@ -234,7 +261,7 @@ fn check_signature(
 pub enum CertificateError {
     /// An encoding from another time.
     #[error(
-        "certificate version {found} is not known, or not one of its role; this node knows {CERTIFICATE_VERSION} and {CERTIFICATE_VERSION_LIMITED}"
+        "certificate version {found} is not known, or not that of what it says; this node knows {CERTIFICATE_VERSION} to {CERTIFICATE_VERSION_REPLACING}"
     )]
     Version {
         /// The version found.

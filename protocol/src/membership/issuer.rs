@@ -234,13 +234,26 @@ impl Issuer {
         subject: NodeId,
         terms: Terms,
     ) -> Arc<CertificateChain> {
+        self.issue_in_place_of(now, signer, roster, subject, None, terms)
+    }
+
+    /// The same; where it says so, `subject` takes the place of another node.
+    pub(crate) fn issue_in_place_of(
+        &mut self,
+        now: Timestamp,
+        signer: &dyn Signer,
+        roster: &Roster,
+        subject: NodeId,
+        replaces: Option<NodeId>,
+        terms: Terms,
+    ) -> Arc<CertificateChain> {
         let Terms {
             name,
             grant: Grant { role, only },
             lifetime,
         } = terms;
         self.last_serial = self.last_serial.saturating_add(1);
-        let body = CertificateBody {
+        let mut body = CertificateBody {
             version: CertificateBody::version_for(role),
             mesh: roster.mesh,
             serial: self.last_serial,
@@ -250,7 +263,9 @@ impl Issuer {
             not_before: now,
             expires: expiry(now, roster, subject, lifetime),
             only,
+            replaces,
         };
+        body.version = body.needed_version();
         let mut issuers = vec![roster.own.certificate.clone()];
         issuers.extend(roster.own.issuers.iter().cloned());
         Arc::new(body.sign(signer, issuers))

@@ -12,5 +12,6 @@ pub mod revocation;
 pub mod revocations;
 pub mod role;
 pub mod roster;
+pub mod rotation;
 mod sorted_chunks;
 pub mod ticket;

@@ -12,6 +12,7 @@ use crate::membership::issuer::Invitation;
 use crate::membership::join_request::RequestWords;
 use crate::membership::revocation::Revocation;
 use crate::membership::role::Grant;
+use crate::membership::rotation::Rotation;
 use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
 use crate::time::Timestamp;
@@ -112,6 +113,26 @@ pub enum Input {
         issued: CertificateChain,
         /// Where the listener was reached.
         addresses: Vec<String>,
+    },
+    /// The owner of the root key wants another key for this node.
+    RotateOwn {
+        /// Answered by [`Reply::Taken`](super::Reply::Taken).
+        request: RequestId,
+        /// The word of both keys; the new one is on disk already.
+        rotation: Rotation,
+    },
+    /// A listener has certified this node's new key.
+    Rotated {
+        /// Answered by [`Reply::Taken`](super::Reply::Taken).
+        request: RequestId,
+        /// As the secure channel proved it.
+        listener: NodeId,
+        /// Its certificate.
+        theirs: CertificateChain,
+        /// The new key.
+        new: NodeId,
+        /// The new key's certificate.
+        issued: CertificateChain,
     },
     /// The owner wants this node to have another name in its mesh.
     Rename {

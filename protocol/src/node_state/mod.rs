@@ -20,6 +20,7 @@ mod renaming;
 mod renewal;
 mod requesting;
 mod revoking;
+mod rotating;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -227,6 +228,14 @@ impl NodeState {
                 };
                 self.certified(now, request, certified);
             }
+            Input::RotateOwn { request, rotation } => self.rotate_own(now, request, &rotation),
+            Input::Rotated {
+                request,
+                listener,
+                theirs,
+                new,
+                issued,
+            } => self.rotated(now, request, listener, theirs, (new, issued)),
             Input::Rename { request, name } => self.rename(now, request, name),
             Input::RenameAsked {
                 request,

@@ -127,6 +127,7 @@ mod tests {
             not_before: Timestamp(1_800_000_000_000),
             expires: Timestamp(1_801_209_600_000),
             only: Vec::new(),
+            replaces: None,
         };
         Certificate {
             body,
@@ -324,6 +325,7 @@ mod tests {
                 not_before: Timestamp(numbers[1]),
                 expires: Timestamp(numbers[2]),
                 only: Vec::new(),
+                replaces: None,
             };
             let signature = Signature(signature.concat().try_into().unwrap());
             Certificate { body, signature }

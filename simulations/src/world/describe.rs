@@ -18,7 +18,9 @@ pub(crate) type Called<'a> = &'a dyn Fn(NodeId) -> String;
 pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
     let about = match input {
         Input::Judge { transcript, .. } => called(transcript.dialer),
-        Input::Admitted { listener, .. } | Input::Certified { listener, .. } => called(*listener),
+        Input::Admitted { listener, .. }
+        | Input::Certified { listener, .. }
+        | Input::Rotated { listener, .. } => called(*listener),
         Input::RenewalAsked { from, .. }
         | Input::RenameAsked { from, .. }
         | Input::Renewed { from, .. }
@@ -61,6 +63,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::OpenRequests { .. }
         | Input::Requests { .. }
         | Input::Approve { .. }
+        | Input::RotateOwn { .. }
         | Input::Rename { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }

@@ -100,6 +100,9 @@ impl World {
                 check_member(chain, roster.mesh, dialer, wall, &*self.verifier)
             }
             Claim::Renew { chain } => check_belongs(chain, roster.mesh, dialer, &*self.verifier),
+            Claim::Rotate { chain, rotation } => {
+                check_belongs(chain, roster.mesh, rotation.old, &*self.verifier)
+            }
             Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect if roster.is_admin() => {
                 Ok(())
             }

@@ -15,6 +15,8 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::Judge { .. } => "Judge",
         Input::Admitted { .. } => "Admitted",
         Input::Certified { .. } => "Certified",
+        Input::RotateOwn { .. } => "RotateOwn",
+        Input::Rotated { .. } => "Rotated",
         Input::Rename { .. } => "Rename",
         Input::RenameAsked { .. } => "RenameAsked",
         Input::RenewalAsked { .. } => "RenewalAsked",

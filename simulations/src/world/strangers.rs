@@ -201,6 +201,7 @@ fn body(mesh: MeshId, subject: NodeId, not_before: Timestamp) -> CertificateBody
         not_before,
         expires: not_before + CERTIFICATE_LIFETIME,
         only: Vec::new(),
+        replaces: None,
     }
 }
 

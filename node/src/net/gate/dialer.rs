@@ -7,6 +7,7 @@ use peerage_protocol::id::{MeshId, NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::join_request::Opening;
 use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::rotation::Rotation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 use peerage_protocol::wire::hello::{
     Answer, Claim, DialerHello, ListenerHello, MeshTag, VERSION_MAX, VERSION_MIN,
@@ -36,10 +37,11 @@ impl Gate {
                 conversation.finish().await
             }
             (
-                Errand::Renew(_) | Errand::Redeem { .. } | Errand::Collect,
+                Errand::Renew(_) | Errand::Redeem { .. } | Errand::Collect | Errand::Rotate { .. },
                 Answer::Issue { own, issued },
             ) => {
-                self.keep(listener, own, issued).await?;
+                let subject = errand.subject().unwrap_or(self.local);
+                self.keep(listener, subject, own, issued).await?;
                 Err(GateError::Issued)
             }
             (
@@ -77,12 +79,13 @@ impl Gate {
     async fn keep(
         &self,
         listener: NodeId,
+        subject: NodeId,
         own: Arc<CertificateChain>,
         issued: Arc<CertificateChain>,
     ) -> Result<(), GateError> {
         let kept = async {
             certifies(&own, listener)?;
-            certifies(&issued, self.local)?;
+            certifies(&issued, subject)?;
             let (own, issued) = (Arc::unwrap_or_clone(own), Arc::unwrap_or_clone(issued));
             self.gatekeeper.issued(listener, own, issued).await
         };
@@ -125,9 +128,19 @@ impl Gate {
 enum Errand {
     Enter(Credentials),
     Renew(Credentials),
-    Redeem { ticket: Arc<Ticket>, name: NodeName },
-    Ask { opening: Opening, name: NodeName },
+    Redeem {
+        ticket: Arc<Ticket>,
+        name: NodeName,
+    },
+    Ask {
+        opening: Opening,
+        name: NodeName,
+    },
     Collect,
+    Rotate {
+        chain: Arc<CertificateChain>,
+        rotation: Arc<Rotation>,
+    },
 }
 
 /// Stands for the mesh of whoever knows none: as random as every tag looks to who does not know its mesh.
@@ -141,6 +154,7 @@ impl Errand {
             (Purpose::Redeem { ticket, name }, _) => Ok(Self::Redeem { ticket, name }),
             (Purpose::Ask { opening, name }, _) => Ok(Self::Ask { opening, name }),
             (Purpose::Collect, _) => Ok(Self::Collect),
+            (Purpose::Rotate { chain, rotation }, _) => Ok(Self::Rotate { chain, rotation }),
             (Purpose::Member, Some(credentials)) => Ok(Self::Enter(credentials)),
             (Purpose::Renew, Some(credentials)) => Ok(Self::Renew(credentials)),
             (Purpose::Member | Purpose::Renew, None) => Err(GateError::NothingToShow),
@@ -151,7 +165,16 @@ impl Errand {
         match self {
             Self::Enter(credentials) | Self::Renew(credentials) => Some(credentials.mesh),
             Self::Redeem { ticket, .. } => Some(ticket.mesh),
+            Self::Rotate { rotation, .. } => Some(rotation.mesh),
             Self::Ask { .. } | Self::Collect => None,
+        }
+    }
+
+    /// Whose certificate is expected, where it is not this node's own.
+    fn subject(&self) -> Option<NodeId> {
+        match self {
+            Self::Rotate { rotation, .. } => Some(rotation.new),
+            _ => None,
         }
     }
 
@@ -182,6 +205,10 @@ impl Errand {
                 name: name.clone(),
             },
             Self::Collect => Claim::Collect,
+            Self::Rotate { chain, rotation } => Claim::Rotate {
+                chain: (**chain).clone(),
+                rotation: Box::new((**rotation).clone()),
+            },
         }
     }
 
@@ -191,6 +218,7 @@ impl Errand {
             Self::Renew(_) => "request for renewal",
             Self::Redeem { .. } => "ticket",
             Self::Ask { .. } | Self::Collect => "request to be let in",
+            Self::Rotate { .. } => "new key",
         };
         GateError::OutOfPlace { asked, answered }
     }

@@ -71,6 +71,7 @@ impl Gate {
         }
         match claim {
             Claim::Member { chain, .. } | Claim::Renew { chain } => certifies(chain, dialer),
+            Claim::Rotate { chain, rotation } => certifies(chain, rotation.old),
             Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect => Ok(()),
         }
     }

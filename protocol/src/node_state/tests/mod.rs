@@ -30,6 +30,7 @@ mod gate;
 mod presence;
 mod requests;
 mod revocation;
+mod rotation;
 mod sparing;
 
 struct Machine {

@@ -17,6 +17,7 @@
 //! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
 //! | about members | see [`super::members_api`] |
+//! | about keys | see [`super::keys_api`] |
 //! | about joining without a ticket | see [`super::requests_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |

@@ -1,6 +1,8 @@
 //! The control API: HTTP/JSON over the Unix socket in the home, for the command line of the same user.
 
 pub mod api;
+mod keys;
+pub mod keys_api;
 mod members;
 pub mod members_api;
 pub mod refusal;

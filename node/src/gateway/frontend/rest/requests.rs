@@ -112,7 +112,7 @@ fn status(request: &JoinRequest, now: Now) -> RequestStatus {
 }
 
 /// A node and where it is, of an address such as `/ip4/192.0.2.1/tcp/4001/p2p/12D3Koo…`.
-fn whole_address(text: &str) -> Result<(NodeId, Vec<String>), Refused> {
+pub(super) fn whole_address(text: &str) -> Result<(NodeId, Vec<String>), Refused> {
     let needs_id = || {
         bad_input(
             &"an address to ask at ends in /p2p/ID, as `peerage requests --open 10m` prints it",

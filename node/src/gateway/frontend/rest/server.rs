@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
+use super::keys_api::FoundRequest;
 use super::members_api::RevokeRequest;
 use super::refusal::{Exit, Refused};
 use super::requests_api::{ApproveRequest, AskRequest, CollectRequest, OpenRequests};
@@ -98,6 +99,8 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/requests", get(requests).post(open_requests))
         .route("/v1/approve", post(approve))
         .route("/v1/ask", post(ask))
+        .route("/v1/keys/rotate", post(rotate_key))
+        .route("/v1/found", post(found))
         .route("/v1/collect", post(collect))
         .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
@@ -180,6 +183,20 @@ async fn revoke(
 ) -> Response {
     match body {
         Ok(Json(request)) => respond(service.revoke(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn rotate_key(State(service): Service) -> Response {
+    respond(service.rotate_key().await)
+}
+
+async fn found(
+    State(service): Service,
+    body: Result<Json<FoundRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.found_by_root(&request).await),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

@@ -11,7 +11,7 @@ use peerage_protocol::membership::role::{Grant, Role};
 use peerage_protocol::membership::ticket::Ticket;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::api::{
@@ -63,6 +63,8 @@ pub struct OwnerService {
     pub tokens: Tokens,
     /// Its tools.
     pub gateway: Arc<dyn Service>,
+    /// Asks whoever runs the node to start it again: its key is another.
+    pub restart: Arc<Notify>,
     /// Where its swarm listens now.
     pub listen: Box<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -302,7 +304,7 @@ pub(super) fn bad_input(error: &dyn std::fmt::Display) -> Refused {
     Refused::new(Exit::Failed, "bad_input", error.to_string(), "correct it")
 }
 
-fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
+pub(super) fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
     let hint = "see the node's log for more";
     Refused::new(Exit::Failed, kind, error.to_string(), hint)
 }
@@ -319,6 +321,9 @@ pub(super) fn membership_refused(error: MembershipError) -> Refused {
         | MembershipError::Revoke(_)
         | MembershipError::Requests(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
+        }
+        MembershipError::NotRotated { .. } => {
+            Refused::plain(Exit::Refused, "not_rotated", error.to_string())
         }
         MembershipError::NotRenamed { .. } => {
             Refused::plain(Exit::Refused, "not_renamed", error.to_string())
