@@ -365,3 +365,43 @@ async fn of_two_admins_at_odds_the_first_puts_the_other_out_and_the_founder_undo
         wait_connected(node, &other.ready().node).await;
     }
 }
+
+#[tokio::test]
+async fn a_rotation_that_a_crash_interrupted_goes_on_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let admin = named(folder.path(), "admin").await;
+    let laptop = named(folder.path(), "laptop").await;
+    join(&admin, &laptop).await;
+    let backup = folder.path().join("before.tar");
+    let file = backup.to_str().unwrap();
+    laptop.cli(&["backup", file]).await.done();
+    let rotated = laptop.cli(&["keys", "rotate", "--json"]).await;
+    let new = rotated.done().json()["new"].as_str().unwrap().to_owned();
+    let home = laptop.home().to_path_buf();
+    wait_connected(&admin, &new).await;
+    laptop.stop().await;
+
+    // Before the certificate was kept: the admin has put the old key out, and this home does not know it.
+    let unaware = folder.path().join("unaware");
+    cli::run(&unaware, &["restore", file]).await.done();
+    let old_key = std::fs::read(unaware.join("identity.key")).unwrap();
+    std::fs::copy(home.join("identity.key"), unaware.join("identity-next.key")).unwrap();
+    let resumed = Peerage::up(&unaware, &["--name", "laptop"]).await;
+    wait_until("the rotation has ended", SETTLE, async || {
+        let status = resumed.cli(&["status", "--json"]).await;
+        let there = status.code == 0 && status.json()["node"] == new.as_str();
+        there.then_some(())
+    })
+    .await;
+    wait_connected(&resumed, &admin.ready().node).await;
+    assert!(!unaware.join("identity-next.key").exists());
+    resumed.stop().await;
+
+    // After it: only the file of the key had not been put in its place.
+    std::fs::rename(home.join("identity.key"), home.join("identity-next.key")).unwrap();
+    peerage_node::home::write_secret(&home.join("identity.key"), &old_key).unwrap();
+    let ended = Peerage::up(&home, &["--name", "laptop"]).await;
+    assert_eq!(ended.ready().node, new);
+    assert!(!home.join("identity-next.key").exists());
+    wait_connected(&ended, &admin.ready().node).await;
+}

@@ -41,7 +41,8 @@ impl Membership {
             return self.rotate_by_root(rotation).await;
         }
         let mut why = "no admin is known that is as near to the root as this node".to_owned();
-        for (admin, addresses) in self.admins_for(&roster) {
+        for admin in self.admins_for(&roster) {
+            let addresses = self.addresses(admin).await?;
             match self
                 .rotate_at(admin, addresses, &roster.own, &rotation)
                 .await
@@ -81,31 +82,32 @@ impl Membership {
         rotated.await.map(drop)
     }
 
-    /// Admins that may, with their addresses: the linked ones first.
-    fn admins_for(&self, roster: &Roster) -> Vec<(NodeId, Vec<String>)> {
+    async fn addresses(&self, node: NodeId) -> Result<Vec<String>, MembershipError> {
+        let asked = self
+            .control
+            .ask(move |request| Input::Addresses { request, node });
+        match asked.await? {
+            Reply::Addresses(addresses) => Ok(addresses),
+            _ => Err(ControlClosed.into()),
+        }
+    }
+
+    /// Admins that may: the linked ones first.
+    fn admins_for(&self, roster: &Roster) -> Vec<NodeId> {
         let links = self.snapshots.links();
         let links = links.borrow();
-        let mut admins: Vec<(bool, NodeId, Vec<String>)> = roster
+        let is_linked = |node: NodeId| links.get(&node).is_some_and(|link| link.up);
+        let mut admins: Vec<NodeId> = roster
             .members()
             .filter(|(_, chain)| {
                 chain.body().role == Role::Admin
                     && chain.rank() <= roster.own.rank()
                     && chain.validity(wall()) == Validity::Valid
             })
-            .map(|(node, _)| {
-                let link = links.get(&node);
-                let known = roster.known(node).and_then(|member| member.record());
-                let said = known.map_or(&[][..], |record| &record.addresses);
-                let reached = link.map(|link| link.address.clone());
-                let addresses = reached.into_iter().chain(said.iter().cloned()).collect();
-                (!link.is_some_and(|link| link.up), node, addresses)
-            })
+            .map(|(node, _)| node)
             .collect();
-        admins.sort();
-        let admins = admins.into_iter();
+        admins.sort_by_key(|node| !is_linked(*node));
         admins
-            .map(|(_, node, addresses)| (node, addresses))
-            .collect()
     }
 }
 

@@ -134,6 +134,13 @@ pub enum Input {
         /// The new key's certificate.
         issued: CertificateChain,
     },
+    /// Somebody here wants to dial a node himself.
+    Addresses {
+        /// Answered by [`Reply::Addresses`](super::Reply::Addresses).
+        request: RequestId,
+        /// Whom.
+        node: NodeId,
+    },
     /// The owner wants this node to have another name in its mesh.
     Rename {
         /// Answered by [`Reply::Renamed`](super::Reply::Renamed).

@@ -236,6 +236,10 @@ impl NodeState {
                 new,
                 issued,
             } => self.rotated(now, request, listener, theirs, (new, issued)),
+            Input::Addresses { request, node } => {
+                let addresses = self.addresses(node);
+                self.reply(request, Reply::Addresses(addresses));
+            }
             Input::Rename { request, name } => self.rename(now, request, name),
             Input::RenameAsked {
                 request,

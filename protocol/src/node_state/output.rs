@@ -114,6 +114,8 @@ pub enum Reply {
     Verdict(Verdict),
     /// Whether a certificate was taken.
     Taken(Result<(), Refusal>),
+    /// Where a node may be found, best first.
+    Addresses(Vec<String>),
     /// Whether this node has its other name.
     Renamed(Result<Rename, Refusal>),
     /// A fresh certificate, or why there is none.

@@ -35,6 +35,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             format!("{} of {}", told.manifests.len(), asked.hashes.len())
         }
         Input::Revoke { subject: node, .. }
+        | Input::Addresses { node, .. }
         | Input::Sighted { node, .. }
         | Input::LinkUp { node, .. }
         | Input::LinkDown { node }
@@ -120,6 +121,7 @@ fn replied(reply: &Reply) -> String {
             format!("{waiting} wait")
         }
         Reply::Approved(approved) => format!("approved: {}", approved.is_ok()),
+        Reply::Addresses(addresses) => addresses.join(" "),
         Reply::Withdrawn(was_there) => format!("withdrawn: {was_there}"),
         Reply::Verdict(Verdict::Admit { .. }) => "admitted".to_owned(),
         Reply::Verdict(Verdict::Issue { issued, .. }) => {

@@ -15,6 +15,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::Judge { .. } => "Judge",
         Input::Admitted { .. } => "Admitted",
         Input::Certified { .. } => "Certified",
+        Input::Addresses { .. } => "Addresses",
         Input::RotateOwn { .. } => "RotateOwn",
         Input::Rotated { .. } => "Rotated",
         Input::Rename { .. } => "Rename",
