@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerage_protocol::address_book::Source;
+use peerage_protocol::address_book::{KnownAddress, Source};
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
@@ -247,6 +247,17 @@ impl Membership {
             source,
         };
         self.control.tell(sighted).await;
+    }
+
+    /// Where nodes are or were, strangers too; each one's best address first.
+    pub async fn addresses(&self) -> Result<Vec<(NodeId, Vec<KnownAddress>)>, MembershipError> {
+        let asked = self
+            .control
+            .ask(|request| Input::AddressesAsked { request });
+        match asked.await? {
+            Reply::Addresses(known) => Ok(known),
+            _ => Err(ControlClosed.into()),
+        }
     }
 
     /// Leaves the mesh; returns what was left.

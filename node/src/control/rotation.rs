@@ -42,7 +42,7 @@ impl Membership {
         }
         let mut why = "no admin is known that is as near to the root as this node".to_owned();
         for admin in self.admins_for(&roster) {
-            let addresses = self.addresses(admin).await?;
+            let addresses = self.dial_addresses(admin).await?;
             match self
                 .rotate_at(admin, addresses, &roster.own, &rotation)
                 .await
@@ -82,12 +82,12 @@ impl Membership {
         rotated.await.map(drop)
     }
 
-    async fn addresses(&self, node: NodeId) -> Result<Vec<String>, MembershipError> {
+    async fn dial_addresses(&self, node: NodeId) -> Result<Vec<String>, MembershipError> {
         let asked = self
             .control
-            .ask(move |request| Input::Addresses { request, node });
+            .ask(move |request| Input::DialAddresses { request, node });
         match asked.await? {
-            Reply::Addresses(addresses) => Ok(addresses),
+            Reply::DialAddresses(addresses) => Ok(addresses),
             _ => Err(ControlClosed.into()),
         }
     }

@@ -135,8 +135,8 @@ pub enum Input {
         issued: CertificateChain,
     },
     /// Somebody here wants to dial a node himself.
-    Addresses {
-        /// Answered by [`Reply::Addresses`](super::Reply::Addresses).
+    DialAddresses {
+        /// Answered by [`Reply::DialAddresses`](super::Reply::DialAddresses).
         request: RequestId,
         /// Whom.
         node: NodeId,
@@ -212,6 +212,20 @@ pub enum Input {
         node: NodeId,
         /// It was reached and said no.
         refused: bool,
+    },
+    /// Dials of these addresses of a node brought no link, whatever others did.
+    AddressesFailed {
+        /// The node.
+        node: NodeId,
+        /// As they were dialed.
+        addresses: Vec<String>,
+    },
+    /// The machine slept, or its network is another one.
+    NetworkChanged,
+    /// The owner asks for the address book.
+    AddressesAsked {
+        /// Answered by [`Reply::Addresses`](super::Reply::Addresses).
+        request: RequestId,
     },
     /// A dial brought this node a certificate in place of a link: the next one is worth making at once.
     DialAgain {

@@ -7,12 +7,14 @@ use super::presence::Away;
 use super::record::Write;
 use super::requesting::{RequestsError, WaitingRequests};
 use super::revoking::RevokeError;
+use crate::address_book::KnownAddress;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
 use crate::id::{Hash, NodeId};
 use crate::membership::admission::{Refusal, Verdict};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
+use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
@@ -47,6 +49,13 @@ pub enum Output {
         node: NodeId,
         /// Where, best first.
         addresses: Vec<String>,
+    },
+    /// Tell the mesh's table of addresses where this node is.
+    Provide(Arc<Member>),
+    /// Ask the mesh's table of addresses where a member is that none of its known addresses leads to.
+    Seek {
+        /// Whom.
+        node: NodeId,
     },
     /// End every connection to a node.
     Disconnect {
@@ -115,13 +124,15 @@ pub enum Reply {
     /// Whether a certificate was taken.
     Taken(Result<(), Refusal>),
     /// Where a node may be found, best first.
-    Addresses(Vec<String>),
+    DialAddresses(Vec<String>),
     /// Whether this node has its other name.
     Renamed(Result<Rename, Refusal>),
     /// A fresh certificate, or why there is none.
     Renewal(Result<Arc<CertificateChain>, Refusal>),
     /// Somebody was put out, on disk here and about to be told, or why not.
     Revoked(Result<Arc<Revocation>, RevokeError>),
+    /// The address book, strangers too.
+    Addresses(Vec<(NodeId, Vec<KnownAddress>)>),
     /// The linked members are being told that this node stops.
     Stopping,
     /// The mesh that was left; `None` when there was none.

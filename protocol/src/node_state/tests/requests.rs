@@ -13,7 +13,7 @@ impl Machine {
         }
     }
 
-    fn hear(&mut self, joiner: NodeId, opening: Opening) -> (Verdict, RequestWords) {
+    fn ask_in(&mut self, joiner: NodeId, opening: Opening) -> (Verdict, RequestWords) {
         let transcript = Transcript {
             dialer_nonce: opening.commitment(),
             ..self.transcript(joiner)
@@ -52,7 +52,7 @@ impl Machine {
 fn whoever_shows_the_approved_words_gets_a_certificate_that_is_on_disk() {
     let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
     founder.open(Some(MINUTE)).unwrap();
-    let (verdict, words) = founder.hear(joiner.me(), Opening([7; 32]));
+    let (verdict, words) = founder.ask_in(joiner.me(), Opening([7; 32]));
     assert_eq!(verdict, Verdict::spoken(Refusal::Pending));
     let waits = founder.judge(joiner.me(), Claim::Collect);
     assert_eq!(waits, Verdict::spoken(Refusal::Pending));
@@ -68,7 +68,7 @@ fn whoever_shows_the_approved_words_gets_a_certificate_that_is_on_disk() {
 fn without_a_window_a_stranger_is_told_nothing() {
     let (mut founder, stranger) = (Machine::founder(1), Machine::new(2));
     for _ in 0..2 {
-        let (verdict, _) = founder.hear(stranger.me(), Opening([7; 32]));
+        let (verdict, _) = founder.ask_in(stranger.me(), Opening([7; 32]));
         assert!(
             matches!(verdict, Verdict::Refuse { tell: false, .. }),
             "{verdict:?}"
@@ -101,8 +101,8 @@ fn an_opening_that_was_not_committed_to_is_not_heard() {
 fn other_words_let_nobody_in_and_right_ones_only_once() {
     let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
     founder.open(Some(MINUTE)).unwrap();
-    let (_, first) = founder.hear(joiner.me(), Opening([7; 32]));
-    let (_, words) = founder.hear(joiner.me(), Opening([8; 32]));
+    let (_, first) = founder.ask_in(joiner.me(), Opening([7; 32]));
+    let (_, words) = founder.ask_in(joiner.me(), Opening([8; 32]));
     let refused = founder.approve(first, None).unwrap_err();
     assert_eq!(refused, RequestsError::UnknownWords { words: first });
     founder.approve(words, None).unwrap();
@@ -126,7 +126,7 @@ fn only_an_admin_opens_a_window_and_only_for_an_hour() {
 fn a_certificate_of_seconds_ends_its_link_and_is_renewed_for_as_long() {
     let (mut founder, joiner) = (Machine::founder(1), Machine::new(2));
     founder.open(Some(MINUTE)).unwrap();
-    let (_, words) = founder.hear(joiner.me(), Opening([7; 32]));
+    let (_, words) = founder.ask_in(joiner.me(), Opening([7; 32]));
     let lifetime = Duration::from_secs(20);
     let given = founder.approve(words, Some(lifetime)).unwrap();
     assert_eq!(given.body().lifetime(), lifetime);

@@ -16,6 +16,7 @@
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
 //! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
+//! | about addresses | see [`super::addresses_api`] |
 //! | about members | see [`super::members_api`] |
 //! | about keys | see [`super::keys_api`] |
 //! | about joining without a ticket | see [`super::requests_api`] |
