@@ -22,11 +22,11 @@ use peerage_protocol::id::{NodeName, ServerName};
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
 pub use log::{Log, LogFilter};
-pub use mesh::{Invite, Join, Revoke, Tickets};
+pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
-pub use upkeep::{Backup, Logs, Restore};
+pub use upkeep::{Backup, Keys, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
@@ -97,7 +97,11 @@ pub enum Command {
         #[command(subcommand)]
         deed: Option<Tickets>,
     },
-    /// Join the mesh of a ticket; starts the node if need be
+    /// List who asks to be let in without a ticket; with --open, let them ask
+    Requests(Requests),
+    /// Let in who asked, by the words that its machine shows
+    Approve(Approve),
+    /// Join the mesh of a ticket, or ask to be let into one; starts the node if need be
     Join(Join),
     /// List who belongs to the mesh and who was put out of it
     Members {
@@ -161,8 +165,11 @@ pub enum Command {
     },
     /// Write the whole node, its keys too, into one file
     Backup(Backup),
-    /// Make this home the node of a backup
+    /// Make this home the node of a backup, or bring the root key back from its words
     Restore(Restore),
+    /// Give this node another key, or show the root key as words
+    #[command(subcommand)]
+    Keys(Keys),
     /// Show how the system would start the node at every login, or set that up
     Install {
         /// Write the file that is shown

@@ -12,7 +12,7 @@ pub(super) async fn nodes(context: &Context) -> Result<String, Failure> {
     let NodesResponse { nodes } = context.client().get("/v1/nodes").await?;
     match context.json {
         true => render::json(&nodes),
-        false => Ok(render::nodes(&nodes, context.view)),
+        false => Ok(render::nodes(&nodes, now(), context.view)),
     }
 }
 

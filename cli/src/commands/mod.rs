@@ -8,6 +8,7 @@ mod doctor;
 mod endpoint;
 mod import;
 mod install;
+mod keys;
 mod lifecycle;
 mod lists;
 mod log;
@@ -16,6 +17,7 @@ mod mcp;
 mod members;
 mod mesh;
 mod rename;
+mod requests;
 mod scan;
 mod serve;
 mod shell;
@@ -68,6 +70,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Tickets { deed } => tickets::tickets(&context, deed).await,
+        Command::Requests(asked) => requests::requests(&context, &asked).await,
+        Command::Approve(approve) => requests::approve(&context, &approve).await,
         Command::Join(join) => mesh::join(&context, join, &environment).await,
         Command::Members { watch } => {
             watch::show(&context, watch, || members::list(&context)).await
@@ -98,7 +102,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Log(deed) => log::log(&context, &deed),
         Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
-        Command::Restore(restore) => backup::restore(&context, &restore),
+        Command::Restore(restore) => match restore.file.clone() {
+            Some(file) => backup::restore(&context, &file, restore.force),
+            None => keys::restore(&context, restore).await,
+        },
+        Command::Keys(deed) => keys::keys(&context, &deed).await,
         Command::Install { write } => install::install(&context, write, &environment),
         Command::Uninstall => install::uninstall(&context, &environment),
         Command::Completions { shell } => shell::completions(shell),

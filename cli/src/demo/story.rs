@@ -115,6 +115,7 @@ async fn invite(desk: &Machine, timeline: &mut Timeline) -> Result<String, Failu
         uses: 2,
         role: "member".to_owned(),
         only: Vec::new(),
+        certificate_seconds: None,
     };
     let begun = Instant::now();
     let invited: InviteResponse = desk.client().post("/v1/invite", &request).await?;

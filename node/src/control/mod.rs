@@ -3,6 +3,7 @@
 //! The data plane never waits for it: calls read the snapshots it publishes. Arrows: everything tells control
 //! through [`ControlHandle`]; control does through [`PeerNetwork`] and the store, and tells nobody else.
 
+mod asking;
 mod clock;
 mod disk_room;
 mod exchanges;
@@ -15,6 +16,7 @@ mod local_offers;
 mod log;
 mod network;
 mod requests;
+mod rotation;
 mod servers;
 mod sightings;
 mod snapshots;
@@ -23,6 +25,7 @@ mod task;
 #[cfg(test)]
 mod task_tests;
 
+pub use asking::HeardRequest;
 pub use clock::{Clock, wall};
 pub use disk_room::watch_disk_room;
 pub use exchanges::MemberExchanges;

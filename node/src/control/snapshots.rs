@@ -14,9 +14,11 @@ use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::node_state::Away;
+use peerage_protocol::time::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::clock::wall;
 use super::sightings::{IgnoredSighting, IgnoredSightings};
 use crate::gateway::backend::upstream::ListChanges;
 
@@ -39,6 +41,8 @@ pub struct LinkStatus {
     pub up: bool,
     /// The address it stands or stood over.
     pub address: String,
+    /// Since when it stands, or does not any more.
+    pub since: Timestamp,
 }
 
 /// Each rises with every change of its list, also one that a server announced and that cannot be seen in it.
@@ -75,6 +79,7 @@ pub struct Snapshots {
     ignored: Mutex<IgnoredSightings>,
     caught_up: watch::Sender<bool>,
     applied: broadcast::Sender<Arc<Entry>>,
+    requests_heard_until: ArcSwapOption<Instant>,
 }
 
 impl Default for Snapshots {
@@ -93,6 +98,7 @@ impl Default for Snapshots {
             ignored: Mutex::default(),
             caught_up: watch::Sender::new(true),
             applied: broadcast::Sender::new(APPLIED_KEPT),
+            requests_heard_until: ArcSwapOption::empty(),
         }
     }
 }
@@ -176,6 +182,16 @@ impl Snapshots {
         matches!(heard, Ok(Ok(_)))
     }
 
+    /// Whether strangers may ask to be let in now.
+    pub fn hears_requests(&self) -> bool {
+        let until = self.requests_heard_until.load();
+        until.as_ref().is_some_and(|until| Instant::now() < **until)
+    }
+
+    pub(super) fn hear_requests(&self, until: Option<Instant>) {
+        self.requests_heard_until.store(until.map(Arc::new));
+    }
+
     /// Members that do not answer any more.
     pub fn away(&self) -> Arc<Away> {
         self.away.load_full()
@@ -228,7 +244,12 @@ impl Snapshots {
 
     pub(super) fn link_up(&self, node: NodeId, address: String) {
         self.change_links(|links| {
-            links.insert(node, LinkStatus { up: true, address });
+            let link = LinkStatus {
+                up: true,
+                address,
+                since: wall(),
+            };
+            links.insert(node, link);
         });
     }
 
@@ -236,6 +257,7 @@ impl Snapshots {
         self.change_links(|links| {
             if let Some(link) = links.get_mut(&node) {
                 link.up = false;
+                link.since = wall();
             }
         });
     }

@@ -43,7 +43,7 @@ impl Arrivals {
 }
 
 /// Whoever holds one IPv6 address usually holds the 2⁶⁴ around it.
-fn network_of(ip: IpAddr) -> IpAddr {
+pub(super) fn network_of(ip: IpAddr) -> IpAddr {
     match ip {
         IpAddr::V4(_) => ip,
         IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),

@@ -52,7 +52,8 @@ pub(crate) struct NotAMember {
     pub(crate) peer: PeerId,
 }
 
-fn address_of(address: &Multiaddr) -> Option<IpAddr> {
+/// The IP address in a multiaddress.
+pub(super) fn address_of(address: &Multiaddr) -> Option<IpAddr> {
     address.iter().find_map(|part| match part {
         Protocol::Ip4(ip) => Some(ip.into()),
         Protocol::Ip6(ip) => Some(ip.into()),

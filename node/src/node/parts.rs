@@ -1,10 +1,11 @@
 //! Builds the parts of a node and joins them: store, control, upstreams, gateway, network, frontends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::id::NodeId;
-use peerage_protocol::node_state::Keys;
+use peerage_protocol::node_state::{Keys, Record};
 use peerage_protocol::signature::{Ed25519, Signer};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -31,6 +32,7 @@ use crate::gateway::frontend::rest::service::OwnerService;
 use crate::gateway::listing::ListStyle;
 use crate::gateway::router::Router;
 use crate::gateway::service::GatewayService;
+use crate::home::Home;
 use crate::identity::Tokens;
 use crate::keys;
 use crate::net::peer_id::keypair;
@@ -48,10 +50,10 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let mut lock = home.lock()?;
     let listen = multiaddresses(&settings.listen)?;
     let bootstrap = open_bootstrap(&settings)?;
-    let key = keys::load_or_create(&home.identity_key())?;
-    let me = NodeId::from_public_key(key.public_key());
     let clock = Clock::start();
     let store = Store::open(&home.store())?;
+    let Identity { key, rotates } = identity(&home, &store).await?;
+    let me = NodeId::from_public_key(key.public_key());
     let tokens = Tokens::load(store.clone()).await?;
     let control = load_control(clock, &settings, &key, store.clone()).await?;
     let snapshots = control.snapshots();
@@ -168,7 +170,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     tokio::spawn(async move { watched.watch(watching).await });
     let listening = network.clone();
     let name = settings.name.clone();
-    let owner = OwnerService {
+    let restart = Arc::new(Notify::new());
+    let owner = Arc::new(OwnerService {
         me,
         name: settings.name,
         home,
@@ -183,8 +186,12 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         upstreams: upstreams.clone(),
         tokens,
         gateway: gateway.clone(),
+        restart: restart.clone(),
         listen: Box::new(move || texts(&listening.listen_addresses())),
-    };
+    });
+    if rotates {
+        tokio::spawn(end_rotation(owner.clone(), stop.clone()));
+    }
     let mut allowed_hosts = settings.allowed_hosts;
     allowed_hosts.extend(bound_hosts(&listeners));
     let http = HttpService {
@@ -194,7 +201,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     };
     let frontends = vec![
         tokio::spawn(serve_http(listeners, http)),
-        tokio::spawn(server::serve(socket, Arc::new(owner), stop.clone())),
+        tokio::spawn(server::serve(socket, owner, stop.clone())),
     ];
     let endpoint = endpoints.into_iter().next().unwrap_or_default();
     lock.announce(&endpoint)?;
@@ -215,8 +222,65 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         membership,
         upstreams,
         network,
+        restart,
         _lock: lock,
     })
+}
+
+/// The key in force, and whether a rotation was begun that is to be ended.
+struct Identity {
+    key: SigningKey,
+    rotates: bool,
+}
+
+/// A key whose certificate is kept is in force, whether or not its file had been put in place before a crash.
+async fn identity(home: &Home, store: &Store) -> Result<Identity, StartError> {
+    let key = keys::load_or_create(&home.identity_key())?;
+    let Some(next) = keys::begun(home)? else {
+        return Ok(Identity {
+            key,
+            rotates: false,
+        });
+    };
+    let subject = store
+        .records()
+        .await?
+        .into_iter()
+        .find_map(|record| match record {
+            Record::Home { chain, .. } => Some(chain.body().subject),
+            _ => None,
+        });
+    if subject == Some(NodeId::from_public_key(next.public_key())) {
+        keys::put_in_force(home)?;
+        return Ok(Identity {
+            key: next,
+            rotates: false,
+        });
+    }
+    if subject.is_none() {
+        keys::forget_next(home)?;
+    }
+    Ok(Identity {
+        key,
+        rotates: subject.is_some(),
+    })
+}
+
+/// A rotation that was begun goes on: an admin may have put the old key out already.
+async fn end_rotation(owner: Arc<OwnerService>, stop: CancellationToken) {
+    const TRY_EVERY: Duration = Duration::from_secs(5);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TRY_EVERY) => {}
+        }
+        match owner.rotate_key().await {
+            Ok(_) => return,
+            Err(refused) => {
+                tracing::warn!(why = %refused.error.message, "the key's rotation is not ended yet");
+            }
+        }
+    }
 }
 
 async fn load_control(

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::CertificateChain;
 use crate::id::Hash;
-use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX};
+use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, PROGRAM_VERSION_BYTES_MAX};
 use crate::signature::{Signature, Signer, Verifier};
 
 /// Separates signatures over peer records from signatures over anything else.
@@ -26,9 +26,15 @@ pub struct PeerRecord {
     /// It has left the mesh: the certificate is worth nothing any more.
     #[serde(default)]
     pub leaving: bool,
+    /// The version of the program it runs, as that says itself; absent in records of old versions and in goodbyes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
     /// By the subject of the certificate.
     pub signature: Signature,
 }
+
+/// What a node of this version says of its program.
+pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is signed, beside the certificate it is bound to.
 #[derive(Serialize)]
@@ -38,10 +44,13 @@ struct Signed<'a> {
     addresses: &'a [String],
     manifest: Hash,
     leaving: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
 }
 
 impl PeerRecord {
-    /// A record signed by `signer` to go with its certificate `chain`.
+    /// A record signed by `signer` to go with its certificate `chain`; it names this program's version, unless it says
+    /// goodbye.
     pub fn sign(
         signer: &dyn Signer,
         chain: &CertificateChain,
@@ -55,6 +64,7 @@ impl PeerRecord {
             addresses,
             manifest,
             leaving,
+            version: (!leaving).then(|| PROGRAM_VERSION.to_owned()),
             signature: Signature([0; 64]),
         };
         record.signature = signer.sign(&record.signing_bytes(chain));
@@ -71,10 +81,13 @@ impl PeerRecord {
         )
     }
 
-    /// Whether its addresses keep their bounds.
+    /// Whether its addresses and its version keep their bounds.
     pub(crate) fn is_bounded(&self) -> bool {
         let long = |address: &String| address.len() > ADDRESS_BYTES_MAX;
-        self.addresses.len() <= ADDRESSES_PER_NODE_MAX && !self.addresses.iter().any(long)
+        let version = self.version.as_ref();
+        self.addresses.len() <= ADDRESSES_PER_NODE_MAX
+            && !self.addresses.iter().any(long)
+            && version.is_none_or(|version| version.len() <= PROGRAM_VERSION_BYTES_MAX)
     }
 
     fn signing_bytes(&self, chain: &CertificateChain) -> Vec<u8> {
@@ -84,6 +97,7 @@ impl PeerRecord {
             addresses: &self.addresses,
             manifest: self.manifest,
             leaving: self.leaving,
+            version: self.version.as_deref(),
         };
         let mut bytes = SIGNING_CONTEXT.to_vec();
         ciborium::into_writer(&signed, &mut bytes).expect("writing to memory does not fail");

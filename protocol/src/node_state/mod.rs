@@ -22,7 +22,9 @@ mod reconciliation;
 mod record;
 mod renaming;
 mod renewal;
+mod requesting;
 mod revoking;
+mod rotating;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -37,6 +39,7 @@ pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use presence::Away;
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
+pub use requesting::{RequestsError, WaitingRequests};
 pub use revoking::RevokeError;
 
 use crate::address_book::AddressBook;
@@ -47,6 +50,7 @@ use crate::links::{LINGER, Links};
 use crate::log::Log;
 use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
+use crate::membership::join_requests::JoinRequests;
 use crate::membership::member::Member;
 use crate::membership::roster::{Inserted, Roster};
 use crate::signature::{Signer, Verifier};
@@ -86,6 +90,7 @@ pub struct NodeState {
     /// It has changed since it was last published.
     roster_changed: bool,
     issuer: Issuer,
+    requests: JoinRequests,
     own: OwnRecord,
     changed: Changed,
     passing_on: PassingOn,
@@ -121,6 +126,7 @@ impl NodeState {
             roster: None,
             roster_changed: false,
             issuer: Issuer::default(),
+            requests: JoinRequests::default(),
             own: OwnRecord::default(),
             changed: Changed::default(),
             passing_on: PassingOn::default(),
@@ -184,7 +190,23 @@ impl NodeState {
                 request,
                 transcript,
                 claim,
-            } => self.judge(now, request, &transcript, claim),
+                place,
+            } => self.judge(now, request, &transcript, claim, &place),
+            Input::OpenRequests { request, window } => self.open_requests(now, request, window),
+            Input::Requests { request } => self.tell_requests(now, request),
+            Input::Approve {
+                request,
+                words,
+                grant,
+                certificate_lifetime,
+            } => {
+                let approval = requesting::Approval {
+                    words,
+                    grant,
+                    certificate_lifetime,
+                };
+                self.approve(now, request, approval);
+            }
             Input::Admitted {
                 request,
                 listener,
@@ -207,6 +229,18 @@ impl NodeState {
                     addresses,
                 };
                 self.certified(now, request, certified);
+            }
+            Input::RotateOwn { request, rotation } => self.rotate_own(now, request, &rotation),
+            Input::Rotated {
+                request,
+                listener,
+                theirs,
+                new,
+                issued,
+            } => self.rotated(now, request, listener, theirs, (new, issued)),
+            Input::DialAddresses { request, node } => {
+                let addresses = self.addresses(node);
+                self.reply(request, Reply::DialAddresses(addresses));
             }
             Input::Rename { request, name } => self.rename(now, request, name),
             Input::RenameAsked {
@@ -454,6 +488,7 @@ impl NodeState {
             self.save_addresses(now, node);
         }
         self.watch_link_up(node);
+        self.check_expiry_soon(now);
         self.topology_changed = true;
         self.offers.touch_member(node);
         self.manifests.link_up(now.monotonic, node);

@@ -10,7 +10,7 @@ use super::record::{Record, Write};
 use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
-use crate::membership::peer_record::PeerRecord;
+use crate::membership::peer_record::{PROGRAM_VERSION, PeerRecord};
 use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 use crate::wire::announcement::{Announcement, tellable};
@@ -138,7 +138,10 @@ impl NodeState {
         let says_the_same = self.own.member.as_ref().is_some_and(|own| {
             let record = own.record();
             *own.chain() == chain
-                && record.is_some_and(|r| r.addresses == addresses && r.manifest == manifest)
+                && record.is_some_and(|r| {
+                    let same_program = r.version.as_deref() == Some(PROGRAM_VERSION);
+                    r.addresses == addresses && r.manifest == manifest && same_program
+                })
         });
         if !says_the_same || std::mem::take(&mut self.own.outdone) {
             self.own.sequence = now.wall.0.max(self.own.sequence.saturating_add(1));

@@ -121,6 +121,7 @@ fn a_ticket_redeemed_too_often_and_one_that_is_not_on_disk_are_seen() {
         uses: 1,
         role: Role::Member,
         only: Vec::new(),
+        lifetime_ms: None,
         redeemed: BTreeMap::new(),
     };
     let mut unwritten = world;

@@ -18,7 +18,9 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::wire::hello::GateCodecError;
 
+use super::arrivals::network_of;
 use super::gatekeeper::{Gatekeeper, Refusal};
+use super::membership_check::address_of;
 use super::peer_id::node_id;
 
 /// Lets members through, at both ends of a connection.
@@ -48,7 +50,7 @@ impl Gate {
         point: ConnectedPoint,
     ) -> Result<(PeerId, StreamMuxerBox), GateError> {
         let remote = node_id(&peer).ok_or(GateError::NotEd25519 { peer })?;
-        let handshake = self.handshake(remote, muxer, role(&point));
+        let handshake = self.handshake(remote, muxer, &point);
         let admitted = tokio::time::timeout(self.deadline, handshake)
             .await
             .unwrap_or(Err(GateError::Deadline {
@@ -64,11 +66,11 @@ impl Gate {
         &self,
         remote: NodeId,
         mut muxer: StreamMuxerBox,
-        role: Endpoint,
+        point: &ConnectedPoint,
     ) -> Result<StreamMuxerBox, GateError> {
-        let outcome = match role {
+        let outcome = match role(point) {
             Endpoint::Dialer => self.dial(remote, &mut muxer).await,
-            Endpoint::Listener => self.listen(remote, &mut muxer).await,
+            Endpoint::Listener => self.listen(remote, place(point), &mut muxer).await,
         };
         match outcome {
             Ok(()) => Ok(muxer),
@@ -87,6 +89,12 @@ fn role(point: &ConnectedPoint) -> Endpoint {
         ConnectedPoint::Dialer { role_override, .. } => *role_override,
         ConnectedPoint::Listener { .. } => Endpoint::Listener,
     }
+}
+
+/// The IP address that the other end is at, as text; nothing where there is none.
+fn place(point: &ConnectedPoint) -> String {
+    let address = address_of(point.get_remote_address());
+    address.map_or_else(String::new, |ip| network_of(ip).to_string())
 }
 
 /// Whether `chain` is about `node` at all: a certificate is worth nothing in another node's hands.

@@ -3,9 +3,13 @@
 pub(super) mod addresses;
 pub mod addresses_api;
 pub mod api;
+mod keys;
+pub mod keys_api;
 mod members;
 pub mod members_api;
 pub mod refusal;
+mod requests;
+pub mod requests_api;
 pub mod server;
 pub mod service;
 mod tickets;

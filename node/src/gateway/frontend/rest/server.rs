@@ -17,8 +17,10 @@ use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
 use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
+use super::keys_api::FoundRequest;
 use super::members_api::RevokeRequest;
 use super::refusal::{Exit, Refused};
+use super::requests_api::{ApproveRequest, AskRequest, CollectRequest, OpenRequests};
 use super::service::OwnerService;
 
 /// The socket of one node; only its owner's processes get through.
@@ -96,6 +98,12 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/rename", post(rename))
         .route("/v1/leave", post(leave))
         .route("/v1/members", get(members))
+        .route("/v1/requests", get(requests).post(open_requests))
+        .route("/v1/approve", post(approve))
+        .route("/v1/ask", post(ask))
+        .route("/v1/keys/rotate", post(rotate_key))
+        .route("/v1/found", post(found))
+        .route("/v1/collect", post(collect))
         .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
@@ -189,6 +197,61 @@ async fn revoke(
 ) -> Response {
     match body {
         Ok(Json(request)) => respond(service.revoke(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn rotate_key(State(service): Service) -> Response {
+    respond(service.rotate_key().await)
+}
+
+async fn found(
+    State(service): Service,
+    body: Result<Json<FoundRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.found_by_root(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn requests(State(service): Service) -> Response {
+    respond(service.requests().await)
+}
+
+async fn open_requests(
+    State(service): Service,
+    body: Result<Json<OpenRequests>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.open_requests(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn approve(
+    State(service): Service,
+    body: Result<Json<ApproveRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.approve(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn ask(State(service): Service, body: Result<Json<AskRequest>, JsonRejection>) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.ask(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn collect(
+    State(service): Service,
+    body: Result<Json<CollectRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.collect(&request).await),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

@@ -11,7 +11,7 @@ use peerage_protocol::membership::role::{Grant, Role};
 use peerage_protocol::membership::ticket::Ticket;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::addresses;
@@ -68,6 +68,8 @@ pub struct OwnerService {
     pub tokens: Tokens,
     /// Its tools.
     pub gateway: Arc<dyn Service>,
+    /// Asks whoever runs the node to start it again: its key is another.
+    pub restart: Arc<Notify>,
     /// Where its swarm listens now.
     pub listen: Box<dyn Fn() -> Vec<String> + Send + Sync>,
 }
@@ -150,7 +152,13 @@ impl OwnerService {
         let lifetime = Duration::from_secs(request.ttl_seconds);
         let ticket = self
             .membership
-            .invite(lifetime, request.uses, grant, addresses)
+            .invite(
+                lifetime,
+                request.uses,
+                grant,
+                request.certificate_seconds.map(Duration::from_secs),
+                addresses,
+            )
             .await
             .map_err(membership_refused)?;
         Ok(InviteResponse {
@@ -161,7 +169,7 @@ impl OwnerService {
     }
 
     /// The root key is on disk before the mesh exists; one that a crash left behind unused is taken.
-    async fn found(&self) -> Result<(), Refused> {
+    pub(super) async fn found(&self) -> Result<(), Refused> {
         let path = self.home.root_key();
         let root = tokio::task::spawn_blocking(move || keys::load_or_create(&path))
             .await
@@ -189,16 +197,7 @@ impl OwnerService {
         let issuer = ticket.issuer;
         let joined = self.membership.join(ticket, self.name.clone()).await;
         let roster = joined.map_err(|error| join_refused(&error))?;
-        let own = roster.own.body();
-        let admitted_by = roster
-            .member(issuer)
-            .map_or_else(|| issuer.to_string(), |chain| chain.body().name.to_string());
-        Ok(JoinResponse {
-            mesh: roster.mesh.to_string(),
-            name: own.name.to_string(),
-            role: own.role.to_string(),
-            admitted_by,
-        })
+        Ok(views::joined(&roster, issuer))
     }
 
     /// Where there is no mesh, the name counts from the next start on.
@@ -324,7 +323,7 @@ pub(super) fn bad_input(error: &dyn std::fmt::Display) -> Refused {
     Refused::new(Exit::Failed, "bad_input", error.to_string(), "correct it")
 }
 
-fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
+pub(super) fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
     let hint = "see the node's log for more";
     Refused::new(Exit::Failed, kind, error.to_string(), hint)
 }
@@ -336,8 +335,14 @@ fn token_refused(error: &TokenError) -> Refused {
 pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
-        MembershipError::NoMesh | MembershipError::Invite(_) | MembershipError::Revoke(_) => {
+        MembershipError::NoMesh
+        | MembershipError::Invite(_)
+        | MembershipError::Revoke(_)
+        | MembershipError::Requests(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
+        }
+        MembershipError::NotRotated { .. } => {
+            Refused::plain(Exit::Refused, "not_rotated", error.to_string())
         }
         MembershipError::NotRenamed { .. } => {
             Refused::plain(Exit::Refused, "not_renamed", error.to_string())
@@ -346,13 +351,15 @@ pub(super) fn membership_refused(error: MembershipError) -> Refused {
     }
 }
 
-fn join_refused(error: &JoinError) -> Refused {
+pub(super) fn join_refused(error: &JoinError) -> Refused {
     let (exit, kind) = match error {
         JoinError::AlreadyInMesh => (Exit::Refused, "in_a_mesh"),
         JoinError::AlreadyJoining => (Exit::Refused, "already_joining"),
         JoinError::OwnTicket => (Exit::Refused, "own_ticket"),
         JoinError::NoAddress => (Exit::Refused, "no_address"),
         JoinError::Refused(_) => (Exit::Refused, "ticket_refused"),
+        JoinError::NobodyHears { .. } => (Exit::Unreachable, "nobody_hears"),
+        JoinError::NotGranted => (Exit::Refused, "not_granted"),
         JoinError::Unreachable { .. } => (Exit::Unreachable, "issuer_unreachable"),
         JoinError::Closed => (Exit::Failed, "control"),
     };
