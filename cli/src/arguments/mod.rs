@@ -113,6 +113,12 @@ pub enum Command {
         #[arg(short, long)]
         watch: bool,
     },
+    /// List the agents that are present on all machines of the mesh
+    Agents {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// List the tools that can be called, or search them
     Tools {
         /// Words to look for

@@ -73,6 +73,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Revoke(revoke) => members::revoke(&context, revoke).await,
         Command::Leave => mesh::leave(&context).await,
         Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
+        Command::Agents { watch } => watch::show(&context, watch, || lists::agents(&context)).await,
         Command::Tools { query, watch } => {
             let query = query.join(" ");
             watch::show(&context, watch, || lists::tools(&context, &query)).await

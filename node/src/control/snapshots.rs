@@ -66,6 +66,7 @@ pub struct Snapshots {
     put_out: ArcSwapOption<Refusal>,
     away: ArcSwap<Away>,
     caught_up: watch::Sender<bool>,
+    member_changes: watch::Sender<u64>,
 }
 
 impl Default for Snapshots {
@@ -81,6 +82,7 @@ impl Default for Snapshots {
             put_out: ArcSwapOption::empty(),
             away: ArcSwap::default(),
             caught_up: watch::Sender::new(true),
+            member_changes: watch::Sender::new(0),
         }
     }
 }
@@ -146,6 +148,11 @@ impl Snapshots {
         matches!(heard, Ok(Ok(_)))
     }
 
+    /// Rises whenever the roster, or who is away, has changed.
+    pub fn member_changes(&self) -> watch::Receiver<u64> {
+        self.member_changes.subscribe()
+    }
+
     /// Members that do not answer any more.
     pub fn away(&self) -> Arc<Away> {
         self.away.load_full()
@@ -153,6 +160,7 @@ impl Snapshots {
 
     pub(super) fn set_away(&self, away: Arc<Away>) {
         self.away.store(away);
+        self.members_changed();
     }
 
     pub(super) fn told_put_out(&self, refusal: Option<Refusal>) {
@@ -167,6 +175,11 @@ impl Snapshots {
         let caught_up = roster.as_ref().is_none_or(|roster| roster.is_caught_up());
         self.roster.store(roster);
         self.caught_up.send_replace(caught_up);
+        self.members_changed();
+    }
+
+    fn members_changed(&self) {
+        self.member_changes.send_modify(|version| *version += 1);
     }
 
     pub(super) fn set_manifest(&self, manifest: Arc<EncodedManifest>) {

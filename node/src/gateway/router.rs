@@ -15,12 +15,13 @@ use peerage_protocol::catalog::snapshot::{Catalog, Entry, Lookup, Provider};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use serde::Deserialize;
 
+use super::backend::builtin::{self, Builtins};
 use super::backend::peer::PeerBackend;
 use super::backend::upstream::ListKind;
-use super::backend::{Backend, LocalBackends, builtin};
+use super::backend::{Backend, LocalBackends};
 use super::call::{Call, CallError, Era, Reply, ReplyBody};
 use super::frontend::peer::CallService;
-use super::listing::{ListStyle, Listings};
+use super::listing::{ListStyle, Listings, OwnOffers};
 use super::mcp::splice::Params;
 use crate::config::choices::ToolNames;
 use crate::control::Snapshots;
@@ -38,6 +39,7 @@ pub struct Router<O> {
     opener: Arc<O>,
     style: ListStyle,
     listings: Arc<ArcSwapOption<(Arc<Catalog>, Listings)>>,
+    builtins: Option<Arc<Builtins>>,
 }
 
 impl<O> Clone for Router<O> {
@@ -49,6 +51,7 @@ impl<O> Clone for Router<O> {
             opener: self.opener.clone(),
             style: self.style,
             listings: self.listings.clone(),
+            builtins: self.builtins.clone(),
         }
     }
 }
@@ -69,7 +72,21 @@ impl<O: OpenSubstream> Router<O> {
             opener,
             style,
             listings: Arc::new(ArcSwapOption::empty()),
+            builtins: None,
         }
+    }
+
+    /// The same, with what the node itself offers to its local callers.
+    pub fn with_builtins(self, builtins: Arc<Builtins>) -> Self {
+        Self {
+            builtins: Some(builtins),
+            ..self
+        }
+    }
+
+    /// What the node itself offers to this caller: nothing to another node that has this one for an upstream.
+    fn builtins_for(&self, call: &Call) -> Option<&Arc<Builtins>> {
+        self.builtins.as_ref().filter(|_| call.via.is_empty())
     }
 
     /// Answers a local caller.
@@ -119,7 +136,7 @@ impl<O: OpenSubstream> Router<O> {
         {
             return rendered;
         }
-        let listings = Listings::render(&catalog, self.style, |_| true);
+        let listings = Listings::render(&catalog, self.style, self.own_offers(), |_| true);
         let rendered = Arc::new((catalog, listings));
         self.listings.store(Some(rendered.clone()));
         rendered
@@ -129,7 +146,19 @@ impl<O: OpenSubstream> Router<O> {
     /// other's upstreams would else list each other's lists without end.
     fn listings_for_gateways(&self) -> Listings {
         let catalog = self.snapshots.catalog();
-        Listings::render(&catalog, self.style, |provider| self.is_own(provider))
+        let nothing = OwnOffers::default();
+        Listings::render(&catalog, self.style, nothing, |provider| {
+            self.is_own(provider)
+        })
+    }
+
+    fn own_offers(&self) -> OwnOffers {
+        self.builtins
+            .as_ref()
+            .map_or_else(OwnOffers::default, |builtins| OwnOffers {
+                tools: builtins.tools(),
+                resources: builtins.resources(),
+            })
     }
 
     /// Whether a server is this node's own: not a member's, and not a node reached as an upstream.
@@ -158,6 +187,11 @@ impl<O: OpenSubstream> Router<O> {
                 name = tool_name(&call.params)?;
             }
             _ => {}
+        }
+        if let Some(builtins) = self.builtins_for(&call)
+            && let Some(answer) = builtins.call(&name, &call)
+        {
+            return Ok(own_reply(answer.await));
         }
         let entry = self.resolve_tool(&catalog, &name)?;
         call.params.set_name(&entry.tool);

@@ -18,10 +18,12 @@ use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
     Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
-    follow_network,
+    follow_network, tell_of_agents,
 };
 use crate::discovery::bootstrap::Bootstrap;
+use crate::gateway::backend::builtin::{Builtins, MembersChanged};
 use crate::gateway::backend::supervisor::Upstreams;
+use crate::gateway::directory::Directory;
 use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
 use crate::gateway::frontend::members::MemberSubstreams;
@@ -31,7 +33,7 @@ use crate::gateway::frontend::rest::service::OwnerService;
 use crate::gateway::listing::ListStyle;
 use crate::gateway::router::Router;
 use crate::gateway::service::GatewayService;
-use crate::identity::Tokens;
+use crate::identity::{Agents, Tokens};
 use crate::keys;
 use crate::net::peer_id::keypair;
 use crate::net::{Links, Network, NetworkSettings};
@@ -66,8 +68,12 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         handle.clone(),
         snapshots.clone(),
     ));
+    let agents = Agents::default();
+    let directory = Directory::new(me, settings.name.clone(), agents.clone(), snapshots.clone());
+    let changed = MembersChanged::new(&snapshots, &agents);
+    let builtins = Arc::new(Builtins::new(directory.clone(), changed));
     let links = Links::default();
-    let router = Arc::new(Router::new(
+    let router = Router::new(
         me,
         snapshots.clone(),
         Arc::new(upstreams.clone()),
@@ -80,13 +86,15 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             names: settings.tool_names,
             list: settings.tool_list,
         },
-    ));
+    );
+    let router = Arc::new(router.with_builtins(builtins.clone()));
     let gateway: Arc<dyn Service> = Arc::new(GatewayService::new(
         me,
         clock,
         router.clone(),
         snapshots.clone(),
         tokens.clone(),
+        directory,
         !settings.http.is_exposed(),
     ));
 
@@ -156,9 +164,19 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         servers,
         upstreams: upstreams.clone(),
         tokens,
+        agents: agents.clone(),
         gateway: gateway.clone(),
         listen: Box::new(move || texts(&listening.listen_addresses())),
     };
+    tokio::spawn(tell_of_agents(agents, handle.clone(), stop.clone()));
+    let owner = Arc::new(owner);
+    let shown = Arc::downgrade(&owner);
+    builtins.show_nodes(move || {
+        shown
+            .upgrade()
+            .map(|owner| owner.nodes())
+            .unwrap_or_default()
+    });
     let mut allowed_hosts = settings.allowed_hosts;
     allowed_hosts.extend(bound_hosts(&listeners));
     let http = HttpService {
@@ -168,7 +186,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     };
     let frontends = vec![
         tokio::spawn(serve_http(listeners, http)),
-        tokio::spawn(server::serve(socket, Arc::new(owner), stop.clone())),
+        tokio::spawn(server::serve(socket, owner, stop.clone())),
     ];
     let endpoint = endpoints.into_iter().next().unwrap_or_default();
     lock.announce(&endpoint)?;

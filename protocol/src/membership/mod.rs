@@ -6,6 +6,7 @@ pub mod instances;
 pub mod issuer;
 pub mod member;
 pub mod peer_record;
+pub mod present_agent;
 pub mod revocation;
 pub mod revocations;
 pub mod role;

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::certificate::CertificateChain;
+use super::present_agent::{PresentAgent, check_agents};
 use crate::id::Hash;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX};
 use crate::signature::{Signature, Signer, Verifier};
@@ -26,6 +27,9 @@ pub struct PeerRecord {
     /// It has left the mesh: the certificate is worth nothing any more.
     #[serde(default)]
     pub leaving: bool,
+    /// The agents that are present there; nothing of them is kept once the node is away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<PresentAgent>,
     /// By the subject of the certificate.
     pub signature: Signature,
 }
@@ -38,6 +42,9 @@ struct Signed<'a> {
     addresses: &'a [String],
     manifest: Hash,
     leaving: bool,
+    /// Absent where there is nothing to say, so that a record without it is signed as it always was.
+    #[serde(skip_serializing_if = "<[PresentAgent]>::is_empty")]
+    agents: &'a [PresentAgent],
 }
 
 impl PeerRecord {
@@ -50,15 +57,21 @@ impl PeerRecord {
         manifest: Hash,
         leaving: bool,
     ) -> Self {
-        let mut record = Self {
+        Self {
             sequence,
             addresses,
             manifest,
             leaving,
+            agents: Vec::new(),
             signature: Signature([0; 64]),
-        };
-        record.signature = signer.sign(&record.signing_bytes(chain));
-        record
+        }
+        .signed(signer, chain)
+    }
+
+    /// The same, signed by `signer` to go with its certificate `chain`.
+    pub fn signed(mut self, signer: &dyn Signer, chain: &CertificateChain) -> Self {
+        self.signature = signer.sign(&self.signing_bytes(chain));
+        self
     }
 
     /// Whether the subject of `chain` signed this record to go with it.
@@ -71,10 +84,12 @@ impl PeerRecord {
         )
     }
 
-    /// Whether its addresses keep their bounds.
+    /// Whether its addresses and agents keep their bounds.
     pub(crate) fn is_bounded(&self) -> bool {
         let long = |address: &String| address.len() > ADDRESS_BYTES_MAX;
-        self.addresses.len() <= ADDRESSES_PER_NODE_MAX && !self.addresses.iter().any(long)
+        self.addresses.len() <= ADDRESSES_PER_NODE_MAX
+            && !self.addresses.iter().any(long)
+            && check_agents(&self.agents).is_ok()
     }
 
     fn signing_bytes(&self, chain: &CertificateChain) -> Vec<u8> {
@@ -84,6 +99,7 @@ impl PeerRecord {
             addresses: &self.addresses,
             manifest: self.manifest,
             leaving: self.leaving,
+            agents: &self.agents,
         };
         let mut bytes = SIGNING_CONTEXT.to_vec();
         ciborium::into_writer(&signed, &mut bytes).expect("writing to memory does not fail");

@@ -8,6 +8,7 @@ use crate::id::{MeshId, NodeId, NodeName};
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
+use crate::membership::present_agent::PresentAgent;
 use crate::membership::revocation::Revocation;
 use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
@@ -171,6 +172,12 @@ pub enum Input {
     LocalServers {
         /// In order of name.
         servers: Vec<LocalServer>,
+    },
+    /// The agents that are present at this node, whole; within the bounds that
+    /// [`check_agents`](crate::membership::present_agent::check_agents) names.
+    LocalAgents {
+        /// In order of name.
+        agents: Vec<PresentAgent>,
     },
     /// A linked member said this to this node alone: that it leaves.
     Announced {

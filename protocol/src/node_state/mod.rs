@@ -237,6 +237,7 @@ impl NodeState {
                 self.offers.set_local(servers);
                 self.own.offers();
             }
+            Input::LocalAgents { agents } => self.own.set_agents(agents),
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }

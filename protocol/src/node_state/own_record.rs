@@ -11,7 +11,9 @@ use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
 use crate::membership::peer_record::PeerRecord;
+use crate::membership::present_agent::PresentAgent;
 use crate::mutation::Mutation;
+use crate::signature::Signature;
 use crate::time::{Monotonic, Now};
 use crate::wire::announcement::{Announcement, tellable};
 
@@ -36,6 +38,8 @@ pub(super) struct OwnRecord {
     untold: bool,
     /// Not told again before then.
     next: Option<Monotonic>,
+    /// The agents that are present at this node.
+    agents: Vec<PresentAgent>,
     /// The record is of an earlier run, and holds until the node knows better.
     kept: Option<Kept>,
 }
@@ -73,6 +77,12 @@ impl OwnRecord {
             kept.offering = true;
             self.stale = true;
         }
+    }
+
+    /// These agents are present from here on.
+    pub(super) fn set_agents(&mut self, agents: Vec<PresentAgent>) {
+        self.agents = agents;
+        self.stale = true;
     }
 
     /// Whether the record of an earlier run still stands at `now`.
@@ -137,13 +147,22 @@ impl NodeState {
         let manifest = self.offers.manifest().hash;
         let says_the_same = self.own.member.as_ref().is_some_and(|own| {
             let record = own.record();
-            *own.chain() == chain
-                && record.is_some_and(|r| r.addresses == addresses && r.manifest == manifest)
+            let the_same = |r: &PeerRecord| {
+                r.addresses == addresses && r.manifest == manifest && r.agents == self.own.agents
+            };
+            *own.chain() == chain && record.is_some_and(the_same)
         });
         if !says_the_same || std::mem::take(&mut self.own.outdone) {
             self.own.sequence = now.wall.0.max(self.own.sequence.saturating_add(1));
-            let (signer, sequence) = (&*self.keys.node, self.own.sequence);
-            let record = PeerRecord::sign(signer, &chain, sequence, addresses, manifest, false);
+            let record = PeerRecord {
+                sequence: self.own.sequence,
+                addresses,
+                manifest,
+                leaving: false,
+                agents: self.own.agents.clone(),
+                signature: Signature([0; 64]),
+            }
+            .signed(&*self.keys.node, &chain);
             let own = Arc::new(Member::new(chain, Some(record)));
             self.save_later(now, Write::Put(Record::of_member(&own)));
             self.set_own(Some(own));

@@ -166,6 +166,7 @@ mod tests {
             addresses: vec!["/a".to_owned()],
             manifest: Hash::of(b""),
             leaving: false,
+            agents: Vec::new(),
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))

@@ -53,6 +53,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             format!("from {}: {}", called(*from), told(announcement, called))
         }
         Input::LocalServers { servers } => format!("{} servers", servers.len()),
+        Input::LocalAgents { agents } => format!("{} agents", agents.len()),
         Input::Listening { addresses } => addresses.join(" "),
         Input::Found { .. }
         | Input::Invite { .. }

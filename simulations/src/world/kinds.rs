@@ -26,6 +26,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::DialAgain { .. } => "DialAgain",
         Input::Listening { .. } => "Listening",
         Input::LocalServers { .. } => "LocalServers",
+        Input::LocalAgents { .. } => "LocalAgents",
         Input::Announced { .. } => "Announced",
         Input::Gossiped { .. } => "Gossiped",
         Input::PublishFailed => "PublishFailed",

@@ -17,11 +17,13 @@
 //! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
 //! | about members | see [`super::members_api`] |
+//! | about agents | see [`super::agents_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
 //! | `GET /v1/tokens` | [`TokensResponse`] |
 //! | `DELETE /v1/tokens/NAME` | [`TokenRevoked`] |
 
+use peerage_protocol::id::AgentName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -150,6 +152,9 @@ pub struct CallRequest {
     pub arguments: Box<RawValue>,
     /// How long the caller waits, in milliseconds.
     pub timeout_ms: u64,
+    /// The agent of this node as which the owner calls; absent for the owner.
+    #[serde(default)]
+    pub agent: Option<AgentName>,
 }
 
 /// What the tool answered.

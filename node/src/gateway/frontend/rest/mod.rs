@@ -1,5 +1,6 @@
 //! The control API: HTTP/JSON over the Unix socket in the home, for the command line of the same user.
 
+pub mod agents_api;
 pub mod api;
 mod members;
 pub mod members_api;

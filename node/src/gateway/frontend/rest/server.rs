@@ -85,6 +85,7 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
     axum::Router::new()
         .route("/v1/status", get(status))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/agents", get(agents))
         .route("/v1/tools", get(tools))
         .route("/v1/call", post(call))
         .route("/v1/invite", post(invite))
@@ -111,6 +112,10 @@ async fn status(State(service): Service) -> Response {
 
 async fn nodes(State(service): Service) -> Response {
     respond(Ok(service.nodes()))
+}
+
+async fn agents(State(service): Service) -> Response {
+    respond(Ok(service.agents()))
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::agents_api::AgentsResponse;
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
     LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
@@ -32,7 +33,7 @@ use crate::gateway::client::{Client, ClientSession};
 use crate::gateway::frontend::http::Service;
 use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
-use crate::identity::{TokenError, Tokens};
+use crate::identity::{Agents, TokenError, Tokens};
 use crate::keys;
 
 /// Everything a running node does for its owner.
@@ -61,6 +62,8 @@ pub struct OwnerService {
     pub upstreams: Upstreams,
     /// Its agents' tokens.
     pub tokens: Tokens,
+    /// Its agents that are present.
+    pub agents: Agents,
     /// Its tools.
     pub gateway: Arc<dyn Service>,
     /// Where its swarm listens now.
@@ -72,8 +75,15 @@ impl OwnerService {
         views::status(self)
     }
 
-    pub(super) fn nodes(&self) -> NodesResponse {
+    /// The members as this node knows them.
+    pub fn nodes(&self) -> NodesResponse {
         views::nodes(self)
+    }
+
+    pub(super) fn agents(&self) -> AgentsResponse {
+        AgentsResponse {
+            agents: self.gateway.agents(),
+        }
     }
 
     pub(super) fn tools(&self, query: &str) -> ToolsResponse {
@@ -104,7 +114,7 @@ impl OwnerService {
         // The command line shows the result alone.
         tokio::spawn(async move { while progress.recv().await.is_some() {} });
         let call = Call {
-            caller: Caller::Owner,
+            caller: request.agent.map_or(Caller::Owner, Caller::Agent),
             era: Era::Legacy,
             method: "tools/call".into(),
             params,
@@ -252,6 +262,7 @@ impl OwnerService {
     pub(super) async fn revoke_token(&self, name: &str) -> Result<TokenRevoked, Refused> {
         let agent: AgentName = name.parse().map_err(|error| bad_input(&error))?;
         let revoked = self.tokens.revoke(&agent).await;
+        self.agents.forget(&agent);
         if !revoked.map_err(|error| token_refused(&error))? {
             return Err(Refused::new(
                 Exit::Failed,

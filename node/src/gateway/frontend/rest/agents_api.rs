@@ -1,0 +1,16 @@
+//! The messages of the control API about agents; the rest are in [`super::api`], with the rules.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /v1/agents` | [`AgentsResponse`], as `GET /mcp/agents` on the MCP endpoint |
+
+use serde::{Deserialize, Serialize};
+
+use crate::gateway::directory::AgentStatus;
+
+/// The agents that are present in the mesh.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentsResponse {
+    /// Those of this node first, then by node and name.
+    pub agents: Vec<AgentStatus>,
+}
