@@ -12,6 +12,7 @@ mod joining;
 mod links_on_demand;
 mod local_agents;
 mod local_offers;
+mod log;
 mod network;
 mod requests;
 mod servers;

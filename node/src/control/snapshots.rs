@@ -9,6 +9,7 @@ use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::shelf::Revisions;
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
+use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::node_state::Away;
@@ -19,6 +20,9 @@ use crate::gateway::backend::upstream::ListChanges;
 
 /// Failed dials that a slow listener can still hear of.
 const DIAL_FAILURES_KEPT: usize = 64;
+
+/// Entries of the log that a slow listener can still hear of.
+const APPLIED_KEPT: usize = 1_024;
 
 /// How long a caller waits for this node to hear from the mesh: a round trip is enough.
 const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(3);
@@ -67,6 +71,7 @@ pub struct Snapshots {
     away: ArcSwap<Away>,
     caught_up: watch::Sender<bool>,
     member_changes: watch::Sender<u64>,
+    applied: broadcast::Sender<Arc<Entry>>,
 }
 
 impl Default for Snapshots {
@@ -83,6 +88,7 @@ impl Default for Snapshots {
             away: ArcSwap::default(),
             caught_up: watch::Sender::new(true),
             member_changes: watch::Sender::new(0),
+            applied: broadcast::Sender::new(APPLIED_KEPT),
         }
     }
 }
@@ -123,6 +129,17 @@ impl Snapshots {
     /// Each node that a dial of it has failed, from here on.
     pub fn dial_failures(&self) -> broadcast::Receiver<NodeId> {
         self.dial_failures.subscribe()
+    }
+
+    /// Each entry of the log that is on disk from here on. Who is too slow is told how many it missed, and finds them in
+    /// the store.
+    pub fn applied(&self) -> broadcast::Receiver<Arc<Entry>> {
+        self.applied.subscribe()
+    }
+
+    pub(super) fn entry_applied(&self, entry: Arc<Entry>) {
+        // Nobody may be listening.
+        let _ = self.applied.send(entry);
     }
 
     /// This node's configured servers, and whether members may call each; holds from the next call on.

@@ -19,10 +19,17 @@ use super::exchanges::{ANNOUNCE, MANIFEST, MANIFESTS, RECONCILE, RENEW, decode_c
 use super::gatekeeper::ControlGate;
 use super::handle::{Command, ControlHandle};
 use super::joining::Joining;
+use super::log;
 use super::network::{JoiningDials, PeerNetwork};
 use super::requests::Membership;
 use super::snapshots::Snapshots;
 use crate::store::{Store, StoreError};
+
+/// Inputs for the log that are taken together.
+const TOGETHER_MAX: usize = 1_024;
+
+/// Entries that are read at a time when the node starts.
+const REPLAYED_AT_ONCE: usize = 512;
 
 /// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
@@ -42,7 +49,8 @@ impl Control {
     /// Takes up what the store kept; publishes the first snapshots.
     pub async fn load(clock: Clock, keys: Keys, store: Store) -> Result<Self, ControlError> {
         let records = store.records().await?;
-        let state = NodeState::new(clock.now(), keys, records);
+        let mut state = NodeState::new(clock.now(), keys, records);
+        replay(&mut state, clock, &store).await?;
         let snapshots = Arc::new(Snapshots::default());
         snapshots.set_roster(state.roster().cloned());
         snapshots.set_manifest(state.manifest().clone());
@@ -108,8 +116,34 @@ impl Control {
             replies: HashMap::new(),
             last_request: 0,
         };
+        let mut seed = [0; 32];
+        match getrandom::fill(&mut seed) {
+            Ok(()) => task.hear(Input::LogSeed { seed }).await?,
+            Err(error) => tracing::error!(%error, "no randomness: the log takes nothing from here"),
+        }
         task.hear(Input::Wake).await?;
         task.follow(self.commands, stop).await
+    }
+}
+
+/// Hands what is in memory only its entries once more.
+async fn replay(state: &mut NodeState, clock: Clock, store: &Store) -> Result<(), ControlError> {
+    let mut after = None;
+    loop {
+        let page = store.log_page(after, REPLAYED_AT_ONCE).await?;
+        let Some((chain, last)) = page.last() else {
+            return Ok(());
+        };
+        after = Some((*chain, last.sequence));
+        for (_, stored) in page {
+            if stored.chain.lane.is_replayed() && stored.sealed.body.is_some() {
+                let entry = stored.sealed.open_unsigned();
+                let entry = entry.map_err(|error| StoreError::Damaged {
+                    why: error.to_string(),
+                })?;
+                state.replay(clock.now(), &Arc::new(entry));
+            }
+        }
     }
 }
 
@@ -134,7 +168,7 @@ impl Task {
             let deadline = self.deadline();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(command) = commands.recv() => self.take(command).await?,
+                Some(command) = commands.recv() => self.take(command, &mut commands).await?,
                 () = tokio::time::sleep_until(deadline) => self.hear(Input::Wake).await?,
             }
         }
@@ -146,20 +180,44 @@ impl Task {
         next.map_or_else(|| Instant::now() + FAR, |at| self.clock.instant(at))
     }
 
-    async fn take(&mut self, command: Command) -> Result<(), ControlError> {
+    /// Takes one command, and with it those that came meanwhile and are for the log: what they leave to write is
+    /// written together, and synced once.
+    async fn take(
+        &mut self,
+        command: Command,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<(), ControlError> {
+        let mut next = Some(command);
+        let mut taken = 0;
+        while let Some(command) = next.take() {
+            let input = self.input(command);
+            taken += 1;
+            if input.is_for_log() && taken < TOGETHER_MAX {
+                next = commands.try_recv().ok();
+            }
+            self.state.handle(self.clock.now(), input);
+        }
+        self.carry_out_all().await
+    }
+
+    fn input(&mut self, command: Command) -> Input {
         match command {
-            Command::Tell(input) => self.hear(*input).await,
+            Command::Tell(input) => *input,
             Command::Ask(input, answer) => {
                 self.last_request += 1;
                 let request = RequestId(self.last_request);
                 self.replies.insert(request, answer);
-                self.hear(input(request)).await
+                input(request)
             }
         }
     }
 
     async fn hear(&mut self, input: Input) -> Result<(), ControlError> {
         self.state.handle(self.clock.now(), input);
+        self.carry_out_all().await
+    }
+
+    async fn carry_out_all(&mut self) -> Result<(), ControlError> {
         while let Some(output) = self.state.poll_output() {
             self.carry_out(output).await?;
         }
@@ -186,6 +244,21 @@ impl Task {
             Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
             Output::AskManifests { from, asked } => self.ask_manifests(from, asked),
             Output::RequestRenewal { from } => self.request_renewal(from),
+            Output::Applied(entry) => self.snapshots.entry_applied(entry),
+            Output::AskLog { to, asked } => {
+                log::ask(&*self.network, self.handle.clone(), to, asked);
+            }
+            Output::AskEntries { from, asked } => {
+                let mesh = self.state.roster().map(|roster| roster.mesh);
+                log::pull(&*self.network, self.handle.clone(), mesh, from, asked);
+            }
+            Output::PushEntries { to, entries } => log::push(&*self.network, to, &entries),
+            Output::SweepLog(sweeps) => {
+                log::sweep(self.store.clone(), self.handle.clone(), sweeps);
+            }
+            Output::LookUp { theirs } => {
+                log::look_up(self.store.clone(), self.handle.clone(), theirs);
+            }
         }
         Ok(())
     }

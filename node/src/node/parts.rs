@@ -55,7 +55,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let clock = Clock::start();
     let store = Store::open(&home.store())?;
     let tokens = Tokens::load(store.clone()).await?;
-    let control = load_control(clock, &settings, &key, store).await?;
+    let control = load_control(clock, &settings, &key, store.clone()).await?;
     let snapshots = control.snapshots();
     let handle = control.handle();
 
@@ -107,7 +107,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     })?;
 
     let soundings = Arc::new(Soundings::new(clock));
-    let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone());
+    let exchanges =
+        MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone(), store);
     let frontend = PeerFrontend::new(
         me,
         Arc::new(Admission::default()),

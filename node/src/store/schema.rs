@@ -8,14 +8,35 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// One step from each schema version to the next; never edited once released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE tokens (
         agent TEXT PRIMARY KEY,
         hash BLOB NOT NULL UNIQUE,
         created INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE log_chains (
+        id INTEGER PRIMARY KEY,
+        author BLOB NOT NULL,
+        epoch BLOB NOT NULL,
+        lane BLOB NOT NULL,
+        UNIQUE (author, epoch, lane)
+    ) STRICT;
+    CREATE TABLE log_entries (
+        chain INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        time INTEGER NOT NULL,
+        header BLOB NOT NULL,
+        signature BLOB NOT NULL,
+        body BLOB,
+        PRIMARY KEY (chain, sequence)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Opens a database and brings it to the latest schema.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -145,6 +145,7 @@ impl NodeState {
 
     /// This node stops: those who are linked need not find out by themselves.
     pub(super) fn stopping(&mut self, request: RequestId) {
+        self.close_log();
         let mesh = self.roster.as_ref().map(|roster| roster.mesh);
         let own = self.own.member().and_then(|own| own.record());
         if let (Some(mesh), Some(incarnation)) = (mesh, own.map(|record| record.sequence)) {

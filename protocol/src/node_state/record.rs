@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::address_book::KnownAddress;
 use crate::id::{MeshId, NodeId};
+use crate::log::chain::Chain;
+use crate::log::chain_id::ChainId;
+use crate::log::entry::Entry;
+use crate::log::fork::{Fork, ForkedEpoch};
+use crate::log::own_epoch::EpochRecord;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::TicketRecord;
 use crate::membership::member::Member;
@@ -37,6 +42,12 @@ pub enum Record {
         /// Its addresses.
         addresses: Vec<KnownAddress>,
     },
+    /// A chain of the log, without its entries.
+    Chain(Chain),
+    /// Evidence of a fork.
+    Fork(Arc<Fork>),
+    /// The epoch this node last wrote in.
+    Epoch(EpochRecord),
 }
 
 /// Names a record; a later record under the same key replaces the earlier.
@@ -52,6 +63,12 @@ pub enum RecordKey {
     Revocation(RevocationId),
     /// Of [`Record::Addresses`].
     Addresses(NodeId),
+    /// Of [`Record::Chain`].
+    Chain(ChainId),
+    /// Of [`Record::Fork`].
+    Fork(ForkedEpoch),
+    /// Of [`Record::Epoch`].
+    Epoch,
 }
 
 /// A change to what is on disk.
@@ -61,17 +78,26 @@ pub enum Write {
     Put(Record),
     /// Forget this.
     Delete(RecordKey),
+    /// Keep this entry of the log.
+    Append(Arc<Entry>),
+    /// Forget the entries of a chain before `first`, all but the header of the last of them.
+    Prune {
+        /// The chain.
+        chain: ChainId,
+        /// The first that is kept.
+        first: u64,
+    },
     /// Forget everything about the mesh this node was in.
     Clear,
 }
 
 impl Write {
-    /// The key of the record that is written or forgotten; `None` where it is all of them.
+    /// The key of the record that is written or forgotten; `None` where it is all of them, or entries of the log.
     pub fn key(&self) -> Option<RecordKey> {
         match self {
             Write::Put(record) => Some(record.key()),
             Write::Delete(key) => Some(*key),
-            Write::Clear => None,
+            Write::Append(_) | Write::Prune { .. } | Write::Clear => None,
         }
     }
 }
@@ -94,6 +120,9 @@ impl Record {
             Record::Peer(member) => RecordKey::Member(member.node()),
             Record::Revocation(revocation) => RecordKey::Revocation(revocation.id()),
             Record::Addresses { node, .. } => RecordKey::Addresses(*node),
+            Record::Chain(chain) => RecordKey::Chain(chain.id),
+            Record::Fork(fork) => RecordKey::Fork(fork.forked),
+            Record::Epoch(_) => RecordKey::Epoch,
         }
     }
 }

@@ -17,6 +17,7 @@ mod gate;
 mod gossip;
 mod joins;
 mod kinds;
+mod log;
 pub(crate) mod machine;
 mod measure;
 mod misbehaviour;

@@ -90,6 +90,19 @@ impl World {
                 self.put_question(node, from, Body::Manifests(asked));
             }
             Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
+            Output::Applied(entry) => self.observe(&Observation::Applied {
+                node,
+                entry: &entry,
+            }),
+            Output::AskLog { to, asked } => self.put_question(node, to, Body::Log(asked)),
+            Output::AskEntries { from, asked } => {
+                self.put_question(node, from, Body::Entries(asked));
+            }
+            Output::PushEntries { to, entries } => {
+                self.put_question(node, to, Body::Push(entries));
+            }
+            Output::SweepLog(sweeps) => self.sweep_log(node, &sweeps),
+            Output::LookUp { theirs } => self.look_up(node, theirs),
         }
     }
 
@@ -161,6 +174,10 @@ impl World {
             (Request::Manifests { question }, Reply::Manifests(told)) => {
                 self.reply_to(question, told.map_or(Answer::Refused, Answer::Manifests));
             }
+            (Request::Log { question }, Reply::LogTold(told)) => {
+                self.reply_to(question, told.map_or(Answer::Refused, Answer::Log));
+            }
+            (Request::Append, Reply::Appended(appended)) => self.appended(node, appended),
             (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
                 self.judged(node, from, message, judgement);
             }
@@ -179,15 +196,20 @@ fn weight(output: &Output) -> u64 {
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),
         Output::Publish(announcement) | Output::Goodbye { announcement, .. } => {
-            announcement.members.len()
+            announcement.members.len() + announcement.entries.len()
         }
         Output::Reconcile { summary, .. } => summary.len(),
         Output::AskManifests { asked, .. } => asked.hashes.len(),
+        Output::Applied(entry) | Output::LookUp { theirs: entry } => entry.sealed().len(),
+        Output::AskEntries { asked, .. } => asked.ranges.len(),
+        Output::PushEntries { entries, .. } => entries.len(),
+        Output::SweepLog(sweeps) => sweeps.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }
         | Output::Disconnect { .. }
         | Output::Release { .. }
         | Output::FetchManifest { .. }
+        | Output::AskLog { .. }
         | Output::RequestRenewal { .. } => 0,
     };
     weight as u64
