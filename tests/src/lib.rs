@@ -18,6 +18,7 @@ pub mod cli;
 pub mod client;
 pub mod inside;
 pub mod mesh;
+pub mod messages;
 pub mod mutation;
 pub mod node;
 pub mod process;

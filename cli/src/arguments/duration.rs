@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use peerage_protocol::limits::TICKET_LIFETIME_MAX;
+use peerage_protocol::messaging::message::LIFETIME_MAX;
 
 /// The longest that a call may be waited for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,6 +25,11 @@ pub fn ticket_lifetime(text: &str) -> Result<Duration, DurationError> {
         TICKET_LIFETIME_MAX,
         LIFETIME_FORMS,
     )
+}
+
+/// The life of a message: from a second to [`LIFETIME_MAX`].
+pub fn message_lifetime(text: &str) -> Result<Duration, DurationError> {
+    within(text, Duration::from_secs(1), LIFETIME_MAX, LIFETIME_FORMS)
 }
 
 /// The patience of a caller: from a millisecond to a day.

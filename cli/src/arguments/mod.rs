@@ -3,6 +3,7 @@
 mod agents;
 mod duration;
 mod mesh;
+mod messages;
 mod pair;
 mod serve;
 mod up;
@@ -21,6 +22,7 @@ use peerage_protocol::id::{NodeName, ServerName};
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
 pub use mesh::{Invite, Join, Revoke, Tickets};
+pub use messages::{Ack, Acting, Inbox, Messages, Priority as MessagePriority, Send};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
@@ -54,6 +56,11 @@ impl Arguments {
         {
             return Err(twice("call", name));
         }
+        if let Command::Send(send) = &arguments.command
+            && send.split().is_none()
+        {
+            return Err(without_text());
+        }
         Ok(arguments)
     }
 }
@@ -66,6 +73,17 @@ fn twice(command: &str, name: &str) -> clap::Error {
     match all.find_subcommand_mut(command) {
         Some(command) => command.error(ErrorKind::ArgumentConflict, message),
         None => all.error(ErrorKind::ArgumentConflict, message),
+    }
+}
+
+/// A message that says nothing.
+fn without_text() -> clap::Error {
+    let mut all = Arguments::command();
+    all.build();
+    let message = "the text is missing: peerage send AGENT TEXT, or peerage send --all TEXT";
+    match all.find_subcommand_mut("send") {
+        Some(command) => command.error(ErrorKind::MissingRequiredArgument, message),
+        None => all.error(ErrorKind::MissingRequiredArgument, message),
     }
 }
 
@@ -135,6 +153,14 @@ pub enum Command {
     },
     /// Call a tool and print what it answers
     Call(Call),
+    /// Send a message to an agent, to those who follow a topic, or to all
+    Send(Send),
+    /// Show the messages that wait for an agent of this node
+    Inbox(Inbox),
+    /// Search the messages of an agent of this node
+    Messages(Messages),
+    /// Take messages out of an inbox for good
+    Ack(Ack),
     /// Print the endpoint that a client on this machine should use
     Endpoint,
     /// Speak MCP over standard input and output, for clients that know no HTTP

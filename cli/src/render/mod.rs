@@ -13,6 +13,7 @@ mod lifecycle;
 mod lists;
 mod members;
 mod mesh;
+mod messages;
 mod servers;
 mod status;
 mod table;
@@ -33,6 +34,7 @@ pub use lifecycle::{log_line, started, started_along, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use members::{members, revoked};
 pub use mesh::{Joined, invite, joined, left, ready, token_made};
+pub use messages::{acknowledged, inbox, messages, sent};
 pub use servers::{served, unserved};
 pub use status::status;
 #[cfg(test)]

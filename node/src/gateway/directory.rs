@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::present_agent::PresentAgent;
+use peerage_protocol::membership::roster::Roster;
 use serde::{Deserialize, Serialize};
 
 use crate::control::Snapshots;
@@ -45,6 +46,16 @@ impl Directory {
             agents,
             snapshots,
         }
+    }
+
+    /// This node.
+    pub fn me(&self) -> NodeId {
+        self.me
+    }
+
+    /// The members; `None` while this node belongs to no mesh.
+    pub fn roster(&self) -> Option<Arc<Roster>> {
+        self.snapshots.roster()
     }
 
     /// The agents of this node.

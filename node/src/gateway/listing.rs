@@ -47,7 +47,7 @@ impl Listings {
             tools: Listing::render(catalog, style, &own.tools, |entry| shown(&entry.provider)),
             prompts: items(ListKind::Prompts, &[], library.prompts()),
             resources: items(ListKind::Resources, &own.resources, library.resources()),
-            templates: items(ListKind::Templates, &[], library.templates()),
+            templates: items(ListKind::Templates, &own.templates, library.templates()),
         }
     }
 
@@ -69,6 +69,8 @@ pub struct OwnOffers {
     pub tools: Vec<&'static str>,
     /// Resources.
     pub resources: Vec<&'static str>,
+    /// Templates of resources.
+    pub templates: Vec<&'static str>,
 }
 
 /// How the owner wants tools listed.

@@ -158,6 +158,7 @@ impl<O: OpenSubstream> Router<O> {
             .map_or_else(OwnOffers::default, |builtins| OwnOffers {
                 tools: builtins.tools(),
                 resources: builtins.resources(),
+                templates: builtins.templates(),
             })
     }
 
@@ -188,10 +189,11 @@ impl<O: OpenSubstream> Router<O> {
             }
             _ => {}
         }
-        if let Some(builtins) = self.builtins_for(&call)
-            && let Some(answer) = builtins.call(&name, &call)
+        if Builtins::may_have_tool(&name)
+            && let Some(builtins) = self.builtins_for(&call)
+            && let Some(answer) = Box::pin(builtins.call(&name, &call)).await
         {
-            return Ok(own_reply(answer.await));
+            return Ok(own_reply(answer));
         }
         let entry = self.resolve_tool(&catalog, &name)?;
         call.params.set_name(&entry.tool);

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
+use super::message_parts::MessageParts;
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
@@ -70,8 +71,14 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     ));
     let agents = Agents::default();
     let directory = Directory::new(me, settings.name.clone(), agents.clone(), snapshots.clone());
+    let messages = MessageParts::load(store.clone(), handle.clone(), snapshots.clone(), &directory);
+    let messages = messages.await?;
     let changed = MembersChanged::new(&snapshots, &agents);
-    let builtins = Arc::new(Builtins::new(directory.clone(), changed));
+    let builtins = Arc::new(Builtins::new(
+        directory.clone(),
+        messages.messaging.clone(),
+        changed,
+    ));
     let links = Links::default();
     let router = Router::new(
         me,
@@ -142,6 +149,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .clone()
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
+    messages.start(&stop);
     // It goes on until the last word is said, and is ended by hand.
     let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;

@@ -3,6 +3,7 @@
 mod copy;
 mod inspection;
 mod log;
+mod messages;
 mod records;
 mod schema;
 mod tokens;
@@ -22,6 +23,10 @@ use tokio::sync::oneshot;
 pub use copy::copy;
 pub use inspection::{Inspection, inspect};
 pub use log::StoredEntry;
+pub use messages::{
+    Acknowledged, Addressee, MESSAGES_FOUND_MAX, MessageQuery, OpenedMessage, StoredMessage,
+    StoredMessageKey, StoredSealed,
+};
 pub use tokens::StoredToken;
 
 /// Writes waiting for the disk; a writer beyond it waits in turn.

@@ -9,6 +9,7 @@ use super::certificate::CertificateChain;
 use super::present_agent::{PresentAgent, check_agents};
 use crate::id::Hash;
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX};
+use crate::messaging::sealing::MessageKey;
 use crate::signature::{Signature, Signer, Verifier};
 
 /// Separates signatures over peer records from signatures over anything else.
@@ -30,6 +31,9 @@ pub struct PeerRecord {
     /// The agents that are present there; nothing of them is kept once the node is away.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub agents: Vec<PresentAgent>,
+    /// The key to which messages for its agents are sealed; absent where it reads none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_key: Option<MessageKey>,
     /// By the subject of the certificate.
     pub signature: Signature,
 }
@@ -45,6 +49,8 @@ struct Signed<'a> {
     /// Absent where there is nothing to say, so that a record without it is signed as it always was.
     #[serde(skip_serializing_if = "<[PresentAgent]>::is_empty")]
     agents: &'a [PresentAgent],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_key: Option<MessageKey>,
 }
 
 impl PeerRecord {
@@ -63,6 +69,7 @@ impl PeerRecord {
             manifest,
             leaving,
             agents: Vec::new(),
+            message_key: None,
             signature: Signature([0; 64]),
         }
         .signed(signer, chain)
@@ -100,6 +107,7 @@ impl PeerRecord {
             manifest: self.manifest,
             leaving: self.leaving,
             agents: &self.agents,
+            message_key: self.message_key,
         };
         let mut bytes = SIGNING_CONTEXT.to_vec();
         ciborium::into_writer(&signed, &mut bytes).expect("writing to memory does not fail");

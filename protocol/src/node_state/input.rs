@@ -16,6 +16,7 @@ use crate::membership::issuer::Invitation;
 use crate::membership::present_agent::PresentAgent;
 use crate::membership::revocation::Revocation;
 use crate::membership::ticket::{TicketId, Transcript};
+use crate::messaging::sealing::MessageKey;
 use crate::signature::Signer;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
@@ -184,6 +185,11 @@ pub enum Input {
     LocalAgents {
         /// In order of name.
         agents: Vec<PresentAgent>,
+    },
+    /// Messages for this node's agents are to be sealed to this key from here on.
+    MessageKey {
+        /// Which.
+        key: MessageKey,
     },
     /// A linked member said this to this node alone: that it leaves.
     Announced {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::NodeState;
 use super::input::RequestId;
 use super::output::{Output, Reply};
+use super::receipts::Receipts;
 use super::record::{Record, Write};
 use crate::id::NodeId;
 use crate::limits::{CLOCK_LEEWAY, GOSSIP_BYTES_MAX};
@@ -54,6 +55,7 @@ impl NodeState {
             return Err(AppendError::NotAWriter);
         }
         if let Lane::Direct(recipient) = lane
+            && recipient != self.me
             && roster.member(recipient).is_none()
         {
             return Err(AppendError::NoSuchRecipient);
@@ -83,7 +85,10 @@ impl NodeState {
     }
 
     /// An entry is on disk, for the first time in this run: it goes to the part that owns its lane.
-    fn applied(&mut self, _now: Now, entry: &Arc<Entry>) {
+    fn applied(&mut self, now: Now, entry: &Arc<Entry>) {
+        if let Lane::Direct(_) = entry.chain().lane {
+            self.direct_applied(now, entry);
+        }
         self.outputs.push_back(Output::Applied(entry.clone()));
     }
 
@@ -114,6 +119,7 @@ impl NodeState {
         for entry in &batch.entries {
             self.applied(now, entry);
         }
+        self.drop_received();
         for (request, appended) in batch.appended {
             self.reply(request, Reply::Appended(Ok(appended)));
         }
@@ -375,6 +381,7 @@ impl NodeState {
 
     /// The mesh was left: nothing of its log is kept, and whoever waits is told.
     pub(super) fn forget_log(&mut self) {
+        self.receipts = Receipts::default();
         let mut left = std::mem::take(&mut self.log);
         self.log.own.set_seed_of(&left.own);
         for request in left.pending.clear() {

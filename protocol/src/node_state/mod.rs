@@ -17,6 +17,7 @@ mod output;
 mod own_record;
 mod passing_on;
 mod presence;
+mod receipts;
 mod reconciliation;
 mod record;
 mod renaming;
@@ -59,6 +60,7 @@ use offers::{Offers, Standing};
 use own_record::OwnRecord;
 use passing_on::PassingOn;
 use presence::Presence;
+use receipts::Receipts;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
@@ -105,6 +107,7 @@ pub struct NodeState {
     unsaved: Unsaved,
     presence: Presence,
     log: Log,
+    receipts: Receipts,
     outputs: VecDeque<Output>,
 }
 
@@ -136,6 +139,7 @@ impl NodeState {
             unsaved: Unsaved::default(),
             presence: Presence::default(),
             log: Log::default(),
+            receipts: Receipts::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -244,6 +248,7 @@ impl NodeState {
                 self.own.offers();
             }
             Input::LocalAgents { agents } => self.own.set_agents(agents),
+            Input::MessageKey { key } => self.own.set_message_key(key),
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }
@@ -318,6 +323,7 @@ impl NodeState {
             self.unsaved.next_deadline(),
             self.presence.next_deadline(),
             self.log.next_deadline(),
+            self.receipts.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -343,6 +349,7 @@ impl NodeState {
             self.dial_due(now);
             self.release_idle(now);
             self.repair_log_when_due(now);
+            self.tell_receipts_when_due(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
@@ -570,6 +577,7 @@ impl NodeState {
         self.roster_changed = true;
         self.topology_changed = true;
         self.restore_own_record(now, own_record);
+        self.restore_receipts(now);
         self.publish_roster();
     }
 }

@@ -12,6 +12,7 @@ use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
 use crate::membership::peer_record::PeerRecord;
 use crate::membership::present_agent::PresentAgent;
+use crate::messaging::sealing::MessageKey;
 use crate::mutation::Mutation;
 use crate::signature::Signature;
 use crate::time::{Monotonic, Now};
@@ -40,6 +41,8 @@ pub(super) struct OwnRecord {
     next: Option<Monotonic>,
     /// The agents that are present at this node.
     agents: Vec<PresentAgent>,
+    /// The key to which messages for them are sealed.
+    message_key: Option<MessageKey>,
     /// The record is of an earlier run, and holds until the node knows better.
     kept: Option<Kept>,
 }
@@ -83,6 +86,13 @@ impl OwnRecord {
     pub(super) fn set_agents(&mut self, agents: Vec<PresentAgent>) {
         self.agents = agents;
         self.stale = true;
+    }
+
+    /// Messages are sealed to this key from here on.
+    pub(super) fn set_message_key(&mut self, key: MessageKey) {
+        if self.message_key.replace(key) != Some(key) {
+            self.stale = true;
+        }
     }
 
     /// Whether the record of an earlier run still stands at `now`.
@@ -148,7 +158,10 @@ impl NodeState {
         let says_the_same = self.own.member.as_ref().is_some_and(|own| {
             let record = own.record();
             let the_same = |r: &PeerRecord| {
-                r.addresses == addresses && r.manifest == manifest && r.agents == self.own.agents
+                r.addresses == addresses
+                    && r.manifest == manifest
+                    && r.agents == self.own.agents
+                    && r.message_key == self.own.message_key
             };
             *own.chain() == chain && record.is_some_and(the_same)
         });
@@ -160,6 +173,7 @@ impl NodeState {
                 manifest,
                 leaving: false,
                 agents: self.own.agents.clone(),
+                message_key: self.own.message_key,
                 signature: Signature([0; 64]),
             }
             .signed(&*self.keys.node, &chain);

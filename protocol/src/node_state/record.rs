@@ -196,6 +196,7 @@ mod tests {
             manifest: Hash::of(b""),
             leaving: false,
             agents: Vec::new(),
+            message_key: None,
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))

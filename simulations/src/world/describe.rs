@@ -73,6 +73,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Tickets { .. }
         | Input::WithdrawTicket { .. }
         | Input::Rename { .. }
+        | Input::MessageKey { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
         | Input::LogSeed { .. }

@@ -27,6 +27,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::Listening { .. } => "Listening",
         Input::LocalServers { .. } => "LocalServers",
         Input::LocalAgents { .. } => "LocalAgents",
+        Input::MessageKey { .. } => "MessageKey",
         Input::Announced { .. } => "Announced",
         Input::Gossiped { .. } => "Gossiped",
         Input::PublishFailed => "PublishFailed",

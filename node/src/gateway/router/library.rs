@@ -27,7 +27,7 @@ impl<O: OpenSubstream> Router<O> {
     pub(super) async fn read_resource(&self, mut call: Call) -> Result<Reply, CallError> {
         let uri = uri_of(&call)?;
         if let Some(builtins) = self.builtins_for(&call)
-            && let Some(read) = builtins.read(&uri, &call.caller)
+            && let Some(read) = builtins.read(&uri, &call.caller).await
         {
             return read.map(own_reply);
         }

@@ -73,8 +73,9 @@ impl<O: OpenSubstream> Router<O> {
 
     /// Follows the resource `uri`, wherever it is, for a local caller.
     pub async fn follow(&self, caller: &Caller, uri: &str) -> Result<Updates, CallError> {
-        let own = self.builtins.as_ref();
-        if let Some(updates) = own.and_then(|builtins| builtins.follow(uri, caller)) {
+        if let Some(builtins) = &self.builtins
+            && let Some(updates) = builtins.follow(uri, caller).await
+        {
             return updates;
         }
         let catalog = self.snapshots.catalog();

@@ -8,9 +8,11 @@ use serde_json::{Value, json};
 
 use crate::gateway::call::Caller;
 use crate::gateway::mcp::splice::Params;
+use crate::messaging::MessagingError;
+use crate::store::StoreError;
 
 /// Why a builtin tool did not do it. The text is for the model that called it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ToolError {
     /// The caller has no token.
     #[error(
@@ -28,6 +30,12 @@ pub enum ToolError {
     /// What an agent says of itself is over a bound.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// The message was not sent.
+    #[error(transparent)]
+    Messaging(#[from] MessagingError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// No agent goes by that address.
     #[error("no agent {agent} is present; agent_list shows those who are")]
     UnknownAgent {

@@ -4,31 +4,35 @@
 pub mod agents;
 pub mod answer;
 pub mod catalog;
+pub mod messages;
 mod resources;
 
-use bytes::Bytes;
-use futures::future::BoxFuture;
+use std::sync::Arc;
 
-use self::answer::ToolError;
+use bytes::Bytes;
+
 use crate::gateway::call::{Call, CallError, Caller};
 use crate::gateway::directory::Directory;
 use crate::gateway::frontend::rest::api::NodesResponse;
 use crate::gateway::router::subscriptions::Updates;
+use crate::messaging::Messaging;
 
 pub use resources::{MembersChanged, NodesPage};
 
 /// The builtin tools and resources of one node, beside those that stand for what a list leaves out.
 pub struct Builtins {
     directory: Directory,
+    messaging: Arc<Messaging>,
     changed: MembersChanged,
     nodes: NodesPage,
 }
 
 impl Builtins {
-    /// Builtins that know the agents by `directory`, and follow what `changed` tells.
-    pub fn new(directory: Directory, changed: MembersChanged) -> Self {
+    /// Builtins that know the agents by `directory`, write through `messaging`, and follow what `changed` tells.
+    pub fn new(directory: Directory, messaging: Arc<Messaging>, changed: MembersChanged) -> Self {
         Self {
             directory,
+            messaging,
             changed,
             nodes: NodesPage::default(),
         }
@@ -39,14 +43,10 @@ impl Builtins {
         self.nodes.set(nodes);
     }
 
-    /// The agents of the mesh.
-    pub fn directory(&self) -> &Directory {
-        &self.directory
-    }
-
     /// The raw definitions of the tools.
     pub fn tools(&self) -> Vec<&'static str> {
-        agents::DEFINITIONS.to_vec()
+        let agents = agents::DEFINITIONS.into_iter();
+        agents.chain(messages::DEFINITIONS).collect()
     }
 
     /// The raw definitions of the resources.
@@ -54,26 +54,35 @@ impl Builtins {
         resources::DEFINITIONS.to_vec()
     }
 
-    /// Calls the tool `name`; `None` where it is none of these.
-    pub fn call<'a>(&'a self, name: &str, call: &'a Call) -> Option<BoxFuture<'a, Bytes>> {
+    /// The raw definitions of the templates of resources.
+    pub fn templates(&self) -> Vec<&'static str> {
+        resources::TEMPLATES.to_vec()
+    }
+
+    /// Whether it is worth asking for this tool here: a look at its name, on every call's way.
+    pub fn may_have_tool(name: &str) -> bool {
+        name.starts_with("agent_") || name.starts_with("message_")
+    }
+
+    /// Calls the tool `name`: the raw result; `None` where it is none of these.
+    pub async fn call(&self, name: &str, call: &Call) -> Option<Bytes> {
         let directory = &self.directory;
         let answered = match name {
             agents::AGENT_REGISTER => agents::register(directory, call),
             agents::AGENT_STATUS => agents::status(directory, call),
             agents::AGENT_LIST => agents::list(directory, call),
-            _ => return None,
+            _ => return messages::call(&self.messaging, name, call).await,
         };
-        let result = answered.unwrap_or_else(|error: ToolError| error.result());
-        Some(Box::pin(std::future::ready(result)))
+        Some(answered.unwrap_or_else(|error| error.result()))
     }
 
     /// Reads the resource `uri`: the raw result; `None` where it is none of these.
-    pub fn read(&self, uri: &str, caller: &Caller) -> Option<Result<Bytes, CallError>> {
-        resources::read(self, uri, caller)
+    pub async fn read(&self, uri: &str, caller: &Caller) -> Option<Result<Bytes, CallError>> {
+        resources::read(self, uri, caller).await
     }
 
     /// Follows the resource `uri`; `None` where it is none of these.
-    pub fn follow(&self, uri: &str, caller: &Caller) -> Option<Result<Updates, CallError>> {
-        resources::follow(self, uri, caller)
+    pub async fn follow(&self, uri: &str, caller: &Caller) -> Option<Result<Updates, CallError>> {
+        resources::follow(self, uri, caller).await
     }
 }

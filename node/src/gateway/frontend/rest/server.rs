@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
+use super::agents_api::TokenShown;
 use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
 use super::members_api::RevokeRequest;
 use super::refusal::{Exit, Refused};
@@ -98,6 +99,7 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
+        .route("/v1/agent-of-token", post(agent_of_token))
         .route("/v1/tokens/{name}", delete(revoke_token))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -198,6 +200,16 @@ async fn create_token(
 ) -> Response {
     match body {
         Ok(Json(request)) => respond(service.create_token(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn agent_of_token(
+    State(service): Service,
+    body: Result<Json<TokenShown>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(shown)) => respond(service.agent_of_token(&shown)),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

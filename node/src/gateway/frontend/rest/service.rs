@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::agents_api::AgentsResponse;
+use super::agents_api::{AgentOfToken, AgentsResponse, TokenShown};
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
     LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
@@ -33,7 +33,7 @@ use crate::gateway::client::{Client, ClientSession};
 use crate::gateway::frontend::http::Service;
 use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
-use crate::identity::{Agents, TokenError, Tokens};
+use crate::identity::{Agents, TokenError, TokenId, Tokens};
 use crate::keys;
 
 /// Everything a running node does for its owner.
@@ -256,6 +256,22 @@ impl OwnerService {
         };
         Ok(TokensResponse {
             tokens: tokens.into_iter().map(status).collect(),
+        })
+    }
+
+    pub(super) fn agent_of_token(&self, shown: &TokenShown) -> Result<AgentOfToken, Refused> {
+        let agent = self.tokens.agent(TokenId::of(&shown.token));
+        let unknown = || {
+            Refused::new(
+                Exit::Refused,
+                "unknown_token",
+                "the token is not one of this node's",
+                "make one with: peerage token create NAME",
+            )
+        };
+        let agent = agent.ok_or_else(unknown)?;
+        Ok(AgentOfToken {
+            name: agent.to_string(),
         })
     }
 
