@@ -5,7 +5,7 @@ use std::time::Duration;
 use peerage_node::config::environment::Environment;
 use peerage_node::gateway::frontend::rest::agents_api::{AgentOfToken, TokenShown};
 use peerage_node::gateway::frontend::rest::api::{CallRequest, CallResponse};
-use peerage_node::messaging::ShownMessage;
+use peerage_node::messaging::{OWNER, ShownMessage};
 use peerage_protocol::id::AgentName;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -19,8 +19,6 @@ use crate::failure::Failure;
 use crate::render;
 use crate::terminal::print;
 
-/// In whose name the owner writes and reads who names nobody.
-const OWNER: &str = "owner";
 /// How long the node is waited for: a message goes to its disk before it answers.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -13,6 +13,6 @@ mod upkeep;
 pub use keyring::{KEY_TOLD_FOR, Keyring, KeyringError, SealError, seal};
 pub use news::News;
 pub use opening::Opener;
-pub use service::{Draft, Messaging, MessagingError, WAIT_MAX};
+pub use service::{Draft, Messaging, MessagingError, OWNER, WAIT_MAX};
 pub use shown::ShownMessage;
 pub use upkeep::keep_up;

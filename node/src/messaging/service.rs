@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use peerage_protocol::id::{AgentName, MeshId, NodeId, NodeName};
 use peerage_protocol::log::{AppendError, Lane};
+use peerage_protocol::membership::role::Role;
 use peerage_protocol::messaging::DirectItem;
 use peerage_protocol::messaging::message::{
     Audience, Content, DirectMessage, LIFETIME, MessageError, MessageId, Priority, PublicMessage,
@@ -24,6 +25,8 @@ use crate::store::{Acknowledged, MessageQuery, Store, StoreError};
 
 /// How long one wait for messages lasts at most: shorter than the patience of common clients.
 pub const WAIT_MAX: Duration = Duration::from_secs(50);
+/// The agent in whose name the machine's owner writes and reads who names no other; it has an inbox from the start.
+pub const OWNER: &str = "owner";
 /// Messages that an inbox shows at once; the rest follows once these are acknowledged.
 const SHOWN_MAX: usize = 100;
 /// Topics that one agent follows.
@@ -72,6 +75,9 @@ impl Messaging {
         news: News,
     ) -> Result<Self, StoreError> {
         store.own_messages_of(directory.me()).await?;
+        if let Ok(owner) = OWNER.parse() {
+            store.open_inbox(owner).await?;
+        }
         let last = store.last_message_number(directory.me()).await?;
         Ok(Self {
             store,
@@ -285,7 +291,11 @@ impl Messaging {
             });
         }
         let roster = self.directory.roster().ok_or(AppendError::NoMesh)?;
-        let record = roster.known(node).and_then(|known| known.record());
+        let known = roster.known(node);
+        if known.is_some_and(|known| known.chain().body().role == Role::Guest) {
+            return Err(MessagingError::Guest { to: to.to_owned() });
+        }
+        let record = known.and_then(|known| known.record());
         let key = record.and_then(|record| record.message_key);
         let key = key.ok_or_else(|| MessagingError::NoKey { to: to.to_owned() })?;
         Ok(Recipient {
@@ -420,6 +430,12 @@ pub enum MessagingError {
          runs an older version"
     )]
     NoKey {
+        /// As the caller named it.
+        to: String,
+    },
+    /// Guests of the mesh hold no log.
+    #[error("the node of {to} is a guest of the mesh, and guests take no messages")]
+    Guest {
         /// As the caller named it.
         to: String,
     },
