@@ -137,9 +137,11 @@ impl Snapshots {
         self.applied.subscribe()
     }
 
-    pub(super) fn entry_applied(&self, entry: Arc<Entry>) {
-        // Nobody may be listening.
-        let _ = self.applied.send(entry);
+    pub(super) fn entries_applied(&self, entries: Vec<Arc<Entry>>) {
+        for entry in entries {
+            // Nobody may be listening.
+            let _ = self.applied.send(entry);
+        }
     }
 
     /// This node's configured servers, and whether members may call each; holds from the next call on.

@@ -28,9 +28,6 @@ use crate::store::{Store, StoreError};
 /// Inputs for the log that are taken together.
 const TOGETHER_MAX: usize = 1_024;
 
-/// Entries that are read at a time when the node starts.
-const REPLAYED_AT_ONCE: usize = 512;
-
 /// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -49,8 +46,7 @@ impl Control {
     /// Takes up what the store kept; publishes the first snapshots.
     pub async fn load(clock: Clock, keys: Keys, store: Store) -> Result<Self, ControlError> {
         let records = store.records().await?;
-        let mut state = NodeState::new(clock.now(), keys, records);
-        replay(&mut state, clock, &store).await?;
+        let state = NodeState::new(clock.now(), keys, records);
         let snapshots = Arc::new(Snapshots::default());
         snapshots.set_roster(state.roster().cloned());
         snapshots.set_manifest(state.manifest().clone());
@@ -123,27 +119,6 @@ impl Control {
         }
         task.hear(Input::Wake).await?;
         task.follow(self.commands, stop).await
-    }
-}
-
-/// Hands what is in memory only its entries once more.
-async fn replay(state: &mut NodeState, clock: Clock, store: &Store) -> Result<(), ControlError> {
-    let mut after = None;
-    loop {
-        let page = store.log_page(after, REPLAYED_AT_ONCE).await?;
-        let Some((chain, last)) = page.last() else {
-            return Ok(());
-        };
-        after = Some((*chain, last.sequence));
-        for (_, stored) in page {
-            if stored.chain.lane.is_replayed() && stored.sealed.body.is_some() {
-                let entry = stored.sealed.open_unsigned();
-                let entry = entry.map_err(|error| StoreError::Damaged {
-                    why: error.to_string(),
-                })?;
-                state.replay(clock.now(), &Arc::new(entry));
-            }
-        }
     }
 }
 
@@ -244,7 +219,7 @@ impl Task {
             Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
             Output::AskManifests { from, asked } => self.ask_manifests(from, asked),
             Output::RequestRenewal { from } => self.request_renewal(from),
-            Output::Applied(entry) => self.snapshots.entry_applied(entry),
+            Output::Applied(entries) => self.snapshots.entries_applied(entries),
             Output::AskLog { to, asked } => {
                 log::ask(&*self.network, self.handle.clone(), to, asked);
             }

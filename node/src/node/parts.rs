@@ -19,7 +19,7 @@ use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
     Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
-    follow_network, tell_of_agents,
+    follow_network, tell_of_agents, watch_disk_room,
 };
 use crate::discovery::bootstrap::Bootstrap;
 use crate::gateway::backend::builtin::{Builtins, MembersChanged};
@@ -150,6 +150,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
     messages.start(&stop);
+    tokio::spawn(watch_disk_room(
+        home.root().to_path_buf(),
+        handle.clone(),
+        stop.clone(),
+    ));
     // It goes on until the last word is said, and is ended by hand.
     let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;

@@ -116,6 +116,19 @@ fn add_range(
     Ok(())
 }
 
+/// How many entries there are, and their bytes.
+pub(super) fn size(connection: &Connection) -> Result<(usize, u64), StoreError> {
+    let counted = connection.query_row(
+        "SELECT count(*), total(length(header) + 64 + coalesce(length(body), 0)) FROM log_entries",
+        [],
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, f64>(1)?)),
+    )?;
+    Ok((
+        usize::try_from(counted.0).unwrap_or_default(),
+        counted.1 as u64,
+    ))
+}
+
 /// What may be dropped of each chain, where that is anything.
 pub(super) fn swept(connection: &Connection, sweeps: &[Sweep]) -> Result<Vec<Swept>, StoreError> {
     let mut found = Vec::new();

@@ -3,6 +3,9 @@
 mod copy;
 mod inspection;
 mod log;
+mod log_audit;
+#[cfg(test)]
+mod log_tests;
 mod messages;
 mod records;
 mod schema;
@@ -23,6 +26,7 @@ use tokio::sync::oneshot;
 pub use copy::copy;
 pub use inspection::{Inspection, inspect};
 pub use log::StoredEntry;
+pub use log_audit::{AuditedChain, LogAudit, LogFault, audit_log, read_log};
 pub use messages::{
     Acknowledged, Addressee, MESSAGES_FOUND_MAX, MessageQuery, OpenedMessage, StoredMessage,
     StoredMessageKey, StoredSealed,
@@ -98,6 +102,17 @@ impl Store {
         count: usize,
     ) -> Result<Vec<(i64, StoredEntry)>, StoreError> {
         self.run(move |connection| log::page(connection, after, count))
+            .await
+    }
+
+    /// How many entries the log has here, and their bytes.
+    pub async fn log_size(&self) -> Result<(usize, u64), StoreError> {
+        self.run(|connection| log::size(connection)).await
+    }
+
+    /// Lets the database grow by at most so many pages from here on: as on a disk that is nearly full.
+    pub async fn limit_growth(&self, pages: u32) -> Result<(), StoreError> {
+        self.run(move |connection| schema::limit_growth(connection, pages))
             .await
     }
 

@@ -88,6 +88,9 @@ const MIGRATIONS: &[&str] = &[
 ",
 ];
 
+/// The schema version that brought the log.
+const LOG_SINCE: usize = 2;
+
 /// Opens a database and brings it to the latest schema.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     create_closed(path)?;
@@ -116,6 +119,19 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
         true => Err(StoreError::FromTheFuture { found, known }),
         false => Ok(found),
     }
+}
+
+/// Lets a database grow by at most so many pages, for as long as it is open.
+pub(super) fn limit_growth(connection: &Connection, pages: u32) -> Result<(), StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let limit = found.saturating_add(pages);
+    connection.pragma_update_and_check(None, "max_page_count", limit, |_| Ok(()))?;
+    Ok(())
+}
+
+/// Whether a database is of a version that keeps a log.
+pub(super) fn has_log(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(version(connection)? >= LOG_SINCE)
 }
 
 /// SQLite gives its side files the mode of the database: so the database is made for its owner alone.

@@ -44,11 +44,6 @@ impl Lane {
     /// What is known to all.
     pub const KNOWLEDGE: Self = Self::Public(4);
 
-    /// Whether whoever lives on it keeps its state in memory, and is given the entries again after a start.
-    pub const fn is_replayed(self) -> bool {
-        self.is_public() && !matches!(self, Self::MESSAGES)
-    }
-
     /// Whether all members hold it.
     pub const fn is_public(self) -> bool {
         matches!(self, Self::Public(_))

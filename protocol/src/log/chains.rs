@@ -263,3 +263,93 @@ impl Chains {
         Some((predecessor, latest.head_hash))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use bytes::Bytes;
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::id::MeshId;
+    use crate::log::entry::Draft;
+    use crate::signature::Signer;
+    use crate::time::Timestamp;
+
+    fn id(epoch: u8) -> ChainId {
+        ChainId {
+            author: NodeId::from_public_key(SigningKey::from_bytes(&[2; 32]).public_key()),
+            epoch: EpochId([epoch; 16]),
+            lane: Lane::MESSAGES,
+        }
+    }
+
+    fn entry(chain: ChainId, sequence: u64, previous: Hash, item: &'static [u8]) -> Entry {
+        let draft = Draft {
+            chain,
+            sequence,
+            previous,
+            predecessor: None,
+            time: Timestamp(sequence),
+            live_from: 1,
+        };
+        let mesh = MeshId::from_public_key([1; 32]);
+        let key = SigningKey::from_bytes(&[2; 32]);
+        Entry::seal(draft, &[Bytes::from_static(item)], mesh, &key)
+    }
+
+    fn first(epoch: u8) -> Entry {
+        entry(id(epoch), 1, Hash::from([0; 32]), b"one")
+    }
+
+    #[test]
+    fn whoever_floods_a_lane_is_refused_there_in_every_epoch_until_something_ages() {
+        let mut chains = Chains::default();
+        chains.restore(Chain {
+            bytes: LANE_BYTES_MAX + LANE_SLACK_BYTES,
+            ..Chain::new(id(1))
+        });
+        assert_eq!(chains.place(&first(2)), Err(Refused::LaneFull));
+        let lane = Lane::TASKS;
+        let elsewhere = entry(ChainId { lane, ..id(2) }, 1, Hash::from([0; 32]), b"one");
+        assert_eq!(chains.place(&elsewhere), Ok(Place::Next));
+        chains.pruned(id(1), 1, 1_000);
+        assert_eq!(chains.place(&first(2)), Ok(Place::Next));
+    }
+
+    #[test]
+    fn an_author_may_begin_so_many_chains_and_no_more() {
+        let mut chains = Chains::default();
+        for number in 0..CHAINS_PER_AUTHOR_MAX {
+            let mut epoch = [0; 16];
+            epoch[..8].copy_from_slice(&number.to_be_bytes());
+            let epoch = EpochId(epoch);
+            chains.restore(Chain::new(ChainId { epoch, ..id(0) }));
+        }
+        assert_eq!(chains.place(&first(0xff)), Err(Refused::TooManyChains));
+    }
+
+    #[test]
+    fn entries_in_any_order_of_chains_give_the_same_frontier_and_a_fork_takes_them_out() {
+        let (mut one, mut other) = (Chains::default(), Chains::default());
+        (1..=5).for_each(|epoch| one.append(&first(epoch)));
+        (1..=5).rev().for_each(|epoch| other.append(&first(epoch)));
+        assert_eq!(one.frontier(), other.frontier());
+        let two = entry(id(1), 2, first(1).hash(), b"two");
+        one.append(&two);
+        assert_ne!(one.frontier(), other.frontier());
+        let contradicting = entry(id(1), 1, Hash::from([0; 32]), b"other");
+        let fork = Arc::new(Fork::of(&first(1), &contradicting).unwrap());
+        let forked = ForkedEpoch::from(id(1));
+        assert!(one.add_fork(forked, fork.clone()) && other.add_fork(forked, fork.clone()));
+        assert!(!one.add_fork(forked, fork));
+        // How far a forked epoch was applied is no difference.
+        assert_eq!(one.frontier(), other.frontier());
+        assert_eq!(one.place(&two), Err(Refused::Forked));
+        one.count_authors(|_| false);
+        assert_eq!(*one.frontier(), Frontier::default());
+        one.count_authors(|_| true);
+        assert_eq!(one.frontier(), other.frontier());
+    }
+}

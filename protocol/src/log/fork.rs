@@ -96,6 +96,7 @@ mod tests {
 
     use bytes::Bytes;
     use ed25519_dalek::SigningKey;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::id::Hash;
@@ -150,6 +151,19 @@ mod tests {
             other: sealed(&next),
         };
         assert_eq!(check(&made_up), Err(ForkError::NoFork));
+    }
+
+    proptest! {
+        #[test]
+        fn one_changed_byte_proves_nothing_else(at in any::<prop::sample::Index>(), change in 1..=255_u8) {
+            let fork = Fork::of(&entry(1, b"one"), &entry(1, b"other")).unwrap();
+            let mut bytes = encode_cbor(&fork);
+            let at = at.index(bytes.len());
+            bytes[at] ^= change;
+            if let Ok(damaged) = decode_cbor::<Fork>(&bytes) {
+                prop_assert!(damaged == fork || check(&damaged).is_err());
+            }
+        }
     }
 
     #[test]

@@ -25,10 +25,10 @@
 //! **In, from another part of `NodeState`:** `self.append(now, lane, items, request)`, with `None` for `request` where
 //! nobody waits; a refusal comes back at once.
 //!
-//! **Out:** once an entry is on disk, of whomever it is, own ones too,
+//! **Out:** entries that are on disk, of whomever they are, own ones too, each once in a run and in order of its chain:
 //!
-//! 1. `NodeState::applied(now, &entry)` (in `node_state/log.rs`) hands it to the part that owns the lane. Outputs that
-//!    this part pushes come after the entry is on disk, so it may answer and publish at once.
+//! 1. A part of `NodeState` that owns a lane is handed them by `flush_log` in `node_state/log.rs`, right after the
+//!    `Persist`. Outputs that it pushes there come after the entries are on disk, so it may answer and publish at once.
 //! 2. [`Output::Applied`](crate::node_state::Output::Applied) tells whoever runs the machine; in a node, listeners
 //!    subscribe to `control::Snapshots::applied`, a broadcast of entries. Who is too slow there finds what it missed in
 //!    the store.
@@ -37,9 +37,8 @@
 //! it is called from `append` in `node/src/store/log.rs`, which sees every entry once, and from `prune` and `clear` there,
 //! which see it go.
 //!
-//! **After a start** a part that keeps its state in memory is given the entries of its lane again, in order of chain
-//! and sequence, through [`NodeState::replay`](crate::node_state::NodeState::replay): those of the lanes for which
-//! [`Lane::is_replayed`], that is all but messages and direct ones, whose indexes are on disk.
+//! **After a start** nothing is applied again. A part that keeps its state in memory reads its lanes from the store
+//! (`Store::entries`, by the chains among the records) and takes them up before control runs.
 //!
 //! **An item of another author proves** that this member's node signed it, at the time in the header by that node's
 //! clock; which agent of that node spoke is that node's word.
@@ -115,6 +114,8 @@ pub(crate) struct Log {
     pub(crate) batch: Batch,
     /// Who is a member may have changed since the frontier was last compared.
     pub(crate) authors_changed: bool,
+    /// There is no room on disk for more.
+    pub(crate) disk_full: bool,
     /// The time of the latest input that left something to write.
     pub(crate) last_now: Option<Now>,
 }

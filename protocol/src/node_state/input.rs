@@ -273,6 +273,11 @@ pub enum Input {
         /// 32 random bytes, never used before.
         seed: [u8; 32],
     },
+    /// Whether there is hardly any room left on disk: then the log takes nothing, from here or from others.
+    DiskRoom {
+        /// There is not.
+        full: bool,
+    },
     /// Items are to be put into this node's part of the log.
     Append {
         /// Answered by [`Reply::Appended`](super::Reply::Appended), once they are on disk.

@@ -63,6 +63,9 @@ impl NodeState {
         if !self.log.own.is_ready() {
             return Err(AppendError::NotOpen);
         }
+        if self.log.disk_full {
+            return Err(AppendError::DiskFull);
+        }
         let bytes = self.log.chains.lane_bytes(self.me, lane);
         if bytes >= LANE_BYTES_MAX {
             let limit = LANE_BYTES_MAX;
@@ -84,20 +87,6 @@ impl NodeState {
         }
     }
 
-    /// An entry is on disk, for the first time in this run: it goes to the part that owns its lane.
-    fn applied(&mut self, now: Now, entry: &Arc<Entry>) {
-        if let Lane::Direct(_) = entry.chain().lane {
-            self.direct_applied(now, entry);
-        }
-        self.outputs.push_back(Output::Applied(entry.clone()));
-    }
-
-    /// An entry that was on disk when the node started, of a lane whose owner keeps its state in memory.
-    pub fn replay(&mut self, _now: Now, entry: &Arc<Entry>) {
-        let known = self.log.chains.head(entry.chain());
-        debug_assert!(entry.sequence() <= known, "only what is known is replayed");
-    }
-
     /// Whatever waits goes to disk in one transaction, and then to everybody. Says whether there was anything.
     pub(super) fn flush_log(&mut self) -> bool {
         let Some(now) = self.log.last_now else {
@@ -116,8 +105,14 @@ impl NodeState {
         let chains = chains.into_iter().filter_map(|id| self.log.chains.get(id));
         writes.extend(chains.map(|chain| Write::Put(Record::Chain(chain.clone()))));
         self.persist(writes);
+        if !batch.entries.is_empty() {
+            let entries = batch.entries.clone();
+            self.outputs.push_back(Output::Applied(entries));
+        }
         for entry in &batch.entries {
-            self.applied(now, entry);
+            if let Lane::Direct(_) = entry.chain().lane {
+                self.direct_applied(now, entry);
+            }
         }
         self.drop_received();
         for (request, appended) in batch.appended {
@@ -323,6 +318,9 @@ impl NodeState {
                 body.role.offers()
             }),
         };
+        if self.log.disk_full {
+            return false;
+        }
         let timely = entry.header().time < now.wall + CLOCK_LEEWAY;
         writes && timely && (chain.lane.is_public() || may_hold(roster, self.me, chain))
     }

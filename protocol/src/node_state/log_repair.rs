@@ -17,10 +17,14 @@ use crate::log::frontier::{Frontier, group_of};
 use crate::log::retention::kept_for;
 use crate::membership::admission::Refusal;
 use crate::membership::role::Role;
+use crate::membership::roster::Roster;
 use crate::time::Now;
 use crate::wire::log::{
     EntriesAsked, HEADS_TOLD_MAX, Head, LogAsked, LogTold, OpenedEntries, Range,
 };
+
+/// Repaired heads that are told again at once; others lack the rest no more than this node did.
+const REPAIRED_TOLD_MAX: usize = 16;
 
 impl NodeState {
     /// Frontiers are compared and ranges pulled, as far as it is time.
@@ -74,8 +78,10 @@ impl NodeState {
     fn direct_chains_with(&self, other: NodeId) -> impl Iterator<Item = &Chain> {
         let roster = self.roster.as_ref();
         self.log.chains.direct().filter(move |chain| {
-            !self.log.chains.is_forked(chain.id.into())
-                && roster.is_some_and(|roster| may_hold(roster, other, chain.id))
+            let both = |roster: &Arc<Roster>| {
+                may_hold(roster, other, chain.id) && may_hold(roster, self.me, chain.id)
+            };
+            !self.log.chains.is_forked(chain.id.into()) && roster.is_some_and(both)
         })
     }
 
@@ -239,8 +245,10 @@ impl NodeState {
             for entry in &told.entries {
                 let heard = self.take_entry(now, from, entry);
                 last = Some(entry.chain());
-                if heard == Heard::News && asked.ranges.iter().any(|r| is_end(r, entry)) {
-                    self.log.batch.repaired.push(entry.clone());
+                let told_again = &mut self.log.batch.repaired;
+                let room = told_again.len() < REPAIRED_TOLD_MAX;
+                if room && heard == Heard::News && asked.ranges.iter().any(|r| is_end(r, entry)) {
+                    told_again.push(entry.clone());
                 }
             }
         }

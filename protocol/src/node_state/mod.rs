@@ -280,6 +280,7 @@ impl NodeState {
             Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
             Input::Stopping { request } => self.stopping(request),
             Input::LogSeed { seed } => self.log.own.set_seed(seed),
+            Input::DiskRoom { full } => self.log.disk_full = full,
             Input::Append {
                 request,
                 lane,

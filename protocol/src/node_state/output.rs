@@ -91,8 +91,8 @@ pub enum Output {
         /// Which.
         asked: Arc<ManifestsAsked>,
     },
-    /// An entry is on disk: whoever keeps what its lane is for may act on it.
-    Applied(Arc<Entry>),
+    /// Entries are on disk, each chain's in order: whoever keeps what their lanes are for may act on them.
+    Applied(Vec<Arc<Entry>>),
     /// Ask a linked member how its log differs.
     AskLog {
         /// Whom.

@@ -138,6 +138,8 @@ mod tests {
     use super::*;
     use crate::address_book::Source;
     use crate::id::Hash;
+    use crate::log::chain_id::{EpochId, Lane};
+    use crate::log::entry::SealedEntry;
     use crate::membership::certificate::{CERTIFICATE_VERSION, Certificate, CertificateBody, Role};
     use crate::membership::peer_record::PeerRecord;
     use crate::membership::ticket::TicketSecret;
@@ -332,6 +334,99 @@ mod tests {
             &entry(b"ibootstrap", b"\xf6"),
         ];
         assert_golden(&addresses(), &key, &golden);
+    }
+
+    fn chain_id() -> ChainId {
+        ChainId {
+            author: NodeId::from_public_key([2; 32]),
+            epoch: EpochId([7; 16]),
+            lane: Lane::TASKS,
+        }
+    }
+
+    fn chain_id_bytes() -> Vec<u8> {
+        [
+            b"\xa3fauthor\x58\x20",
+            &[2; 32][..],
+            b"eepoch\x50",
+            &[7; 16],
+            b"dlane\x02",
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn the_bytes_of_a_chain_of_the_log_are_fixed() {
+        let chain = Chain {
+            head: 300,
+            head_hash: Hash::from([8; 32]),
+            head_time: Timestamp(7),
+            first: 2,
+            live_from: 1,
+            bytes: 9,
+            ..Chain::new(chain_id())
+        };
+        let golden = [
+            b"\xa1eChain\xa7bid",
+            &chain_id_bytes()[..],
+            b"dhead\x19\x01\x2cihead_hash\x58\x20",
+            &[8; 32],
+            b"ihead_time\x07efirst\x02ilive_from\x01ebytes\x09",
+        ];
+        let key = [b"\xa1eChain", &chain_id_bytes()[..]];
+        assert_golden(&Record::Chain(chain), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_an_epoch_of_the_log_are_fixed() {
+        let record = Record::Epoch(EpochRecord {
+            epoch: EpochId([7; 16]),
+            closed_cleanly: true,
+        });
+        let golden = [
+            b"\xa1eEpoch\xa2eepoch\x50",
+            &[7; 16][..],
+            b"nclosed_cleanly\xf5",
+        ];
+        assert_golden(&record, &[b"eEpoch"], &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_fork_of_the_log_are_fixed() {
+        let sealed = |byte: u8| SealedEntry {
+            header: vec![byte; 3].into(),
+            signature: Signature([byte; 64]),
+            body: None,
+        };
+        let forked = ForkedEpoch::from(chain_id());
+        let (one, other) = (sealed(1), sealed(2));
+        let record = Record::Fork(Arc::new(Fork { forked, one, other }));
+        let forked = [
+            b"\xa2fauthor\x58\x20",
+            &[2; 32][..],
+            b"eepoch\x50",
+            &[7; 16],
+        ]
+        .concat();
+        let bytes = |byte: u8| {
+            [
+                b"\x83\x43",
+                &[byte; 3][..],
+                b"\x58\x40",
+                &[byte; 64],
+                b"\xf6",
+            ]
+            .concat()
+        };
+        let golden = [
+            b"\xa1dFork\xa3fforked",
+            &forked[..],
+            b"cone",
+            &bytes(1),
+            b"eother",
+            &bytes(2),
+        ];
+        assert_golden(&record, &[b"\xa1dFork", &forked[..]], &golden);
     }
 
     prop_compose! {

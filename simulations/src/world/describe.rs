@@ -77,6 +77,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Leave { .. }
         | Input::Stopping { .. }
         | Input::LogSeed { .. }
+        | Input::DiskRoom { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
     };
@@ -116,7 +117,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             format!("{} from {}", asked.hashes.len(), called(*from))
         }
         Output::RequestRenewal { from } => called(*from),
-        Output::Applied(applied) => entry(applied, called),
+        Output::Applied(entries) => match &entries[..] {
+            [one] => entry(one, called),
+            entries => format!("{} entries", entries.len()),
+        },
         Output::SweepLog(sweeps) => format!("{} chains", sweeps.len()),
         Output::LookUp { theirs } => entry(theirs, called),
         Output::AskLog { to, .. } | Output::PushEntries { to, .. } => called(*to),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use peerage_protocol::log::chain::Chain;
 use peerage_protocol::log::chain_id::ChainId;
 use peerage_protocol::log::entry::Entry;
+use peerage_protocol::log::fork::ForkedEpoch;
 use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::node_state::{Record, RecordKey, Write};
 use peerage_protocol::wire::log::{ENTRIES_TOLD_BYTES, EntriesAsked, EntriesTold};
@@ -60,9 +62,25 @@ impl Disk {
         self.history = Some(history);
     }
 
-    /// The entries of the log, in order of chain and sequence.
-    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
-        self.entries.values()
+    /// What is known of the chains of the log.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = &Chain> {
+        self.records.values().filter_map(|record| match record {
+            Record::Chain(chain) => Some(chain),
+            _ => None,
+        })
+    }
+
+    /// The epochs of which there is evidence that they are forked.
+    pub(crate) fn forks(&self) -> impl Iterator<Item = ForkedEpoch> {
+        self.records.keys().filter_map(|key| match key {
+            RecordKey::Fork(forked) => Some(*forked),
+            _ => None,
+        })
+    }
+
+    /// Whether there is evidence that the epoch of a chain is forked.
+    pub(crate) fn is_forked(&self, chain: ChainId) -> bool {
+        self.records.contains_key(&RecordKey::Fork(chain.into()))
     }
 
     /// The entry at one place of the log.

@@ -40,6 +40,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::ManifestsAsked { .. } => "ManifestsAsked",
         Input::ManifestsTold { .. } => "ManifestsTold",
         Input::LogSeed { .. } => "LogSeed",
+        Input::DiskRoom { .. } => "DiskRoom",
         Input::Append { .. } => "Append",
         Input::LogAsked { .. } => "LogAsked",
         Input::LogTold { .. } => "LogTold",

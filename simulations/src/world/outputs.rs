@@ -90,10 +90,11 @@ impl World {
                 self.put_question(node, from, Body::Manifests(asked));
             }
             Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
-            Output::Applied(entry) => self.observe(&Observation::Applied {
-                node,
-                entry: &entry,
-            }),
+            Output::Applied(entries) => {
+                for entry in &entries {
+                    self.observe(&Observation::Applied { node, entry });
+                }
+            }
             Output::AskLog { to, asked } => self.put_question(node, to, Body::Log(asked)),
             Output::AskEntries { from, asked } => {
                 self.put_question(node, from, Body::Entries(asked));
@@ -200,9 +201,9 @@ fn weight(output: &Output) -> u64 {
         }
         Output::Reconcile { summary, .. } => summary.len(),
         Output::AskManifests { asked, .. } => asked.hashes.len(),
-        Output::Applied(entry) | Output::LookUp { theirs: entry } => entry.sealed().len(),
+        Output::Applied(entries) | Output::PushEntries { entries, .. } => entries.len(),
+        Output::LookUp { theirs } => theirs.sealed().len(),
         Output::AskEntries { asked, .. } => asked.ranges.len(),
-        Output::PushEntries { entries, .. } => entries.len(),
         Output::SweepLog(sweeps) => sweeps.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }

@@ -37,17 +37,31 @@ impl Machine {
         for range in &asked.ranges {
             for sequence in range.from..=range.to {
                 let kept = self.kept_entry(range.chain, sequence);
-                told.entries
-                    .extend(kept.map(|entry| entry.sealed().clone()));
+                let Some(sealed) = kept.map(|entry| entry.sealed().clone()) else {
+                    continue;
+                };
+                match sealed.body {
+                    Some(_) => told.entries.push(sealed),
+                    None => told.pruned.push(sealed),
+                }
             }
         }
         told
     }
 
     pub(super) fn kept_entry(&self, chain: ChainId, sequence: u64) -> Option<Arc<Entry>> {
-        let kept = self.entries().into_iter();
-        kept.rev()
-            .find(|entry| (entry.chain(), entry.sequence()) == (chain, sequence))
+        let pruned = self.records.iter().filter_map(|write| match write {
+            Write::Prune { chain: of, first } if *of == chain => Some(*first),
+            _ => None,
+        });
+        let first = pruned.max().unwrap_or(1);
+        let mut kept = self.entries().into_iter().rev();
+        let entry = kept.find(|entry| (entry.chain(), entry.sequence()) == (chain, sequence))?;
+        match sequence {
+            whole if whole >= first => Some(entry),
+            last if last + 1 == first => Some(Arc::new(entry.without_body())),
+            _ => None,
+        }
     }
 
     /// Every entry on its disk, in order of arrival.
@@ -194,4 +208,193 @@ fn what_gossip_missed_is_pulled_when_frontiers_are_compared() {
     }
     assert_eq!(desk.entries().len(), 6);
     assert_eq!(laptop.entries().len(), 6);
+}
+
+fn gossip(to: &mut Machine, from: NodeId, outputs: Vec<Output>) -> Vec<Output> {
+    let told = outputs.into_iter().filter_map(|output| match output {
+        Output::Publish(announcement) => Some(announcement),
+        _ => None,
+    });
+    let told: Vec<_> = told.collect();
+    let heard = told.into_iter().flat_map(|announcement| {
+        to.tell(Input::Gossiped {
+            request: RequestId(0),
+            from,
+            announcement: Announcement::clone(&announcement),
+        })
+    });
+    heard.collect()
+}
+
+fn look_ups(machine: &mut Machine, outputs: Vec<Output>) -> Vec<Output> {
+    let asked = outputs.into_iter().filter_map(|output| match output {
+        Output::LookUp { theirs } => Some(theirs),
+        _ => None,
+    });
+    let asked: Vec<_> = asked.collect();
+    let answered = asked.into_iter().flat_map(|theirs| {
+        let ours = machine.kept_entry(theirs.chain(), theirs.sequence());
+        machine.tell(Input::LookedUp { theirs, ours })
+    });
+    answered.collect()
+}
+
+#[test]
+fn two_histories_are_evidence_that_stops_the_epoch_and_keeps_what_was_applied() {
+    let (mut desk, mut laptop) = two_linked();
+    let mut copy = Machine::new(2).seeded(2);
+    copy.records = laptop.records.clone();
+    copy.restart();
+    copy.tell(Input::LogSeed { seed: [2; 32] });
+    let (me, from) = (desk.me(), laptop.me());
+    let (_, one) = laptop.append(Lane::MESSAGES, "one");
+    gossip(&mut desk, from, one);
+    let (_, other) = copy.append(Lane::MESSAGES, "other");
+    let heard = gossip(&mut desk, from, other);
+    let told = look_ups(&mut desk, heard);
+    let forks = told.iter().find_map(|output| match output {
+        Output::Publish(announcement) => announcement.forks.first(),
+        _ => None,
+    });
+    assert!(forks.is_some(), "everybody is told: {told:?}");
+    assert_eq!(desk.items(), ["one"]);
+    let (_, next) = laptop.append(Lane::TASKS, "more");
+    gossip(&mut desk, from, next);
+    assert_eq!(desk.items(), ["one"], "nothing more is taken of that epoch");
+    gossip(&mut laptop, me, told);
+    let (after, outputs) = laptop.append(Lane::MESSAGES, "new epoch");
+    assert_eq!(after.sequence, 1);
+    gossip(&mut desk, from, outputs);
+    assert_eq!(desk.items(), ["one", "new epoch"]);
+    desk.restart();
+    let (_, still) = copy.append(Lane::MESSAGES, "still");
+    gossip(&mut desk, from, still);
+    assert_eq!(desk.items(), ["one", "new epoch"], "evidence is kept");
+}
+
+fn meet(one: &mut Machine, other: &mut Machine) {
+    let (a, b) = (one.me(), other.me());
+    one.tell(Input::LinkDown { node: b });
+    other.tell(Input::LinkDown { node: a });
+    link(one, other);
+    for _ in 0..3 {
+        one.pass(crate::log::COMPARE_EVERY);
+        other.pass(crate::log::COMPARE_EVERY);
+        let outputs = one.tell(Input::Wake);
+        exchange(one, other, by(true, outputs));
+        let outputs = other.tell(Input::Wake);
+        exchange(one, other, by(false, outputs));
+    }
+}
+
+#[test]
+fn an_epoch_goes_on_after_a_clean_stop_that_the_others_confirm() {
+    let (mut desk, mut laptop) = two_linked();
+    let (first, _) = laptop.append(Lane::TASKS, "one");
+    meet(&mut desk, &mut laptop);
+    laptop.tell(Input::Stopping {
+        request: RequestId(1_000),
+    });
+    laptop.restart();
+    laptop.tell(Input::LogSeed { seed: [9; 32] });
+    meet(&mut desk, &mut laptop);
+    let (second, _) = laptop.append(Lane::TASKS, "two");
+    assert_eq!((second.chain, second.sequence), (first.chain, 2));
+    laptop.restart();
+    laptop.tell(Input::LogSeed { seed: [10; 32] });
+    meet(&mut desk, &mut laptop);
+    let (third, _) = laptop.append(Lane::TASKS, "three");
+    assert_ne!(
+        third.chain.epoch, first.chain.epoch,
+        "it did not stop in peace"
+    );
+}
+
+#[test]
+fn an_old_backup_takes_a_new_epoch_and_back_what_it_forgot() {
+    let (mut desk, mut laptop) = two_linked();
+    laptop.append(Lane::TASKS, "one");
+    meet(&mut desk, &mut laptop);
+    laptop.tell(Input::Stopping {
+        request: RequestId(1_000),
+    });
+    let backup = laptop.records.clone();
+    laptop.restart();
+    laptop.tell(Input::LogSeed { seed: [9; 32] });
+    meet(&mut desk, &mut laptop);
+    laptop.append(Lane::TASKS, "two");
+    meet(&mut desk, &mut laptop);
+    laptop.records = backup;
+    laptop.restart();
+    laptop.tell(Input::LogSeed { seed: [10; 32] });
+    meet(&mut desk, &mut laptop);
+    assert_eq!(laptop.items(), ["one", "two"]);
+    let (after, _) = laptop.append(Lane::TASKS, "other");
+    assert_eq!(after.sequence, 1, "a new epoch: nothing is used twice");
+    meet(&mut desk, &mut laptop);
+    assert_eq!(desk.items(), ["one", "two", "other"]);
+}
+
+#[test]
+fn what_is_too_old_is_dropped_and_a_newcomer_begins_after_it() {
+    let (mut desk, mut laptop) = two_linked();
+    let (old, _) = desk.append(Lane::MESSAGES, "old");
+    desk.append(Lane::MESSAGES, "old too");
+    let month = crate::log::retention::KEPT_FOR;
+    desk.now.wall = desk.now.wall + month;
+    laptop.now.wall = laptop.now.wall + month;
+    desk.append(Lane::MESSAGES, "young");
+    let outputs = desk.tell(Input::LogSwept(vec![crate::log::retention::Swept {
+        chain: old.chain,
+        first: 3,
+        bytes: 10,
+    }]));
+    let pruned = |output: &Output| match output {
+        Output::Persist(writes) => writes
+            .iter()
+            .any(|write| matches!(write, Write::Prune { .. })),
+        _ => false,
+    };
+    assert!(outputs.iter().any(pruned));
+    meet(&mut desk, &mut laptop);
+    assert_eq!(laptop.items(), ["young"]);
+    assert_eq!(laptop.state.log.chains.head(old.chain), 3);
+}
+
+#[test]
+fn a_direct_entry_is_held_by_its_ends_and_the_mailboxes_alone() {
+    let mut desk = Machine::founder(1).seeded(1);
+    let mut others: Vec<Machine> = (2..=8).map(Machine::new).collect();
+    for (at, other) in others.iter_mut().enumerate() {
+        other.join(&mut desk, &format!("node-{at}"));
+        link(&mut desk, other);
+    }
+    let recipient = others[0].me();
+    let (_, outputs) = desk.append(Lane::Direct(recipient), "for you alone");
+    assert!(
+        !outputs
+            .iter()
+            .any(|output| matches!(output, Output::Publish(told) if !told.entries.is_empty())),
+        "a direct entry is never gossiped"
+    );
+    for other in &mut others {
+        meet(&mut desk, other);
+    }
+    let boxes = crate::log::direct::mailboxes(desk.state.roster().unwrap(), recipient);
+    assert_eq!(boxes.len(), 3);
+    for other in &others {
+        let holds = other.me() == recipient || boxes.contains(&other.me());
+        assert_eq!(!other.items().is_empty(), holds, "{:?}", other.me());
+    }
+}
+
+#[test]
+fn an_entry_too_large_for_gossip_is_told_of_and_pulled() {
+    let (mut desk, mut laptop) = two_linked();
+    let large: &'static str = Box::leak("x".repeat(50_000).into_boxed_str());
+    let (_, outputs) = desk.append(Lane::KNOWLEDGE, large);
+    exchange(&mut desk, &mut laptop, by(true, outputs));
+    let outputs = laptop.tell(Input::Wake);
+    exchange(&mut desk, &mut laptop, by(false, outputs));
+    assert_eq!(laptop.items(), [large]);
 }
