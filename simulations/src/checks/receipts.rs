@@ -1,7 +1,9 @@
-//! Receipts keep their word: nobody says that it has a direct entry which it has not, or the others drop what is lost.
+//! Receipts keep their word: nobody says that it has a direct entry which it has not, and no author lets one go that its
+//! recipient never had.
 
 use std::collections::BTreeMap;
 
+use peerage_protocol::id::NodeId;
 use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::messaging::DirectItem;
@@ -9,7 +11,7 @@ use peerage_protocol::messaging::receipt::Received;
 
 use super::{Check, Finding, Observation, View};
 
-/// How far each node has the chains of direct lanes on its disk.
+/// How far each node has, or had, the chains of direct lanes on its disk.
 #[derive(Default)]
 pub(crate) struct Receipts {
     has: BTreeMap<(usize, ChainId), u64>,
@@ -22,10 +24,6 @@ impl Check for Receipts {
 
     fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
         match seen {
-            Observation::Left { node } => {
-                self.has.retain(|(at, _), _| at != node);
-                Ok(())
-            }
             Observation::Applied { node, entry } => self.applied(*node, entry, view),
             _ => Ok(()),
         }
@@ -36,12 +34,15 @@ impl Receipts {
     fn applied(&mut self, node: usize, entry: &Entry, view: &View<'_>) -> Result<(), Finding> {
         let chain = entry.chain();
         let me = view.machines[node].id;
-        if let Lane::Direct(_) = chain.lane {
-            self.has.insert((node, chain), entry.sequence());
-        }
-        if chain.author != me || chain.lane.is_public() {
+        let Lane::Direct(recipient) = chain.lane else {
+            return Ok(());
+        };
+        let has = self.has.entry((node, chain)).or_default();
+        *has = entry.sequence().max(*has);
+        if chain.author != me {
             return Ok(());
         }
+        self.lets_go(node, recipient, entry, view)?;
         let items = entry.items();
         let read = items
             .iter()
@@ -70,5 +71,28 @@ impl Receipts {
             }
         }
         Ok(())
+    }
+
+    /// What an author stands by no more, its recipient must have had.
+    fn lets_go(
+        &self,
+        node: usize,
+        recipient: NodeId,
+        entry: &Entry,
+        view: &View<'_>,
+    ) -> Result<(), Finding> {
+        let (chain, gone) = (entry.chain(), entry.header().live_from - 1);
+        let place = (view.place)(recipient).filter(|place| *place != node);
+        let had = place.and_then(|place| self.has.get(&(place, chain)));
+        let had = had.copied().unwrap_or_default();
+        match place.is_some() && had < gone {
+            true => {
+                let what = format!(
+                    "it lets {chain} go up to no. {gone}, of which its recipient had no. {had}"
+                );
+                Err(Finding { node, what })
+            }
+            false => Ok(()),
+        }
     }
 }

@@ -194,6 +194,32 @@ fn a_receipt_for_an_entry_that_its_signer_does_not_have_is_seen() {
 }
 
 #[test]
+fn an_author_that_lets_go_what_its_recipient_never_had_is_seen() {
+    let mut world = world();
+    let (me, other) = (world.machines[0].id, world.machines[1].id);
+    let draft = Draft {
+        chain: ChainId {
+            author: me,
+            epoch: EpochId([1; 16]),
+            lane: Lane::Direct(other),
+        },
+        sequence: 2,
+        previous: [1; 32].into(),
+        predecessor: None,
+        time: Timestamp(1),
+        live_from: 2,
+    };
+    let mesh = MeshId::from_public_key([1; 32]);
+    let key = world.machines[0].key.clone();
+    let entry = Entry::seal(draft, &[bytes::Bytes::from_static(b"x")], mesh, &*key);
+    world.observe(&Observation::Applied {
+        node: 0,
+        entry: &entry,
+    });
+    assert_eq!(violated(&world), Some("receipts"));
+}
+
+#[test]
 fn a_private_tool_in_a_catalog_is_seen() {
     let mut world = world();
     let fine = catalog(&world, "node-1", "shared", "tool_0");
