@@ -88,3 +88,90 @@ impl Early {
         self.gaps.values().map(|gap| gap.due).min()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::id::{Hash, MeshId};
+    use crate::log::chain_id::{EpochId, Lane};
+    use crate::log::entry::Draft;
+    use crate::signature::Signer;
+    use crate::time::Timestamp;
+
+    const START: Monotonic = Monotonic(10_000);
+
+    fn entry(sequence: u64) -> Arc<Entry> {
+        let key = SigningKey::from_bytes(&[2; 32]);
+        let draft = Draft {
+            chain: ChainId {
+                author: NodeId::from_public_key(key.public_key()),
+                epoch: EpochId([3; 16]),
+                lane: Lane::MESSAGES,
+            },
+            sequence,
+            previous: Hash::from([0; 32]),
+            predecessor: None,
+            time: Timestamp(5),
+            live_from: 1,
+        };
+        let mesh = MeshId::from_public_key([1; 32]);
+        let items = [Bytes::from_static(b"item")];
+        Arc::new(Entry::seal(draft, &items, mesh, &key))
+    }
+
+    fn teller() -> NodeId {
+        NodeId::from_public_key([7; 32])
+    }
+
+    #[test]
+    fn what_came_early_is_there_when_its_turn_comes_and_nothing_is_asked() {
+        let mut early = Early::default();
+        let chain = entry(1).chain();
+        early.keep(START, teller(), &entry(3));
+        early.keep(START, teller(), &entry(2));
+        assert_eq!(early.next_after(chain, 1), Some(entry(2)));
+        assert_eq!(early.next_after(chain, 2), Some(entry(3)));
+        assert_eq!(early.next_after(chain, 3), None);
+        assert_eq!(early.next_deadline(), None);
+    }
+
+    #[test]
+    fn what_does_not_come_by_itself_is_asked_of_whoever_told_what_follows() {
+        let mut early = Early::default();
+        let chain = entry(1).chain();
+        early.keep(START, teller(), &entry(4));
+        assert_eq!(early.take_due(START, |_| 1), []);
+        let range = Range {
+            chain,
+            from: 2,
+            to: 4,
+        };
+        let later = START + OVERTAKEN_FOR;
+        assert_eq!(early.take_due(later, |_| 1), [(teller(), range)]);
+        assert_eq!(
+            early.next_after(chain, 3),
+            None,
+            "it comes with what was asked"
+        );
+    }
+
+    #[test]
+    fn an_entry_without_its_items_is_asked_for_at_once() {
+        let mut early = Early::default();
+        let bare = Arc::new(entry(1).without_body());
+        early.keep(START, teller(), &bare);
+        assert_eq!(early.take_due(START, |_| 0).len(), 1);
+    }
+
+    #[test]
+    fn what_waits_is_bounded() {
+        let mut early = Early::default();
+        for sequence in 2..=EARLY_MAX as u64 + 10 {
+            early.keep(START, teller(), &entry(sequence));
+        }
+        assert_eq!(early.entries.len(), EARLY_MAX);
+    }
+}

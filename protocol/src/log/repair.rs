@@ -244,3 +244,87 @@ fn next_after(linked: &BTreeSet<NodeId>, turn: Option<NodeId>) -> Option<NodeId>
     });
     after.or_else(|| linked.first().copied())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::log::chain_id::{EpochId, Lane};
+
+    const START: Monotonic = Monotonic(10_000);
+
+    fn node(byte: u8) -> NodeId {
+        NodeId::from_public_key([byte; 32])
+    }
+
+    fn range(author: u8, from: u64, to: u64) -> Range {
+        let chain = ChainId {
+            author: node(author),
+            epoch: EpochId([1; 16]),
+            lane: Lane::MESSAGES,
+        };
+        Range { chain, from, to }
+    }
+
+    #[test]
+    fn a_chain_is_pulled_of_one_member_until_that_has_failed() {
+        let mut repair = Repair::default();
+        assert_eq!(repair.pull(node(1), [range(9, 1, 5)]), 1);
+        assert_eq!(repair.pull(node(2), [range(9, 1, 5)]), 0);
+        let pulls = repair.next_pulls(START, |_| 0);
+        assert_eq!((pulls.len(), pulls[0].0), (1, node(1)));
+        assert!(
+            repair.next_pulls(START, |_| 0).is_empty(),
+            "it owes an answer"
+        );
+        repair.pulled(START, node(1), &pulls[0].1, None, |_| 0);
+        assert_eq!(repair.pull(node(2), [range(9, 1, 5)]), 1);
+    }
+
+    #[test]
+    fn what_an_answer_left_out_is_asked_for_again_where_it_brought_some() {
+        let mut repair = Repair::default();
+        repair.pull(node(1), [range(8, 1, 5), range(9, 1, 5)]);
+        let (_, asked) = repair.next_pulls(START, |_| 0).pop().unwrap();
+        let told = asked.ranges[0].chain;
+        let head = |chain| if chain == told { 3 } else { 0 };
+        repair.pulled(START, node(1), &asked, Some(told), head);
+        let (_, again) = repair.next_pulls(START, head).pop().unwrap();
+        assert_eq!(again.ranges, [range(8, 4, 5), range(9, 1, 5)]);
+        let told = again.ranges[1].chain;
+        repair.pulled(START, node(1), &again, Some(told), |_| 3);
+        let (_, last) = repair.next_pulls(START, |_| 3).pop().unwrap();
+        assert_eq!(
+            last.ranges,
+            [range(9, 4, 5)],
+            "the other brought nothing more"
+        );
+    }
+
+    #[test]
+    fn members_take_turns_and_whoever_differs_without_news_is_asked_less_often() {
+        let mut repair = Repair::default();
+        let linked = BTreeSet::from([node(1), node(2)]);
+        assert_eq!(repair.take_due(START, &linked), [node(1)]);
+        repair.compared(node(1), None);
+        let next = START + COMPARE_EVERY;
+        assert_eq!(repair.take_due(next, &linked), [node(2)]);
+        repair.compared(node(2), Some(false));
+        repair.compare(next, node(2));
+        assert_eq!(repair.take_due(next + AGAIN_AFTER, &linked), []);
+        assert_eq!(repair.take_due(next + 2 * AGAIN_AFTER, &linked), [node(2)]);
+    }
+
+    #[test]
+    fn who_never_answers_is_asked_again_and_what_it_was_asked_for_may_be_had_elsewhere() {
+        let mut repair = Repair::default();
+        repair.pull(node(1), [range(9, 1, 5)]);
+        assert_eq!(repair.next_pulls(START, |_| 0).len(), 1);
+        let later = START + LOST_AFTER;
+        repair.take_due(later, &BTreeSet::new());
+        assert_eq!(repair.pull(node(2), [range(9, 1, 5)]), 1);
+        repair.forget(node(2));
+        assert_eq!(repair.pull(node(1), [range(9, 1, 5)]), 1);
+    }
+}
