@@ -1,5 +1,6 @@
 //! `nodes`, `agents`, `tools`, `status`: what is there.
 
+use peerage_node::gateway::frontend::rest::addresses_api::AddressesResponse;
 use peerage_node::gateway::frontend::rest::agents_api::AgentsResponse;
 use peerage_node::gateway::frontend::rest::api::{NodesResponse, StatusResponse, ToolsResponse};
 
@@ -21,6 +22,14 @@ pub(super) async fn agents(context: &Context) -> Result<String, Failure> {
     match context.json {
         true => render::json(&agents),
         false => Ok(render::agents(&agents, context.view)),
+    }
+}
+
+pub(super) async fn addresses(context: &Context) -> Result<String, Failure> {
+    let known: AddressesResponse = context.client().get("/v1/addresses").await?;
+    match context.json {
+        true => render::json(&known),
+        false => Ok(render::addresses(&known, now(), context.view)),
     }
 }
 

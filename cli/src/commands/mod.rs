@@ -17,6 +17,7 @@ mod members;
 mod mesh;
 mod messages;
 mod rename;
+mod scan;
 mod serve;
 mod shell;
 mod signals;
@@ -74,8 +75,15 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Revoke(revoke) => members::revoke(&context, revoke).await,
         Command::Leave => mesh::leave(&context).await,
-        Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
+        Command::Nodes {
+            addresses: true,
+            watch,
+        } => watch::show(&context, watch, || lists::addresses(&context)).await,
+        Command::Nodes { watch, .. } => {
+            watch::show(&context, watch, || lists::nodes(&context)).await
+        }
         Command::Agents { watch } => watch::show(&context, watch, || lists::agents(&context)).await,
+        Command::Scan => scan::scan(&context).await,
         Command::Tools { query, watch } => {
             let query = query.join(" ");
             watch::show(&context, watch, || lists::tools(&context, &query)).await

@@ -1,5 +1,6 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
+mod addresses;
 mod agents;
 mod backup;
 mod call;
@@ -22,6 +23,7 @@ mod tickets;
 mod time;
 mod upkeep;
 
+pub use addresses::{addresses, scanned, scanning};
 pub use agents::agents;
 pub use backup::{backed_up, restored};
 pub use call::call;

@@ -13,7 +13,7 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, TransportError};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{noise, quic, tcp, yamux};
+use libp2p::{dns, noise, quic, tcp, yamux};
 use peerage_protocol::limits::SUBSTREAMS_PER_CONNECTION_MAX;
 
 use super::bounded_close::BoundedClose;
@@ -45,11 +45,29 @@ pub(crate) fn gated_transport(
         .or_transport(stream_transport(keypair, in_process)?)
         .map(|way, _| Either::into_inner(way))
         .map_err(|error| error.into_inner());
-    Ok(ways
+    Ok(by_name(ways.boxed())
         .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(BoundedClose::new(muxer))))
         .and_then(move |(peer, muxer), point| gate.admit(peer, muxer, point))
         .map_err(|error| error.either(ConnectError::Channel, ConnectError::Gate))
         .boxed())
+}
+
+/// The same, to `/dns`, `/dns4`, `/dns6` and `/dnsaddr` addresses too, as the system resolves names.
+fn by_name(
+    ways: Boxed<(PeerId, StreamMuxerBox)>,
+) -> impl Transport<
+    Output = (PeerId, StreamMuxerBox),
+    Error = io::Error,
+    ListenerUpgrade: Send,
+    Dial: Send,
+> + Send
++ Unpin {
+    let system = hickory_resolver::system_conf::read_system_conf();
+    let (config, options) = system.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the system names no resolver; addresses with host names will not be found");
+        Default::default()
+    });
+    dns::tokio::Transport::custom(ways, config, options).map_err(io::Error::other)
 }
 
 fn quic_transport(keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)> {

@@ -16,6 +16,9 @@ pub const AGENT_STATUS: &str = "agent_status";
 /// Lists the agents that are present.
 pub const AGENT_LIST: &str = "agent_list";
 
+/// The names of the three.
+pub const NAMES: [&str; 3] = [AGENT_REGISTER, AGENT_STATUS, AGENT_LIST];
+
 /// The definitions of the three, as they are listed.
 pub const DEFINITIONS: [&str; 3] = [
     r#"{"name":"agent_register","title":"Introduce yourself","description":"Tells the agents on all machines of the mesh what you can do and what you are doing, so that they can find you with agent_list. Call it once at the start; call it again to change it. It lasts for as long as you keep calling. Example: {\"capabilities\":[\"code review\",\"rust\"],\"status\":\"waiting for work\"}","inputSchema":{"type":"object","properties":{"capabilities":{"type":"array","maxItems":8,"items":{"type":"string","minLength":1,"maxLength":32},"description":"A few words for each thing that you can do. Absent leaves them as they are."},"status":{"type":"string","maxLength":160,"description":"What you are doing now. Absent leaves it as it is, empty takes it back."}},"additionalProperties":false},"outputSchema":{"type":"object","properties":{"agent":{"type":"string","description":"Your address, name@node."},"node":{"type":"string"},"node_id":{"type":"string"},"local":{"type":"boolean"},"capabilities":{"type":"array","items":{"type":"string"}},"status":{"type":["string","null"]}},"required":["agent","node","node_id","local","capabilities","status"]},"annotations":{"readOnlyHint":false,"destructiveHint":false,"idempotentHint":true,"openWorldHint":false}}"#,

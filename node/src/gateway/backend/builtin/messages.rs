@@ -30,6 +30,16 @@ pub const MESSAGE_ACKNOWLEDGE: &str = "message_acknowledge";
 /// Shows the inbox, once there is something in it.
 pub const MESSAGE_WAIT: &str = "message_wait";
 
+/// The names of them all.
+pub const NAMES: [&str; 6] = [
+    MESSAGE_SEND,
+    MESSAGE_BROADCAST,
+    MESSAGE_SUBSCRIBE,
+    MESSAGE_QUERY,
+    MESSAGE_ACKNOWLEDGE,
+    MESSAGE_WAIT,
+];
+
 /// How long `message_wait` waits unless it is told.
 const WAIT_BY_DEFAULT: Duration = Duration::from_secs(25);
 /// Kept of the caller's own patience for the way back.

@@ -59,9 +59,9 @@ impl Builtins {
         resources::TEMPLATES.to_vec()
     }
 
-    /// Whether it is worth asking for this tool here: a look at its name, on every call's way.
-    pub fn may_have_tool(name: &str) -> bool {
-        name.starts_with("agent_") || name.starts_with("message_")
+    /// Whether this tool is one of these: a look at its name, on every call's way.
+    pub fn has_tool(name: &str) -> bool {
+        agents::NAMES.contains(&name) || messages::NAMES.contains(&name)
     }
 
     /// Calls the tool `name`: the raw result; `None` where it is none of these.
