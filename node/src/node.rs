@@ -2,6 +2,7 @@
 
 mod addresses;
 mod http_listeners;
+mod message_parts;
 mod parts;
 mod start_error;
 

@@ -45,6 +45,16 @@ pub const GOSSIP_BYTES_MAX: usize = 32 * 1024;
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
 /// Bytes of what a node says of the version of its program.
 pub const PROGRAM_VERSION_BYTES_MAX: usize = 32;
+/// Agents that one node tells the mesh of.
+pub const AGENTS_PER_NODE_MAX: usize = 64;
+/// Bytes of all that one node tells of its agents, encoded.
+pub const AGENTS_BYTES_MAX: usize = 8 * 1024;
+/// Capabilities that one agent tells of.
+pub const AGENT_CAPABILITIES_MAX: usize = 8;
+/// Bytes of one capability.
+pub const AGENT_CAPABILITY_BYTES_MAX: usize = 32;
+/// Bytes of an agent's status.
+pub const AGENT_STATUS_BYTES_MAX: usize = 160;
 /// Bytes of one textual multiaddress.
 pub const ADDRESS_BYTES_MAX: usize = 256;
 /// Bytes of a gate message before the sender is known.

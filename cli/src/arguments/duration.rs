@@ -6,6 +6,7 @@ use peerage_protocol::limits::{
     CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MIN, TICKET_LIFETIME_MAX,
 };
 use peerage_protocol::membership::join_requests::REQUEST_WINDOW_MAX;
+use peerage_protocol::messaging::message::LIFETIME_MAX;
 
 /// The longest that a call may be waited for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -43,6 +44,11 @@ pub fn certificate_lifetime(text: &str) -> Result<Duration, DurationError> {
 pub fn request_window(text: &str) -> Result<Duration, DurationError> {
     const FORMS: &str = "60s, 15m or 1h";
     within(text, Duration::from_secs(1), REQUEST_WINDOW_MAX, FORMS)
+}
+
+/// The life of a message: from a second to [`LIFETIME_MAX`].
+pub fn message_lifetime(text: &str) -> Result<Duration, DurationError> {
+    within(text, Duration::from_secs(1), LIFETIME_MAX, LIFETIME_FORMS)
 }
 
 /// The patience of a caller: from a millisecond to a day.

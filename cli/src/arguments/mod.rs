@@ -4,6 +4,7 @@ mod agents;
 mod duration;
 mod log;
 mod mesh;
+mod messages;
 mod pair;
 mod serve;
 mod up;
@@ -23,6 +24,7 @@ pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
 pub use log::{Log, LogFilter};
 pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
+pub use messages::{Ack, Acting, Inbox, Messages, Priority as MessagePriority, Send};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
@@ -56,6 +58,11 @@ impl Arguments {
         {
             return Err(twice("call", name));
         }
+        if let Command::Send(send) = &arguments.command
+            && send.split().is_none()
+        {
+            return Err(without_text());
+        }
         Ok(arguments)
     }
 }
@@ -68,6 +75,17 @@ fn twice(command: &str, name: &str) -> clap::Error {
     match all.find_subcommand_mut(command) {
         Some(command) => command.error(ErrorKind::ArgumentConflict, message),
         None => all.error(ErrorKind::ArgumentConflict, message),
+    }
+}
+
+/// A message that says nothing.
+fn without_text() -> clap::Error {
+    let mut all = Arguments::command();
+    all.build();
+    let message = "the text is missing: peerage send AGENT TEXT, or peerage send --all TEXT";
+    match all.find_subcommand_mut("send") {
+        Some(command) => command.error(ErrorKind::MissingRequiredArgument, message),
+        None => all.error(ErrorKind::MissingRequiredArgument, message),
     }
 }
 
@@ -122,6 +140,12 @@ pub enum Command {
         #[arg(short, long)]
         watch: bool,
     },
+    /// List the agents that are present on all machines of the mesh
+    Agents {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
     /// Ask every address of this machine's private networks for members, where multicast does not get through
     Scan,
     /// List the tools that can be called, or search them
@@ -140,6 +164,14 @@ pub enum Command {
     },
     /// Call a tool and print what it answers
     Call(Call),
+    /// Send a message to an agent, to those who follow a topic, or to all
+    Send(Send),
+    /// Show the messages that wait for an agent of this node
+    Inbox(Inbox),
+    /// Search the messages of an agent of this node
+    Messages(Messages),
+    /// Take messages out of an inbox for good
+    Ack(Ack),
     /// Print the endpoint that a client on this machine should use
     Endpoint,
     /// Speak MCP over standard input and output, for clients that know no HTTP

@@ -16,6 +16,7 @@ mod logs;
 mod mcp;
 mod members;
 mod mesh;
+mod messages;
 mod rename;
 mod requests;
 mod scan;
@@ -85,6 +86,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Nodes { watch, .. } => {
             watch::show(&context, watch, || lists::nodes(&context)).await
         }
+        Command::Agents { watch } => watch::show(&context, watch, || lists::agents(&context)).await,
         Command::Scan => scan::scan(&context).await,
         Command::Tools { query, watch } => {
             let query = query.join(" ");
@@ -92,6 +94,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Status { watch } => watch::show(&context, watch, || lists::status(&context)).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Send(send) => messages::send(&context, send, &environment).await,
+        Command::Inbox(inbox) => messages::inbox(&context, inbox, &environment).await,
+        Command::Messages(query) => messages::messages(&context, query, &environment).await,
+        Command::Ack(ack) => messages::ack(&context, ack, &environment).await,
         Command::Endpoint => endpoint::endpoint(&context, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,

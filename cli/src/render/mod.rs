@@ -1,6 +1,7 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
 mod addresses;
+mod agents;
 mod backup;
 mod call;
 mod clients;
@@ -15,6 +16,7 @@ mod lists;
 mod log;
 mod members;
 mod mesh;
+mod messages;
 mod requests;
 mod servers;
 mod status;
@@ -24,6 +26,7 @@ mod time;
 mod upkeep;
 
 pub use addresses::{addresses, scanned, scanning};
+pub use agents::agents;
 pub use backup::{backed_up, restored};
 pub use call::call;
 pub use clients::{ClientState, Outcome, changed, clients, unified_diff};
@@ -38,6 +41,7 @@ pub use lists::{nodes, tokens, tools};
 pub use log::{LaneStats, ShownEntry, log_entries, log_stats, log_verified};
 pub use members::{members, revoked};
 pub use mesh::{Joined, invite, joined, left, ready, token_made};
+pub use messages::{acknowledged, inbox, messages, sent};
 pub use requests::{approved, heard, requests};
 pub use servers::{served, unserved};
 pub use status::status;

@@ -78,6 +78,7 @@ pub struct Snapshots {
     listening: ArcSwap<Vec<Multiaddr>>,
     ignored: Mutex<IgnoredSightings>,
     caught_up: watch::Sender<bool>,
+    member_changes: watch::Sender<u64>,
     applied: broadcast::Sender<Arc<Entry>>,
     requests_heard_until: ArcSwapOption<Instant>,
 }
@@ -97,6 +98,7 @@ impl Default for Snapshots {
             listening: ArcSwap::default(),
             ignored: Mutex::default(),
             caught_up: watch::Sender::new(true),
+            member_changes: watch::Sender::new(0),
             applied: broadcast::Sender::new(APPLIED_KEPT),
             requests_heard_until: ArcSwapOption::empty(),
         }
@@ -192,6 +194,11 @@ impl Snapshots {
         self.requests_heard_until.store(until.map(Arc::new));
     }
 
+    /// Rises whenever the roster, or who is away, has changed.
+    pub fn member_changes(&self) -> watch::Receiver<u64> {
+        self.member_changes.subscribe()
+    }
+
     /// Members that do not answer any more.
     pub fn away(&self) -> Arc<Away> {
         self.away.load_full()
@@ -217,6 +224,7 @@ impl Snapshots {
 
     pub(super) fn set_away(&self, away: Arc<Away>) {
         self.away.store(away);
+        self.members_changed();
     }
 
     pub(super) fn told_put_out(&self, refusal: Option<Refusal>) {
@@ -231,6 +239,11 @@ impl Snapshots {
         let caught_up = roster.as_ref().is_none_or(|roster| roster.is_caught_up());
         self.roster.store(roster);
         self.caught_up.send_replace(caught_up);
+        self.members_changed();
+    }
+
+    fn members_changed(&self) {
+        self.member_changes.send_modify(|version| *version += 1);
     }
 
     pub(super) fn set_manifest(&self, manifest: Arc<EncodedManifest>) {

@@ -13,16 +13,19 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
+use super::message_parts::MessageParts;
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
     Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
-    follow_network, watch_disk_room,
+    follow_network, tell_of_agents, watch_disk_room,
 };
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
 use crate::discovery::lan::{Beacon, BeaconSettings, Scanner};
+use crate::gateway::backend::builtin::{Builtins, MembersChanged};
 use crate::gateway::backend::supervisor::Upstreams;
+use crate::gateway::directory::Directory;
 use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
 use crate::gateway::frontend::members::MemberSubstreams;
@@ -33,7 +36,7 @@ use crate::gateway::listing::ListStyle;
 use crate::gateway::router::Router;
 use crate::gateway::service::GatewayService;
 use crate::home::Home;
-use crate::identity::Tokens;
+use crate::identity::{Agents, Tokens};
 use crate::keys;
 use crate::net::peer_id::keypair;
 use crate::net::{Links, Network, NetworkSettings};
@@ -68,8 +71,18 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         handle.clone(),
         snapshots.clone(),
     ));
+    let agents = Agents::default();
+    let directory = Directory::new(me, settings.name.clone(), agents.clone(), snapshots.clone());
+    let messages = MessageParts::load(store.clone(), handle.clone(), snapshots.clone(), &directory);
+    let messages = messages.await?;
+    let changed = MembersChanged::new(&snapshots, &agents);
+    let builtins = Arc::new(Builtins::new(
+        directory.clone(),
+        messages.messaging.clone(),
+        changed,
+    ));
     let links = Links::default();
-    let router = Arc::new(Router::new(
+    let router = Router::new(
         me,
         snapshots.clone(),
         Arc::new(upstreams.clone()),
@@ -82,13 +95,15 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             names: settings.tool_names,
             list: settings.tool_list,
         },
-    ));
+    );
+    let router = Arc::new(router.with_builtins(builtins.clone()));
     let gateway: Arc<dyn Service> = Arc::new(GatewayService::new(
         me,
         clock,
         router.clone(),
         snapshots.clone(),
         tokens.clone(),
+        directory,
         !settings.http.is_exposed(),
     ));
 
@@ -135,6 +150,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .clone()
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
+    messages.start(&stop);
     tokio::spawn(watch_disk_room(
         home.root().to_path_buf(),
         handle.clone(),
@@ -171,7 +187,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let listening = network.clone();
     let name = settings.name.clone();
     let restart = Arc::new(Notify::new());
-    let owner = Arc::new(OwnerService {
+    let owner = OwnerService {
         me,
         name: settings.name,
         home,
@@ -185,13 +201,23 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         servers,
         upstreams: upstreams.clone(),
         tokens,
+        agents: agents.clone(),
         gateway: gateway.clone(),
         restart: restart.clone(),
         listen: Box::new(move || texts(&listening.listen_addresses())),
-    });
+    };
+    tokio::spawn(tell_of_agents(agents, handle.clone(), stop.clone()));
+    let owner = Arc::new(owner);
     if rotates {
         tokio::spawn(end_rotation(owner.clone(), stop.clone()));
     }
+    let shown = Arc::downgrade(&owner);
+    builtins.show_nodes(move || {
+        shown
+            .upgrade()
+            .map(|owner| owner.nodes())
+            .unwrap_or_default()
+    });
     let mut allowed_hosts = settings.allowed_hosts;
     allowed_hosts.extend(bound_hosts(&listeners));
     let http = HttpService {

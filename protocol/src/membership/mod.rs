@@ -8,6 +8,7 @@ pub mod join_request;
 pub mod join_requests;
 pub mod member;
 pub mod peer_record;
+pub mod present_agent;
 pub mod revocation;
 pub mod revocations;
 pub mod role;

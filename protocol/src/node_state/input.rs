@@ -15,10 +15,12 @@ use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
 use crate::membership::join_request::RequestWords;
+use crate::membership::present_agent::PresentAgent;
 use crate::membership::revocation::Revocation;
 use crate::membership::role::Grant;
 use crate::membership::rotation::Rotation;
 use crate::membership::ticket::{TicketId, Transcript};
+use crate::messaging::sealing::MessageKey;
 use crate::signature::Signer;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
@@ -247,6 +249,17 @@ pub enum Input {
     LocalServers {
         /// In order of name.
         servers: Vec<LocalServer>,
+    },
+    /// The agents that are present at this node, whole; within the bounds that
+    /// [`check_agents`](crate::membership::present_agent::check_agents) names.
+    LocalAgents {
+        /// In order of name.
+        agents: Vec<PresentAgent>,
+    },
+    /// Messages for this node's agents are to be sealed to this key from here on.
+    MessageKey {
+        /// Which.
+        key: MessageKey,
     },
     /// A linked member said this to this node alone: that it leaves.
     Announced {

@@ -18,6 +18,7 @@ mod output;
 mod own_record;
 mod passing_on;
 mod presence;
+mod receipts;
 mod reconciliation;
 mod record;
 mod renaming;
@@ -64,6 +65,7 @@ use offers::{Offers, Standing};
 use own_record::OwnRecord;
 use passing_on::PassingOn;
 use presence::Presence;
+use receipts::Receipts;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
@@ -113,6 +115,7 @@ pub struct NodeState {
     unsaved: Unsaved,
     presence: Presence,
     log: Log,
+    receipts: Receipts,
     outputs: VecDeque<Output>,
 }
 
@@ -146,6 +149,7 @@ impl NodeState {
             unsaved: Unsaved::default(),
             presence: Presence::default(),
             log: Log::default(),
+            receipts: Receipts::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -275,6 +279,8 @@ impl NodeState {
                 self.offers.set_local(servers);
                 self.own.offers();
             }
+            Input::LocalAgents { agents } => self.own.set_agents(agents),
+            Input::MessageKey { key } => self.own.set_message_key(key),
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }
@@ -350,6 +356,7 @@ impl NodeState {
             self.unsaved.next_deadline(),
             self.presence.next_deadline(),
             self.log.next_deadline(),
+            self.receipts.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -375,6 +382,7 @@ impl NodeState {
             self.dial_due(now);
             self.release_idle(now);
             self.repair_log_when_due(now);
+            self.tell_receipts_when_due(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
@@ -592,6 +600,7 @@ impl NodeState {
         self.roster_changed = true;
         self.topology_changed = true;
         self.restore_own_record(now, own_record);
+        self.restore_receipts(now);
         self.publish_roster();
     }
 }

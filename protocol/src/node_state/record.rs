@@ -200,6 +200,8 @@ mod tests {
             manifest: Hash::of(b""),
             leaving: false,
             version: None,
+            agents: Vec::new(),
+            message_key: None,
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))

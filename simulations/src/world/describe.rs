@@ -69,6 +69,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             format!("from {}: {}", called(*from), told(announcement, called))
         }
         Input::LocalServers { servers } => format!("{} servers", servers.len()),
+        Input::LocalAgents { agents } => format!("{} agents", agents.len()),
         Input::Listening { addresses } => addresses.join(" "),
         Input::AddressesFailed { node, addresses } => {
             format!("{}: {}", called(*node), addresses.join(" "))
@@ -84,6 +85,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Approve { .. }
         | Input::RotateOwn { .. }
         | Input::Rename { .. }
+        | Input::MessageKey { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
         | Input::LogSeed { .. }

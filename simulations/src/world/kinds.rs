@@ -35,6 +35,8 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::DialAgain { .. } => "DialAgain",
         Input::Listening { .. } => "Listening",
         Input::LocalServers { .. } => "LocalServers",
+        Input::LocalAgents { .. } => "LocalAgents",
+        Input::MessageKey { .. } => "MessageKey",
         Input::Announced { .. } => "Announced",
         Input::Gossiped { .. } => "Gossiped",
         Input::PublishFailed => "PublishFailed",

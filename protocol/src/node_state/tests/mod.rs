@@ -30,6 +30,7 @@ mod exchange;
 mod gate;
 mod log;
 mod presence;
+mod receipts;
 mod requests;
 mod revocation;
 mod rotation;

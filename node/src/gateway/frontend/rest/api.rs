@@ -20,11 +20,13 @@
 //! | about members | see [`super::members_api`] |
 //! | about keys | see [`super::keys_api`] |
 //! | about joining without a ticket | see [`super::requests_api`] |
+//! | about agents | see [`super::agents_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
 //! | `GET /v1/tokens` | [`TokensResponse`] |
 //! | `DELETE /v1/tokens/NAME` | [`TokenRevoked`] |
 
+use peerage_protocol::id::AgentName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -159,6 +161,9 @@ pub struct CallRequest {
     pub arguments: Box<RawValue>,
     /// How long the caller waits, in milliseconds.
     pub timeout_ms: u64,
+    /// The agent of this node as which the owner calls; absent for the owner.
+    #[serde(default)]
+    pub agent: Option<AgentName>,
 }
 
 /// What the tool answered.

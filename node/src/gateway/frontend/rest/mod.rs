@@ -2,6 +2,7 @@
 
 pub(super) mod addresses;
 pub mod addresses_api;
+pub mod agents_api;
 pub mod api;
 mod keys;
 pub mod keys_api;

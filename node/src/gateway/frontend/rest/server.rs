@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
+use super::agents_api::TokenShown;
 use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
 use super::keys_api::FoundRequest;
 use super::members_api::RevokeRequest;
@@ -87,6 +88,7 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
     axum::Router::new()
         .route("/v1/status", get(status))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/agents", get(agents))
         .route("/v1/addresses", get(addresses))
         .route("/v1/scan", post(begin_scan).get(scan))
         .route("/v1/tools", get(tools))
@@ -107,6 +109,7 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
+        .route("/v1/agent-of-token", post(agent_of_token))
         .route("/v1/tokens/{name}", delete(revoke_token))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -121,6 +124,10 @@ async fn status(State(service): Service) -> Response {
 
 async fn nodes(State(service): Service) -> Response {
     respond(Ok(service.nodes()))
+}
+
+async fn agents(State(service): Service) -> Response {
+    respond(Ok(service.agents()))
 }
 
 async fn addresses(State(service): Service) -> Response {
@@ -270,6 +277,16 @@ async fn create_token(
 ) -> Response {
     match body {
         Ok(Json(request)) => respond(service.create_token(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn agent_of_token(
+    State(service): Service,
+    body: Result<Json<TokenShown>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(shown)) => respond(service.agent_of_token(&shown)),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

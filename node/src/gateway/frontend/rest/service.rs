@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use super::addresses;
 use super::addresses_api::{AddressesResponse, ScanResponse};
+use super::agents_api::{AgentOfToken, AgentsResponse, TokenShown};
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
     LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
@@ -35,7 +36,7 @@ use crate::gateway::client::{Client, ClientSession};
 use crate::gateway::frontend::http::Service;
 use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
-use crate::identity::{TokenError, Tokens};
+use crate::identity::{Agents, TokenError, TokenId, Tokens};
 use crate::keys;
 
 /// Everything a running node does for its owner.
@@ -66,6 +67,8 @@ pub struct OwnerService {
     pub upstreams: Upstreams,
     /// Its agents' tokens.
     pub tokens: Tokens,
+    /// Its agents that are present.
+    pub agents: Agents,
     /// Its tools.
     pub gateway: Arc<dyn Service>,
     /// Asks whoever runs the node to start it again: its key is another.
@@ -79,8 +82,15 @@ impl OwnerService {
         views::status(self)
     }
 
-    pub(super) fn nodes(&self) -> NodesResponse {
+    /// The members as this node knows them.
+    pub fn nodes(&self) -> NodesResponse {
         views::nodes(self)
+    }
+
+    pub(super) fn agents(&self) -> AgentsResponse {
+        AgentsResponse {
+            agents: self.gateway.agents(),
+        }
     }
 
     pub(super) async fn addresses(&self) -> Result<AddressesResponse, Refused> {
@@ -125,7 +135,7 @@ impl OwnerService {
         // The command line shows the result alone.
         tokio::spawn(async move { while progress.recv().await.is_some() {} });
         let call = Call {
-            caller: Caller::Owner,
+            caller: request.agent.map_or(Caller::Owner, Caller::Agent),
             era: Era::Legacy,
             method: "tools/call".into(),
             params,
@@ -267,9 +277,26 @@ impl OwnerService {
         })
     }
 
+    pub(super) fn agent_of_token(&self, shown: &TokenShown) -> Result<AgentOfToken, Refused> {
+        let agent = self.tokens.agent(TokenId::of(&shown.token));
+        let unknown = || {
+            Refused::new(
+                Exit::Refused,
+                "unknown_token",
+                "the token is not one of this node's",
+                "make one with: peerage token create NAME",
+            )
+        };
+        let agent = agent.ok_or_else(unknown)?;
+        Ok(AgentOfToken {
+            name: agent.to_string(),
+        })
+    }
+
     pub(super) async fn revoke_token(&self, name: &str) -> Result<TokenRevoked, Refused> {
         let agent: AgentName = name.parse().map_err(|error| bad_input(&error))?;
         let revoked = self.tokens.revoke(&agent).await;
+        self.agents.forget(&agent);
         if !revoked.map_err(|error| token_refused(&error))? {
             return Err(Refused::new(
                 Exit::Failed,
