@@ -87,8 +87,8 @@ pub struct Join {
     /// The line that `peerage invite` printed
     #[arg(required_unless_present = "ask", conflicts_with = "ask")]
     pub ticket: Option<String>,
-    /// Ask to be let in without a ticket, at an address that `peerage requests` printed; without one, on the local
-    /// network
+    /// Ask to be let in without a ticket, at an address that `peerage requests` printed; without one, at every node that
+    /// this one has seen
     #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
     pub ask: Option<Option<String>>,
     /// Take for granted that the admin's machine shows the same words: only where nobody can stand between the two

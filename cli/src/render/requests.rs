@@ -20,15 +20,11 @@ pub fn requests(requests: &RequestsResponse, now: u64, view: View) -> String {
         true => "Nobody has asked yet.\n".to_owned(),
         false => waiting(requests, now, view),
     };
+    let address = requests.ask_at.first();
+    let address = address.map_or_else(|| "ADDRESS".to_owned(), |address| one_line(address));
     text.push_str(&format!(
-        "\nRequests are heard for now; that ends {ends}. On the other machine: peerage join --ask\n"
+        "\nRequests are heard for now; that ends {ends}. On the other machine: peerage join --ask {address}\n"
     ));
-    if let Some(address) = requests.ask_at.first() {
-        text.push_str(&format!(
-            "If it does not find this one: peerage join --ask {}\n",
-            one_line(address)
-        ));
-    }
     text
 }
 
