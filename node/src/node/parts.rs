@@ -34,7 +34,7 @@ use crate::gateway::service::GatewayService;
 use crate::identity::Tokens;
 use crate::keys;
 use crate::net::peer_id::keypair;
-use crate::net::{Links, Network, NetworkSettings};
+use crate::net::{Door, Links, Network, NetworkSettings};
 use crate::store::Store;
 
 /// Events of the network, and of the upstreams, that wait for control.
@@ -100,11 +100,13 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
 
     let soundings = Arc::new(Soundings::new(clock));
     let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone());
+    let door = Door::default();
     let frontend = PeerFrontend::new(
         me,
         Arc::new(Admission::default()),
         router,
         Arc::new(exchanges),
+        door.clone(),
     );
     let inbound = Arc::new(MemberSubstreams::new(frontend, snapshots.clone()));
     let (network_events, events) = mpsc::channel(EVENTS_WAITING_MAX);
@@ -112,6 +114,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         listen,
         mdns: settings.mdns,
         links,
+        door: door.clone(),
         ..NetworkSettings::new(keypair(&Zeroizing::new(key.to_bytes())))
     };
     let gate = Arc::new(control.gate());
@@ -158,6 +161,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         tokens,
         gateway: gateway.clone(),
         listen: Box::new(move || texts(&listening.listen_addresses())),
+        door: Box::new(move || door.report()),
     };
     let mut allowed_hosts = settings.allowed_hosts;
     allowed_hosts.extend(bound_hosts(&listeners));

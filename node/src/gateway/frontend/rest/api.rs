@@ -25,6 +25,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::door::DoorStatus;
+
 /// This node, its mesh and its upstreams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusResponse {
@@ -59,6 +61,9 @@ pub struct StatusResponse {
     /// Another live node with this node's key: a copied home.
     #[serde(default)]
     pub copy: Option<CopyStatus>,
+    /// Who came to the door, and who was turned away.
+    #[serde(default)]
+    pub door: DoorStatus,
 }
 
 /// Another live node with this node's key.

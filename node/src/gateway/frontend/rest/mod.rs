@@ -1,6 +1,7 @@
 //! The control API: HTTP/JSON over the Unix socket in the home, for the command line of the same user.
 
 pub mod api;
+pub mod door;
 mod members;
 pub mod members_api;
 pub mod refusal;

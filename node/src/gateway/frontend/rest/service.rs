@@ -34,6 +34,7 @@ use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
 use crate::identity::{TokenError, Tokens};
 use crate::keys;
+use crate::net::DoorReport;
 
 /// Everything a running node does for its owner.
 pub struct OwnerService {
@@ -65,6 +66,8 @@ pub struct OwnerService {
     pub gateway: Arc<dyn Service>,
     /// Where its swarm listens now.
     pub listen: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Who came to its door.
+    pub door: Box<dyn Fn() -> DoorReport + Send + Sync>,
 }
 
 impl OwnerService {

@@ -13,6 +13,7 @@ use peerage_protocol::limits::{ADDRESSES_PER_NODE_MAX, FULL_LINKS_MAX};
 use peerage_protocol::membership::certificate::CertificateChain;
 
 use super::api::{CopyStatus, NodeStatus, NodesResponse, ServerStatus, StatusResponse};
+use super::door::door;
 use super::service::OwnerService;
 use crate::gateway::backend::upstream::UpstreamState;
 
@@ -47,6 +48,7 @@ pub(super) fn status(service: &OwnerService) -> StatusResponse {
         servers: servers(service, &tools),
         warnings: warnings(service),
         copy: copy(service),
+        door: door((service.door)()),
     }
 }
 

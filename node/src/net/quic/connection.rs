@@ -1,0 +1,134 @@
+//! One QUIC connection as a muxer of substreams.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures::future::BoxFuture;
+use futures::{AsyncRead, AsyncWrite};
+use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
+use quinn::{ConnectionError, RecvStream, SendStream, VarInt};
+
+type Opening = BoxFuture<'static, Result<(SendStream, RecvStream), ConnectionError>>;
+
+/// Substreams over one connection.
+pub(super) struct Connection {
+    connection: quinn::Connection,
+    inbound: Option<Opening>,
+    outbound: Option<Opening>,
+    closed: Option<BoxFuture<'static, ConnectionError>>,
+}
+
+impl Connection {
+    pub(super) fn new(connection: quinn::Connection) -> Self {
+        Self {
+            connection,
+            inbound: None,
+            outbound: None,
+            closed: None,
+        }
+    }
+}
+
+/// Polls what opens a substream; the next one is another future.
+fn poll_opening(
+    opening: &mut Option<Opening>,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Substream>> {
+    let Some(future) = opening else {
+        return Poll::Pending;
+    };
+    let opened = ready!(future.as_mut().poll(cx));
+    *opening = None;
+    let (send, receive) = opened?;
+    Poll::Ready(Ok(Substream {
+        send,
+        receive,
+        closed: None,
+    }))
+}
+
+impl StreamMuxer for Connection {
+    type Substream = Substream;
+    type Error = io::Error;
+
+    fn poll_inbound(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<Substream>> {
+        if self.inbound.is_none() {
+            let connection = self.connection.clone();
+            self.inbound = Some(Box::pin(async move { connection.accept_bi().await }));
+        }
+        poll_opening(&mut self.inbound, cx)
+    }
+
+    fn poll_outbound(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<Substream>> {
+        if self.outbound.is_none() {
+            let connection = self.connection.clone();
+            self.outbound = Some(Box::pin(async move { connection.open_bi().await }));
+        }
+        poll_opening(&mut self.outbound, cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let connection = self.connection.clone();
+        let closed = self.closed.get_or_insert_with(|| {
+            connection.close(VarInt::from_u32(0), &[]);
+            Box::pin(async move { connection.closed().await })
+        });
+        match ready!(closed.as_mut().poll(cx)) {
+            ConnectionError::LocallyClosed => Poll::Ready(Ok(())),
+            error => Poll::Ready(Err(error.into())),
+        }
+    }
+
+    /// The connection's own task drives it; there is nothing to do here.
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<StreamMuxerEvent>> {
+        Poll::Pending
+    }
+}
+
+/// One substream: two streams of QUIC, one for each direction.
+pub(crate) struct Substream {
+    send: SendStream,
+    receive: RecvStream,
+    /// How closing ended: a second close says the same.
+    closed: Option<Result<(), io::ErrorKind>>,
+}
+
+impl AsyncRead for Substream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        if matches!(self.closed, Some(Err(_))) {
+            return Poll::Ready(Ok(0));
+        }
+        AsyncRead::poll_read(Pin::new(&mut self.receive), cx, buffer)
+    }
+}
+
+impl AsyncWrite for Substream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        AsyncWrite::poll_write(Pin::new(&mut self.send), cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        AsyncWrite::poll_flush(Pin::new(&mut self.send), cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Some(closed) = self.closed {
+            return Poll::Ready(closed.map_err(Into::into));
+        }
+        let closed = ready!(AsyncWrite::poll_close(Pin::new(&mut self.send), cx));
+        self.closed = Some(closed.as_ref().copied().map_err(io::Error::kind));
+        Poll::Ready(closed)
+    }
+}
