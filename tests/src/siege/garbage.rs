@@ -1,11 +1,12 @@
 //! Noise instead of a protocol.
 
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpStream, UdpSocket};
+use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 use tokio::time::timeout;
 
 /// Those that make connections.
@@ -44,6 +45,32 @@ pub(super) async fn tcp(target: SocketAddr, end: Instant) -> u64 {
     };
     let all = (0..AT_ONCE as u64).map(one);
     join_all(all).await.iter().sum()
+}
+
+/// The same, each time from another address of this machine.
+pub(super) async fn from_everywhere(target: SocketAddr, end: Instant) -> u64 {
+    let one = async |number: u64| {
+        let (mut seed, mut attempts) = (number + 1, 0);
+        while Instant::now() < end {
+            attempts += 1;
+            let noise = noise(&mut seed);
+            let source = Ipv4Addr::new(127, noise[0], noise[1], noise[2].max(2));
+            match timeout(CONNECT, connect_from(source, target)).await {
+                // Whether it is read does not matter.
+                Ok(Ok(mut stream)) => drop(stream.write_all(&noise).await),
+                _ => tokio::task::yield_now().await,
+            }
+        }
+        attempts
+    };
+    let all = (0..AT_ONCE as u64).map(one);
+    join_all(all).await.iter().sum()
+}
+
+async fn connect_from(source: Ipv4Addr, target: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((source, 0).into())?;
+    socket.connect(target).await
 }
 
 /// Sends packets of noise, half of which look like the beginning of QUIC.

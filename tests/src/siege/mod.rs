@@ -34,6 +34,8 @@ pub enum Attack {
     HalfOpenQuic,
     /// TCP connections on which noise is said.
     GarbageTcp,
+    /// The same, from another address each time.
+    GarbageFromEverywhere,
     /// Packets of noise.
     GarbageUdp,
     /// Nodes of another mesh over TCP: the whole handshake, and a claim that is no good.
@@ -46,10 +48,11 @@ pub enum Attack {
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::HalfOpenTcp,
         Self::HalfOpenQuic,
         Self::GarbageTcp,
+        Self::GarbageFromEverywhere,
         Self::GarbageUdp,
         Self::StrangersTcp,
         Self::StrangersQuic,
@@ -62,6 +65,7 @@ impl Attack {
             Self::HalfOpenTcp => "half-open-tcp",
             Self::HalfOpenQuic => "half-open-quic",
             Self::GarbageTcp => "garbage-tcp",
+            Self::GarbageFromEverywhere => "garbage-all-ips",
             Self::GarbageUdp => "garbage-udp",
             Self::StrangersTcp => "strangers-tcp",
             Self::StrangersQuic => "strangers-quic",
@@ -75,6 +79,7 @@ impl Attack {
             Self::HalfOpenTcp => half_open::tcp(target.tcp, end).await,
             Self::HalfOpenQuic => half_open::quic(target.quic, end).await,
             Self::GarbageTcp => garbage::tcp(target.tcp, end).await,
+            Self::GarbageFromEverywhere => garbage::from_everywhere(target.tcp, end).await,
             Self::GarbageUdp => garbage::udp(target.quic, end).await,
             Self::StrangersTcp => strangers::tcp(target, end).await,
             Self::StrangersQuic => strangers::quic(target, end).await,

@@ -37,10 +37,15 @@ impl Familiar {
         }
     }
 
+    /// Whether `socket` was a member's.
+    pub(super) fn knows(&self, socket: SocketAddr) -> bool {
+        self.sockets.contains(&socket)
+    }
+
     /// What is known of `host` and, if it comes over UDP, of this port.
     pub(super) fn of(&self, host: IpAddr, udp_port: Option<u16>) -> Familiarity {
         let socket = udp_port.map(|port| SocketAddr::new(host, port));
-        if socket.is_some_and(|socket| self.sockets.contains(&socket)) {
+        if socket.is_some_and(|socket| self.knows(socket)) {
             Familiarity::Socket
         } else if self.hosts.contains(&host) {
             Familiarity::Host

@@ -7,6 +7,7 @@
 mod familiar;
 mod offence;
 mod offenders;
+mod packets;
 mod place;
 mod places;
 mod rate;
@@ -26,6 +27,7 @@ use tokio::time::Instant;
 use familiar::{Familiar, Familiarity};
 pub use offence::{MARK, Offence};
 use offenders::Offenders;
+use packets::Packets;
 pub(crate) use place::Place;
 use places::{Given, Places, Room};
 pub(super) use rate::{Buckets, Rate};
@@ -88,6 +90,7 @@ struct Doorman {
     hosts: Buckets<IpAddr>,
     sockets: Buckets<SocketAddr>,
     familiar: Familiar,
+    packets: Packets,
     offenders: Offenders<IpAddr>,
     members: Offenders<NodeId>,
     /// Members that crossed the mark and still have their links.
@@ -107,6 +110,7 @@ impl Default for Doorman {
             hosts: Buckets::new(FAMILIAR_HOST),
             sockets: Buckets::new(FAMILIAR_SOCKET),
             familiar: Familiar::default(),
+            packets: Packets::default(),
             offenders: Offenders::default(),
             members: Offenders::default(),
             crossed: Vec::new(),
@@ -141,6 +145,28 @@ impl Door {
             .last_turned_away
             .is_some_and(|at| at.elapsed() < WARY);
         lately || doorman.strangers.len() >= STRANGERS.per_network
+    }
+
+    /// Whether packets from `socket`, so many that look like `first`, are worth a look.
+    pub(super) fn takes_packets(&self, socket: SocketAddr, first: &[u8], count: u32) -> bool {
+        let mut doorman = self.doorman();
+        doorman.packets.is_known(socket)
+            || doorman.familiar.knows(socket)
+            || doorman.packets.takes(first, count, Instant::now())
+    }
+
+    /// This node dials `socket`.
+    pub(super) fn dials(&self, socket: SocketAddr) {
+        self.doorman().packets.dials(socket);
+    }
+
+    /// A member's connection stands at `socket`, until what is returned is dropped.
+    pub(super) fn stands(&self, socket: SocketAddr) -> Standing {
+        self.doorman().packets.stands(socket);
+        Standing {
+            door: self.clone(),
+            socket,
+        }
     }
 
     /// A member passed the gate from, or at, `source`.
@@ -214,6 +240,18 @@ impl Door {
 
     fn doorman(&self) -> MutexGuard<'_, Doorman> {
         self.doorman.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A member's connection, from the gate to its end.
+pub(super) struct Standing {
+    door: Door,
+    socket: SocketAddr,
+}
+
+impl Drop for Standing {
+    fn drop(&mut self) {
+        self.door.doorman().packets.ended(self.socket);
     }
 }
 

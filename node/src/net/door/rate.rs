@@ -35,6 +35,11 @@ impl<K: Eq + Hash> Buckets<K> {
 
     /// Takes a token of `key`; false when there is none, or when too many keys are remembered.
     pub(in crate::net) fn take(&mut self, key: K, now: Instant) -> bool {
+        self.take_many(key, 1, now)
+    }
+
+    /// Takes so many tokens of `key` at once, or none.
+    pub(in crate::net) fn take_many(&mut self, key: K, count: u32, now: Instant) -> bool {
         if self.full_at.len() >= KEYS_MAX && !self.full_at.contains_key(&key) {
             self.full_at.retain(|_, full_at| *full_at > now);
             if self.full_at.len() >= KEYS_MAX {
@@ -43,7 +48,7 @@ impl<K: Eq + Hash> Buckets<K> {
         }
         let Rate { burst, refill } = self.rate;
         let full_at = self.full_at.entry(key).or_insert(now);
-        let after = (*full_at).max(now) + refill;
+        let after = (*full_at).max(now) + refill * count;
         if after - now > refill * burst {
             return false;
         }

@@ -9,6 +9,8 @@ use futures::{AsyncRead, AsyncWrite};
 use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use quinn::{ConnectionError, RecvStream, SendStream, VarInt};
 
+use super::upgrade::Stands;
+
 type Opening = BoxFuture<'static, Result<(SendStream, RecvStream), ConnectionError>>;
 
 /// Substreams over one connection.
@@ -17,12 +19,15 @@ pub(super) struct Connection {
     inbound: Option<Opening>,
     outbound: Option<Opening>,
     closed: Option<BoxFuture<'static, ConnectionError>>,
+    /// Dropped with the connection.
+    _standing: Stands,
 }
 
 impl Connection {
-    pub(super) fn new(connection: quinn::Connection) -> Self {
+    pub(super) fn new(connection: quinn::Connection, standing: Stands) -> Self {
         Self {
             connection,
+            _standing: standing,
             inbound: None,
             outbound: None,
             closed: None,

@@ -149,7 +149,7 @@ impl Listener {
         Some(match incoming.accept() {
             Ok(connecting) => TransportEvent::Incoming {
                 listener_id,
-                upgrade: upgrade(connecting, Some(place)),
+                upgrade: upgrade(connecting, Some(place), self.door.clone()),
                 local_addr: address_of(self.local),
                 send_back_addr: address_of(remote),
             },

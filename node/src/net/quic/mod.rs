@@ -10,6 +10,7 @@ mod connection;
 mod error;
 mod listener;
 mod punch;
+mod sifted;
 mod socket;
 mod upgrade;
 
@@ -26,7 +27,7 @@ use libp2p::core::Endpoint as Role;
 use libp2p::core::transport::{DialOpts, ListenerId, Transport, TransportError, TransportEvent};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
-use quinn::{Endpoint, TokioRuntime};
+use quinn::{Endpoint, Runtime, TokioRuntime};
 use tokio::sync::oneshot;
 
 use address::socket_of;
@@ -35,6 +36,7 @@ pub use config::ConfigError;
 use error::HANDSHAKE_DEADLINE;
 pub use error::QuicError;
 use listener::Listener;
+use sifted::Sifted;
 pub(crate) use upgrade::Windows;
 use upgrade::{Upgrade, upgrade};
 
@@ -70,12 +72,10 @@ impl QuicTransport {
 
     fn endpoint(&self, socket: std::net::UdpSocket, listens: bool) -> io::Result<Endpoint> {
         let server = listens.then(|| self.config.server.clone());
-        Endpoint::new(
-            self.config.endpoint.clone(),
-            server,
-            socket,
-            Arc::new(TokioRuntime),
-        )
+        let runtime = Arc::new(TokioRuntime);
+        let socket = Sifted::new(runtime.wrap_udp_socket(socket)?, self.door.clone());
+        let config = self.config.endpoint.clone();
+        Endpoint::new_with_abstract_socket(config, server, Arc::new(socket), runtime)
     }
 
     /// What a dial to `target` goes out from.
@@ -94,10 +94,11 @@ impl QuicTransport {
 
     fn connect(&mut self, target: SocketAddr) -> Result<Upgrade, QuicError> {
         let endpoint = self.dialer(target)?;
-        let client = self.config.client.clone();
+        let (client, door) = (self.config.client.clone(), self.door.clone());
+        door.dials(target);
         Ok(Box::pin(async move {
             let connecting = endpoint.connect_with(client, target, SERVER_NAME)?;
-            upgrade(connecting, None).await
+            upgrade(connecting, None, door).await
         }))
     }
 
@@ -111,6 +112,7 @@ impl QuicTransport {
         }
         let (dialed, dial) = oneshot::channel();
         self.punches.insert(target, dialed);
+        self.door.dials(target);
         Ok(Box::pin(async move {
             let dial = async {
                 let dial = dial.await.map_err(|_| QuicError::NoListener)?;
