@@ -3,7 +3,7 @@
 //! Packets of members' sockets, and of where this node dials, are taken without bound; of all others so many a second,
 //! and only those with which a handshake goes on.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ const INITIAL_BYTES_MIN: usize = 1_200;
 pub(super) struct Packets {
     /// Connections of members at each socket.
     standing: HashMap<SocketAddr, usize>,
-    dialed: HashMap<SocketAddr, ()>,
+    dialed: HashSet<SocketAddr>,
     strangers: Buckets<()>,
 }
 
@@ -35,7 +35,7 @@ impl Default for Packets {
     fn default() -> Self {
         Self {
             standing: HashMap::new(),
-            dialed: HashMap::new(),
+            dialed: HashSet::new(),
             strangers: Buckets::new(OF_STRANGERS),
         }
     }
@@ -60,12 +60,12 @@ impl Packets {
         if self.dialed.len() >= DIALED_MAX {
             self.dialed.clear();
         }
-        self.dialed.insert(socket, ());
+        self.dialed.insert(socket);
     }
 
     /// Whether packets from `socket` are taken without bound.
     pub(super) fn is_known(&self, socket: SocketAddr) -> bool {
-        self.standing.contains_key(&socket) || self.dialed.contains_key(&socket)
+        self.standing.contains_key(&socket) || self.dialed.contains(&socket)
     }
 
     /// Whether `count` packets of a stranger that look like `first` are taken.
