@@ -1,7 +1,6 @@
 //! Real nodes on loopback: who passes the gate, what a link does, and how it ends.
 #![allow(clippy::unwrap_used)]
 
-mod churn;
 mod gate;
 mod gossip;
 mod links;

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use futures::{AsyncRead, AsyncWrite};
@@ -10,6 +11,10 @@ use libp2p::core::muxing::{StreamMuxer, StreamMuxerEvent};
 use quinn::{ConnectionError, RecvStream, SendStream, VarInt};
 
 use super::upgrade::Stands;
+
+/// How often, and how long apart, it is looked whether the last packet of a connection has gone out.
+const CLOSE_SENT_LOOKS: u32 = 100;
+const CLOSE_SENT_LOOK: Duration = Duration::from_millis(1);
 
 type Opening = BoxFuture<'static, Result<(SendStream, RecvStream), ConnectionError>>;
 
@@ -78,10 +83,9 @@ impl StreamMuxer for Connection {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let connection = self.connection.clone();
-        let closed = self.closed.get_or_insert_with(|| {
-            connection.close(VarInt::from_u32(0), &[]);
-            Box::pin(async move { connection.closed().await })
-        });
+        let closed = self
+            .closed
+            .get_or_insert_with(|| Box::pin(close(connection)));
         match ready!(closed.as_mut().poll(cx)) {
             ConnectionError::LocallyClosed => Poll::Ready(Ok(())),
             error => Poll::Ready(Err(error.into())),
@@ -92,6 +96,23 @@ impl StreamMuxer for Connection {
     fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<StreamMuxerEvent>> {
         Poll::Pending
     }
+}
+
+/// Closes the connection, and lets the packet out that says so: a process that ends takes with it what was not sent,
+/// and the other end would wait for silence.
+async fn close(connection: quinn::Connection) -> ConnectionError {
+    let sent = |connection: &quinn::Connection| connection.stats().udp_tx.datagrams;
+    let before = sent(&connection);
+    connection.close(VarInt::from_u32(0), &[]);
+    let cause = connection.closed().await;
+    for _ in 0..CLOSE_SENT_LOOKS {
+        let said = sent(&connection) > before;
+        if said || !matches!(cause, ConnectionError::LocallyClosed) {
+            break;
+        }
+        tokio::time::sleep(CLOSE_SENT_LOOK).await;
+    }
+    cause
 }
 
 /// One substream: two streams of QUIC, one for each direction.
