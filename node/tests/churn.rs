@@ -37,12 +37,19 @@ fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
-async fn link_up(node: &mut Node) -> NodeId {
-    node.event(|event| match event {
-        NetworkEvent::LinkUp { node, .. } => Some(node),
-        _ => None,
-    })
-    .await
+/// Dials until a link stands: on a busy machine a handshake may come too late.
+async fn link_up(node: &mut Node, listener: &Node) {
+    loop {
+        node.dial(listener).await;
+        let linked = node.event(|event| match event {
+            NetworkEvent::LinkUp { .. } => Some(true),
+            NetworkEvent::DialFailed { .. } => Some(false),
+            _ => None,
+        });
+        if linked.await {
+            return;
+        }
+    }
 }
 
 async fn link_down(node: &mut Node) -> NodeId {
@@ -56,8 +63,7 @@ async fn link_down(node: &mut Node) -> NodeId {
 /// Links to `listener` and cuts the link, so many times.
 async fn come_and_go(mut dialer: Node, listener: Arc<Node>, times: usize) -> Node {
     for _ in 0..times {
-        dialer.dial(&listener).await;
-        link_up(&mut dialer).await;
+        link_up(&mut dialer, &listener).await;
         dialer.network.disconnect(listener.id).await;
         link_down(&mut dialer).await;
     }

@@ -1,5 +1,6 @@
 //! Identifiers of nodes, meshes, servers and agents, each parsed once into a type that cannot be wrong.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -10,9 +11,24 @@ use serde::{Deserialize, Serialize};
 const PEER_ID_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 
 /// A node, named by its Ed25519 public key; displayed as the libp2p peer id (`12D3Koo…`).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct NodeId(#[serde(with = "serde_bytes")] [u8; 32]);
+
+/// The order of the keys' bytes. Nearly all are told apart by the first eight, which is one comparison in place of a
+/// call: maps of nodes are searched for almost everything.
+impl Ord for NodeId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let by_beginning = self.leading_u64().cmp(&other.leading_u64());
+        by_beginning.then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for NodeId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl NodeId {
     /// The node whose Ed25519 public key is `key`.

@@ -16,10 +16,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// A dial that has brought neither link nor failure by then counts as failed.
 const DIAL_LOST_AFTER: Duration = Duration::from_secs(30);
+/// A dial begun so lately was made in the network that the node is in now.
+const DIAL_FRESH_FOR: Duration = Duration::from_secs(2);
 /// A member whose dials failed this often in a row is not counted on.
 const FAILING_AFTER: u32 = 2;
 /// How long a link that is no neighbour's is kept after it came about, and before it is looked at again.
-const LINGER: Duration = Duration::from_secs(60);
+pub(crate) const LINGER: Duration = Duration::from_secs(60);
 /// Nodes that are no members (yet) and were sighted: as many are remembered.
 const STRANGERS_MAX: usize = 256;
 
@@ -142,6 +144,16 @@ impl Links {
         forgotten
     }
 
+    /// The network is another one: whoever waits is tried at `at` instead, even beside a dial that is not fresh.
+    pub fn hasten_all(&mut self, at: Monotonic) {
+        self.moments = None;
+        for entry in self.members.values_mut().chain(self.strangers.values_mut()) {
+            let stale = |since| at.since(since) >= DIAL_FRESH_FOR;
+            let beside = matches!(entry.link, Link::Dialing { since } if stale(since));
+            entry.hasten(at, beside);
+        }
+    }
+
     /// A link stands; `dialed` says whether this node made it.
     pub fn up(&mut self, now: Monotonic, node: NodeId, dialed: bool) {
         let entry = self.entry(now, node);
@@ -153,11 +165,14 @@ impl Links {
         self.changed.push(node);
     }
 
-    /// The last connection to a node ended: it is dialed at once if it is still wanted.
-    pub fn down(&mut self, now: Monotonic, node: NodeId) {
+    /// The last connection to a node ended: it is dialed at once if it is still wanted. Says whether it was lost, and not
+    /// given up here because it was idle.
+    pub fn down(&mut self, now: Monotonic, node: NodeId) -> bool {
         self.moments = None;
         self.changed.push(node);
+        let mut lost = true;
         if let Some(entry) = self.members.get_mut(&node) {
+            lost = !entry.idle;
             // A link that came from the other end and was not wanted here is not this node's to make again, and one that
             // was idle is wanted by nobody.
             if !entry.wanted && (!entry.dialed || entry.idle) {
@@ -172,6 +187,7 @@ impl Links {
             }
         }
         self.drop_useless(now);
+        lost
     }
 
     /// A dial ended without a link and without a reason to wait: the next is made at once.
@@ -247,6 +263,13 @@ impl Links {
     pub fn is_failing(&self, node: NodeId) -> bool {
         let entry = self.members.get(&node);
         entry.is_some_and(|entry| entry.failures >= FAILING_AFTER)
+    }
+
+    /// Whether it is time to ask others where `node` is: after its second failed dial in a row, the fourth, the eighth.
+    pub(crate) fn is_worth_a_search(&self, node: NodeId) -> bool {
+        let entry = self.members.get(&node);
+        let failures = entry.map_or(0, |entry| entry.failures);
+        failures >= FAILING_AFTER && failures.is_power_of_two()
     }
 
     /// Every node to which a link stands.
@@ -391,6 +414,24 @@ mod tests {
         assert_eq!(links.due(Monotonic(5)), []);
         links.sighted(Monotonic(5), node(1), true);
         assert_eq!(links.due(Monotonic(5)), [node(1)]);
+    }
+
+    #[test]
+    fn in_another_network_whoever_waits_is_dialed_and_links_that_stand_are_left_alone() {
+        let mut links = Links::default();
+        let all = BTreeSet::from([1, 2, 3].map(node));
+        links.want(Monotonic(0), &all);
+        assert_eq!(links.due(Monotonic(0)).len(), 3);
+        links.up(Monotonic(0), node(1), true);
+        (0..9).for_each(|_| {
+            links.failed(Monotonic(0), node(2), false);
+        });
+        links.hasten_all(Monotonic(5));
+        assert_eq!(links.due(Monotonic(4)), []);
+        assert_eq!(links.due(Monotonic(5)), [node(2)]);
+        let later = Monotonic(5) + DIAL_FRESH_FOR;
+        links.hasten_all(later);
+        assert_eq!(links.due(later), [node(2), node(3)]);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! Whom a node keeps links to: everybody in a small mesh, a few neighbours in a large one.
 //!
-//! Each node chooses [`NEIGHBOURS`] others by rendezvous hashing (Thaler and Ravishankar, 1998): the lowest hashes of
-//! both ids. Nobody has to agree with anybody, an arrival or a loss moves few links, and since each is also chosen by
-//! about as many others, the whole is a random graph that stays connected and a few steps across.
+//! Each node chooses [`NEIGHBOURS`] others by rendezvous hashing (Thaler and Ravishankar, 1998): those nearest to it, so
+//! that its [watchers](crate::presence) are the first of them, and those next who watch it in their place. Nobody has
+//! to agree with anybody, an arrival or a loss moves few links, and since each is also chosen by about as many others,
+//! the whole is a random graph that stays connected and a few steps across.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{Hash, NodeId};
+use crate::id::NodeId;
 use crate::limits::FULL_LINKS_MAX;
+use crate::presence;
 
 /// Others that one node chooses once there are more than [`FULL_LINKS_MAX`].
 pub const NEIGHBOURS: usize = 8;
@@ -98,8 +100,7 @@ impl Topology {
     }
 
     fn distance(&self, node: NodeId) -> u64 {
-        let both = [*self.me.public_key(), *node.public_key()].concat();
-        Hash::of(&both).leading_u64()
+        presence::distance(self.me, node)
     }
 }
 

@@ -109,10 +109,15 @@ pub enum Command {
     Leave,
     /// List the members of the mesh
     Nodes {
+        /// Show where each is or was, how often that worked, and what was told and not believed
+        #[arg(short, long)]
+        addresses: bool,
         /// Show it again whenever it changes, until Ctrl-C
         #[arg(short, long)]
         watch: bool,
     },
+    /// Ask every address of this machine's private networks for members, where multicast does not get through
+    Scan,
     /// List the tools that can be called, or search them
     Tools {
         /// Words to look for

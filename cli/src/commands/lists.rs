@@ -1,5 +1,6 @@
 //! `nodes`, `tools`, `status`: what is there.
 
+use peerage_node::gateway::frontend::rest::addresses_api::AddressesResponse;
 use peerage_node::gateway::frontend::rest::api::{NodesResponse, StatusResponse, ToolsResponse};
 
 use super::{Context, now};
@@ -12,6 +13,14 @@ pub(super) async fn nodes(context: &Context) -> Result<String, Failure> {
     match context.json {
         true => render::json(&nodes),
         false => Ok(render::nodes(&nodes, context.view)),
+    }
+}
+
+pub(super) async fn addresses(context: &Context) -> Result<String, Failure> {
+    let known: AddressesResponse = context.client().get("/v1/addresses").await?;
+    match context.json {
+        true => render::json(&known),
+        false => Ok(render::addresses(&known, now(), context.view)),
     }
 }
 

@@ -15,6 +15,7 @@ mod mcp;
 mod members;
 mod mesh;
 mod rename;
+mod scan;
 mod serve;
 mod shell;
 mod signals;
@@ -72,7 +73,14 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Revoke(revoke) => members::revoke(&context, revoke).await,
         Command::Leave => mesh::leave(&context).await,
-        Command::Nodes { watch } => watch::show(&context, watch, || lists::nodes(&context)).await,
+        Command::Nodes {
+            addresses: true,
+            watch,
+        } => watch::show(&context, watch, || lists::addresses(&context)).await,
+        Command::Nodes { watch, .. } => {
+            watch::show(&context, watch, || lists::nodes(&context)).await
+        }
+        Command::Scan => scan::scan(&context).await,
         Command::Tools { query, watch } => {
             let query = query.join(" ");
             watch::show(&context, watch, || lists::tools(&context, &query)).await

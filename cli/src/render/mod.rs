@@ -1,5 +1,6 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
+mod addresses;
 mod backup;
 mod call;
 mod clients;
@@ -19,6 +20,7 @@ mod tickets;
 mod time;
 mod upkeep;
 
+pub use addresses::{addresses, scanned, scanning};
 pub use backup::{backed_up, restored};
 pub use call::call;
 pub use clients::{ClientState, Outcome, changed, clients, unified_diff};

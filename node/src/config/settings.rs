@@ -34,6 +34,8 @@ pub struct Settings {
     pub listen: Vec<String>,
     /// Whether neighbours in the local network are looked for.
     pub mdns: bool,
+    /// Whether the private networks of this machine are scanned for members when the node starts.
+    pub scan: bool,
     /// The file with addresses to begin from.
     pub bootstrap: Option<PathBuf>,
     /// How tools of other nodes are named in lists.
@@ -87,6 +89,7 @@ impl Settings {
             allowed_hosts: file.allowed_hosts.unwrap_or_default(),
             listen,
             mdns: !flags.no_mdns && file.mdns.unwrap_or(true),
+            scan: file.scan.unwrap_or(false),
             // A path in the file is meant from where the file lies, a flag's from where it was typed.
             bootstrap: flags
                 .bootstrap

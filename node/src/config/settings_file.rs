@@ -31,6 +31,8 @@ pub struct SettingsFile {
     pub mesh_port: Option<u16>,
     /// `[discovery] mdns`.
     pub mdns: Option<bool>,
+    /// `[discovery] scan`.
+    pub scan: Option<bool>,
     /// `[discovery] bootstrap`, as written.
     pub bootstrap: Option<PathBuf>,
     /// `[tools] names`.
@@ -124,8 +126,9 @@ impl SettingsFile {
     }
 
     fn read_discovery(&mut self, discovery: &Section<'_>) -> Result<(), SettingsError> {
-        self.note_unknown(discovery, &["mdns", "bootstrap"]);
+        self.note_unknown(discovery, &["mdns", "bootstrap", "scan"]);
         self.mdns = discovery.read("mdns", "true or false", Item::as_bool)?;
+        self.scan = discovery.read("scan", "true or false", Item::as_bool)?;
         let bootstrap = discovery.read("bootstrap", "a path in quotes", Item::as_str)?;
         self.bootstrap = bootstrap.map(PathBuf::from);
         Ok(())
@@ -346,6 +349,7 @@ mod tests {
             [discovery]
             mdns = false
             bootstrap = "peers.toml"
+            scan = true
             [tools]
             names = "plain"
             list = "full"
@@ -359,6 +363,7 @@ mod tests {
             listen: Some(vec!["/ip4/0.0.0.0/tcp/1".to_owned()]),
             mesh_port: Some(4001),
             mdns: Some(false),
+            scan: Some(true),
             bootstrap: Some("peers.toml".into()),
             tool_names: Some(ToolNames::Plain),
             tool_list: Some(ToolList::Full),

@@ -169,6 +169,13 @@ impl Gatekeeper for ControlGate {
         self.joining.end(listener, Err(JoinError::Refused(refusal)));
     }
 
+    fn addresses(&self, node: NodeId) -> Vec<String> {
+        let roster = self.snapshots.roster();
+        let known = roster.as_ref().and_then(|roster| roster.known(node));
+        let record = known.and_then(|member| member.record());
+        record.map_or_else(Vec::new, |record| record.addresses.clone())
+    }
+
     fn is_member(&self, node: NodeId) -> bool {
         let roster = self.snapshots.roster();
         roster.is_some_and(|roster| roster.admits(node, wall()))

@@ -8,12 +8,14 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::admission::Refusal;
+use peerage_protocol::membership::member::Member;
 use peerage_protocol::node_state::Input;
 use tokio::sync::mpsc;
 
 use super::gossip::judge_gossip;
 use super::handle::ControlHandle;
 use super::joining::{JoinError, Joining};
+use super::sightings::{note_refused_record, tell_sighted};
 use super::snapshots::Snapshots;
 use crate::net::substream::exchange;
 use crate::net::{DialFailure, GossipId, GossipVerdict, Network, NetworkEvent, PublishError};
@@ -37,6 +39,17 @@ pub trait PeerNetwork: Send + Sync + 'static {
 
     /// Says whether a gossip message is passed on.
     fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) -> BoxFuture<'_, ()>;
+
+    /// Tells the mesh's table where this node is. A network without a table tells nobody.
+    fn provide(&self, _own: Arc<Member>) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
+
+    /// Asks the mesh's table where a member is; what is found comes as an event. A network without a table finds
+    /// nothing.
+    fn seek(&self, _node: NodeId) -> BoxFuture<'_, ()> {
+        async {}.boxed()
+    }
 
     /// Asks a linked member one question of control's own; the error says why there is no answer.
     fn exchange(
@@ -76,14 +89,15 @@ pub async fn follow_network(
                 node,
                 addresses,
                 source,
-            } => {
+            } => tell_sighted(&control, &snapshots, node, addresses, source).await,
+            NetworkEvent::RecordRefused { node, why } => {
+                note_refused_record(&snapshots, node, &why);
+            }
+            NetworkEvent::AddressesFailed { node, addresses } => {
                 let addresses = texts(addresses);
-                let sighted = Input::Sighted {
-                    node,
-                    addresses,
-                    source,
-                };
-                control.tell(sighted).await;
+                control
+                    .tell(Input::AddressesFailed { node, addresses })
+                    .await;
             }
             NetworkEvent::ListenAddresses(addresses) => {
                 let addresses = texts(addresses);
@@ -113,8 +127,10 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
                 snapshots.dial_failed(*node);
             }
         }
+        NetworkEvent::ListenAddresses(addresses) => snapshots.set_listening(addresses.clone()),
         NetworkEvent::Sighted { .. }
-        | NetworkEvent::ListenAddresses(_)
+        | NetworkEvent::RecordRefused { .. }
+        | NetworkEvent::AddressesFailed { .. }
         | NetworkEvent::Gossip { .. } => {}
     }
 }
@@ -185,6 +201,14 @@ impl PeerNetwork for Network {
     fn publish(&self, data: Vec<u8>) -> BoxFuture<'static, Result<(), PublishError>> {
         let network = self.clone();
         async move { Network::publish(&network, data).await }.boxed()
+    }
+
+    fn provide(&self, own: Arc<Member>) -> BoxFuture<'_, ()> {
+        Network::provide(self, own).boxed()
+    }
+
+    fn seek(&self, node: NodeId) -> BoxFuture<'_, ()> {
+        Network::seek(self, node).boxed()
     }
 
     fn judge(&self, id: GossipId, from: NodeId, verdict: GossipVerdict) -> BoxFuture<'_, ()> {

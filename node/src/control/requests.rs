@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use peerage_protocol::address_book::KnownAddress;
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
@@ -219,6 +220,17 @@ impl Membership {
         let told = self.control.ask(|request| Input::Stopping { request });
         if told.await.is_err() {
             tracing::debug!("nobody could be told that this node stops");
+        }
+    }
+
+    /// Where nodes are or were, strangers too; each one's best address first.
+    pub async fn addresses(&self) -> Result<Vec<(NodeId, Vec<KnownAddress>)>, MembershipError> {
+        let asked = self
+            .control
+            .ask(|request| Input::AddressesAsked { request });
+        match asked.await? {
+            Reply::Addresses(known) => Ok(known),
+            _ => Err(ControlClosed.into()),
         }
     }
 

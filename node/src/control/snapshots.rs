@@ -1,10 +1,11 @@
 //! What control publishes and everything else reads without waiting.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
+use libp2p::Multiaddr;
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::shelf::Revisions;
 use peerage_protocol::catalog::snapshot::Catalog;
@@ -15,6 +16,7 @@ use peerage_protocol::node_state::Away;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::sightings::{IgnoredSighting, IgnoredSightings};
 use crate::gateway::backend::upstream::ListChanges;
 
 /// Failed dials that a slow listener can still hear of.
@@ -65,6 +67,8 @@ pub struct Snapshots {
     shares: ArcSwap<BTreeMap<ServerName, bool>>,
     put_out: ArcSwapOption<Refusal>,
     away: ArcSwap<Away>,
+    listening: ArcSwap<Vec<Multiaddr>>,
+    ignored: Mutex<IgnoredSightings>,
     caught_up: watch::Sender<bool>,
 }
 
@@ -80,6 +84,8 @@ impl Default for Snapshots {
             shares: ArcSwap::default(),
             put_out: ArcSwapOption::empty(),
             away: ArcSwap::default(),
+            listening: ArcSwap::default(),
+            ignored: Mutex::default(),
             caught_up: watch::Sender::new(true),
         }
     }
@@ -149,6 +155,24 @@ impl Snapshots {
     /// Members that do not answer any more.
     pub fn away(&self) -> Arc<Away> {
         self.away.load_full()
+    }
+
+    /// Where this node listens.
+    pub fn listening(&self) -> Arc<Vec<Multiaddr>> {
+        self.listening.load_full()
+    }
+
+    pub(super) fn set_listening(&self, addresses: Vec<Multiaddr>) {
+        self.listening.store(Arc::new(addresses));
+    }
+
+    /// What sources said of addresses and this node did not believe.
+    pub fn ignored_sightings(&self) -> Vec<IgnoredSighting> {
+        self.ignored_now().all()
+    }
+
+    pub(super) fn ignored_now(&self) -> MutexGuard<'_, IgnoredSightings> {
+        self.ignored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_away(&self, away: Arc<Away>) {

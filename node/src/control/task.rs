@@ -185,6 +185,8 @@ impl Task {
             Output::Reconcile { to, summary } => self.reconcile(to, &summary),
             Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
             Output::AskManifests { from, asked } => self.ask_manifests(from, asked),
+            Output::Provide(own) => self.network.provide(own).await,
+            Output::Seek { node } => self.network.seek(node).await,
             Output::RequestRenewal { from } => self.request_renewal(from),
         }
         Ok(())

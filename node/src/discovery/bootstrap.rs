@@ -78,6 +78,14 @@ pub enum BadEntryReason {
         /// The address.
         address: Multiaddr,
     },
+    /// An address of no kind that is spoken here.
+    #[error(
+        "{address} cannot be dialed; write /ip4, /ip6, /dns4, /dns6 or /dns, then /udp/PORT/quic-v1 or /tcp/PORT, or /dnsaddr alone"
+    )]
+    NotDialable {
+        /// The address.
+        address: Multiaddr,
+    },
     /// The file is full.
     #[error("only the first {BOOTSTRAP_ADDRESSES_MAX} addresses are used")]
     TooMany,
@@ -168,11 +176,37 @@ fn parse_entry(region: &str, entry: &Value) -> Result<BootstrapNode, BadEntryRea
         _ => None,
     };
     let node = node.ok_or(BadEntryReason::NoNode { address: full })?;
+    if !is_dialable(&address) {
+        return Err(BadEntryReason::NotDialable { address });
+    }
     Ok(BootstrapNode {
         region: region.to_owned(),
         node,
         address,
     })
+}
+
+/// Whether the transports know what to make of it.
+fn is_dialable(address: &Multiaddr) -> bool {
+    let parts: Vec<Protocol<'_>> = address.iter().collect();
+    let (host, way) = match &parts[..] {
+        [Protocol::Dnsaddr(_)] => return true,
+        [host, way @ ..] => (host, way),
+        [] => return false,
+    };
+    let known_host = matches!(
+        host,
+        Protocol::Ip4(_)
+            | Protocol::Ip6(_)
+            | Protocol::Dns(_)
+            | Protocol::Dns4(_)
+            | Protocol::Dns6(_)
+    );
+    known_host
+        && matches!(
+            way,
+            [Protocol::Tcp(_)] | [Protocol::Udp(_), Protocol::QuicV1]
+        )
 }
 
 #[cfg(test)]
@@ -214,6 +248,34 @@ mod tests {
             not_a_multiaddress,
             "bootstrap file, line 5: \"nowhere\" is not a multiaddress"
         );
+    }
+
+    #[test]
+    fn hosts_may_be_named_and_what_nobody_can_dial_is_skipped() {
+        let node = NodeId::from_public_key([1; 32]);
+        let read = |address: &str| {
+            let text = format!("[regions]\nhome = [\"{address}/p2p/{node}\"]\n");
+            Bootstrap::parse(&text).unwrap()
+        };
+        for good in [
+            "/dns4/mesh.example/udp/4001/quic-v1",
+            "/dns6/mesh.example/tcp/4001",
+            "/dns/mesh.example/tcp/4001",
+            "/dnsaddr/mesh.example",
+            "/ip6/2001:db8::1/udp/4001/quic-v1",
+        ] {
+            assert_eq!(read(good).skipped, [], "{good}");
+        }
+        for bad in [
+            "",
+            "/ip4/192.0.2.1",
+            "/ip4/192.0.2.1/udp/1",
+            "/tcp/1",
+            "/dns4/mesh.example/tcp/1/ws",
+        ] {
+            let read = read(bad);
+            assert_eq!((read.nodes.len(), read.skipped.len()), (0, 1), "{bad}");
+        }
     }
 
     #[test]

@@ -1,4 +1,7 @@
 //! Sources that say where a peer may be found. None of them authorizes: the gate does.
 
+pub mod awakening;
 pub mod bootstrap;
-pub(crate) mod mdns;
+pub mod bootstrap_file;
+pub mod dht;
+pub mod lan;

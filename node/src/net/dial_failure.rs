@@ -6,6 +6,7 @@ use libp2p::swarm::DialError;
 
 use super::event::DialFailure;
 use super::gate::GateError;
+use super::peer_id::without_node;
 use super::transport::{ConnectError, reason};
 
 /// What became of a dial; `None` when there was none, because a link stands already, or this node gave it up.
@@ -20,6 +21,30 @@ pub(super) fn dial_failure(error: &DialError) -> Option<DialFailure> {
             "another node, {obtained}, answers at {address}"
         ))),
     }
+}
+
+/// The addresses at which a dial found nobody, or somebody else. One at which a gate answered is none of them.
+pub(super) fn failed_addresses(error: &DialError) -> Vec<Multiaddr> {
+    match error {
+        DialError::Transport(attempts) => unanswered(attempts),
+        DialError::WrongPeerId { address, .. } | DialError::LocalPeerId { address } => {
+            vec![without_node(address.clone())]
+        }
+        DialError::DialPeerConditionFalse(_)
+        | DialError::Aborted
+        | DialError::Denied { .. }
+        | DialError::NoAddresses => Vec::new(),
+    }
+}
+
+/// The same of attempts beside one that brought a link.
+pub(super) fn unanswered(attempts: &[Attempt]) -> Vec<Multiaddr> {
+    let unanswered = attempts
+        .iter()
+        .filter(|attempt| at_the_gate(attempt).is_none());
+    unanswered
+        .map(|(address, _)| without_node(address.clone()))
+        .collect()
 }
 
 fn unreachable(why: String) -> DialFailure {
@@ -98,6 +123,14 @@ mod tests {
         let issued = attempt(ConnectError::Gate(GateError::Issued));
         let error = DialError::Transport(vec![refused, issued]);
         assert_eq!(dial_failure(&error), Some(DialFailure::Issued));
+    }
+
+    #[test]
+    fn addresses_failed_where_nobody_answered_and_not_where_a_gate_did() {
+        let refusal = Refusal::TicketUsed;
+        let refused = attempt(ConnectError::Gate(GateError::Refused { refusal }));
+        let error = DialError::Transport(vec![refused, nobody()]);
+        assert_eq!(failed_addresses(&error), [nobody().0]);
     }
 
     #[test]

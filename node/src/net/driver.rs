@@ -14,28 +14,26 @@ use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionError, ConnectionId, DialError, NetworkBehaviour, Swarm, SwarmEvent,
-    behaviour::toggle::Toggle,
 };
-use libp2p::{Multiaddr, PeerId, connection_limits, mdns};
+use libp2p::{Multiaddr, PeerId, connection_limits};
+use peerage_protocol::address_book::Source;
 use peerage_protocol::id::NodeId;
 use tokio::sync::mpsc::{self, OwnedPermit, error::SendError};
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 pub(super) use commands::Command;
 
 use super::calls;
-use super::dial_failure::dial_failure;
+use super::dial_failure::{dial_failure, failed_addresses, unanswered};
 use super::door::{Buckets, Rate};
-use super::event::{DialFailure, LinkEnd, NetworkEvent};
+use super::event::{LinkEnd, NetworkEvent};
 use super::gatekeeper::Gatekeeper;
 use super::gossip::{Awaited, Counters};
 use super::membership_check::MembershipCheck;
 use super::outbox::Outbox;
-use super::peer_id::node_id;
+use super::peer_id::{node_id, without_node};
 use super::pulse;
-use crate::discovery;
-use crate::discovery::mdns::ForeignNodes;
+use crate::discovery::dht;
 
 /// How long closing all links may take at shutdown.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
@@ -54,7 +52,7 @@ pub(super) struct Behaviour {
     pub(super) calls: calls::Behaviour,
     pub(super) pulse: pulse::Behaviour,
     pub(super) gossip: super::gossip::Behaviour,
-    pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) dht: dht::Behaviour,
 }
 
 /// The swarm with its surroundings.
@@ -67,7 +65,6 @@ pub(super) struct Driver {
     listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
     /// Listeners that have not said where they listen.
     starting: HashSet<ListenerId>,
-    foreign: ForeignNodes,
     awaited: Awaited,
     gossip_counters: Counters,
     gossip_rates: Buckets<NodeId>,
@@ -94,7 +91,6 @@ impl Driver {
             outbox: Outbox::default(),
             listen_addresses,
             starting,
-            foreign: ForeignNodes::default(),
             awaited: Awaited::default(),
             gossip_counters,
             gossip_rates: Buckets::new(GOSSIP_OF_ONE_MEMBER),
@@ -109,13 +105,6 @@ impl Driver {
             let event = self.swarm.select_next_some().await;
             self.on_swarm_event(event);
         }
-    }
-
-    /// Asks who else is on the local network, and answers who asks.
-    pub(super) fn look_around(&mut self) {
-        let local = *self.swarm.local_peer_id();
-        let mdns = discovery::mdns::behaviour(local, self.swarm.listeners());
-        self.swarm.behaviour_mut().mdns = mdns;
     }
 
     /// Works until it is asked to stop, or nobody holds a handle any more.
@@ -148,8 +137,15 @@ impl Driver {
                 peer_id,
                 endpoint,
                 num_established,
+                concurrent_dial_errors,
                 ..
-            } if num_established.get() == 1 => self.on_link_up(peer_id, &endpoint),
+            } => {
+                let unanswered = unanswered(&concurrent_dial_errors.unwrap_or_default());
+                self.on_failed_addresses(peer_id, unanswered);
+                if num_established.get() == 1 {
+                    self.on_link_up(peer_id, &endpoint);
+                }
+            }
             SwarmEvent::ConnectionClosed {
                 peer_id,
                 connection_id,
@@ -162,6 +158,7 @@ impl Driver {
                 error,
                 ..
             } => {
+                self.on_failed_addresses(peer, failed_addresses(&error));
                 if let Some(node) = node_id(&peer) {
                     self.on_dial_error(node, &error);
                 }
@@ -196,22 +193,25 @@ impl Driver {
                 self.closing.insert(connection, LinkEnd::Silent);
             }
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
-            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => {
-                let sightings = self.foreign.sightings(found, Instant::now());
-                sightings
-                    .into_iter()
-                    .for_each(|sighted| self.outbox.push(sighted));
+            BehaviourEvent::Dht(dht::Event::Found { node, addresses }) => {
+                let source = Source::Dht;
+                self.outbox.push(NetworkEvent::Sighted {
+                    node,
+                    addresses,
+                    source,
+                });
             }
-            BehaviourEvent::Mdns(mdns::Event::Expired(_)) => {}
+            BehaviourEvent::Dht(dht::Event::Refused { node, why }) => {
+                self.outbox.push(NetworkEvent::RecordRefused { node, why });
+            }
         }
     }
 
     fn on_link_up(&mut self, peer: PeerId, endpoint: &ConnectedPoint) {
         let Some(node) = node_id(&peer) else { return };
-        self.foreign.admitted(node);
         self.outbox.push(NetworkEvent::LinkUp {
             node,
-            address: endpoint.get_remote_address().clone(),
+            address: without_node(endpoint.get_remote_address().clone()),
             dialed: endpoint.is_dialer(),
         });
     }
@@ -236,13 +236,17 @@ impl Driver {
         self.outbox.push(NetworkEvent::LinkDown { node, why });
     }
 
+    fn on_failed_addresses(&mut self, peer: PeerId, addresses: Vec<Multiaddr>) {
+        if let Some(node) = node_id(&peer).filter(|_| !addresses.is_empty()) {
+            self.outbox
+                .push(NetworkEvent::AddressesFailed { node, addresses });
+        }
+    }
+
     fn on_dial_error(&mut self, node: NodeId, error: &DialError) {
         let Some(why) = dial_failure(error) else {
             return;
         };
-        if matches!(why, DialFailure::Refused(_) | DialFailure::Distrusted(_)) {
-            self.foreign.refused(node, Instant::now());
-        }
         self.outbox.push(NetworkEvent::DialFailed { node, why });
     }
 

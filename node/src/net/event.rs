@@ -7,6 +7,7 @@ use peerage_protocol::id::NodeId;
 
 use super::gatekeeper::Refusal;
 use super::gossip::GossipId;
+use crate::discovery::dht::RecordRefused;
 
 /// Something happened on the network.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,20 @@ pub enum NetworkEvent {
         node: NodeId,
         /// How it ended.
         why: LinkEnd,
+    },
+    /// Somebody told the mesh's table a record that is not believed.
+    RecordRefused {
+        /// About whom.
+        node: NodeId,
+        /// What is wrong with it.
+        why: RecordRefused,
+    },
+    /// Dials of these addresses brought no link, whatever others did: nobody is there, or somebody else.
+    AddressesFailed {
+        /// Who was looked for there.
+        node: NodeId,
+        /// As they were dialed.
+        addresses: Vec<Multiaddr>,
     },
     /// A dial that control asked for came to nothing.
     DialFailed {

@@ -68,6 +68,11 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// At the dialer: the listener said no.
     fn refused(&self, listener: NodeId, refusal: Refusal);
 
+    /// Where `node` says that it listens; nothing where that is not known.
+    fn addresses(&self, _node: NodeId) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Whether a link to `node` may stand now; asked again when a connection is established.
     fn is_member(&self, node: NodeId) -> bool;
 }

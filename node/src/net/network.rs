@@ -8,13 +8,13 @@ use arc_swap::ArcSwap;
 use libp2p::core::transport::ListenerId;
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::swarm::behaviour::toggle::Toggle;
 use libp2p::swarm::{Config, Swarm};
 use libp2p::{Multiaddr, connection_limits, noise};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::{
     CONNECTIONS_PENDING_MAX, CONNECTIONS_PER_NODE_MAX, GATE_DEADLINE, SUBSTREAMS_PER_CONNECTION_MAX,
 };
+use peerage_protocol::membership::member::Member;
 use tokio::sync::{mpsc, oneshot};
 
 use super::calls::{self, CallSubstream, InboundSubstreams, Links, OpenError};
@@ -32,6 +32,7 @@ use super::pulse;
 use super::quic::ConfigError;
 use super::transport::{gated_transport, reason};
 use super::warm_up::warm_up;
+use crate::discovery::dht;
 
 /// Commands that wait for the swarm's task.
 const COMMANDS_MAX: usize = 256;
@@ -45,8 +46,6 @@ pub struct NetworkSettings {
     pub keypair: Keypair,
     /// Where to listen; port 0 picks one.
     pub listen: Vec<Multiaddr>,
-    /// Whether to look around, and be seen, on the local network.
-    pub mdns: bool,
     /// The table of links; keep a clone to open substreams without the handle.
     pub links: Links,
     /// What turns strangers away; keep a clone to say what members do wrong, and to hear who was turned away.
@@ -58,12 +57,11 @@ pub struct NetworkSettings {
 }
 
 impl NetworkSettings {
-    /// A node that listens nowhere yet and is not seen.
+    /// A node that listens nowhere yet.
     pub fn new(keypair: Keypair) -> Self {
         Self {
             keypair,
             listen: Vec::new(),
-            mdns: false,
             links: Links::default(),
             door: Door::default(),
             gate_deadline: GATE_DEADLINE,
@@ -94,7 +92,6 @@ impl Network {
     ) -> Result<Self, StartError> {
         let links = settings.links.clone();
         let listen = settings.listen.clone();
-        let mdns = settings.mdns;
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
         let gossip_counters = Counters::default();
@@ -117,9 +114,6 @@ impl Network {
         tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
             .await
             .map_err(|_| StartError::NotListening)?;
-        if mdns {
-            driver.look_around();
-        }
         tokio::spawn(driver.run());
         warm_up();
         Ok(Self {
@@ -170,6 +164,16 @@ impl Network {
         let (done, outcome) = oneshot::channel();
         self.command(Command::Publish { data, done }).await;
         outcome.await.unwrap_or(Err(PublishError::Stopped))
+    }
+
+    /// Tells the mesh's table where this node is; members keep it for half an hour, and it is told again in time.
+    pub async fn provide(&self, own: Arc<Member>) {
+        self.command(Command::Provide { own }).await;
+    }
+
+    /// Asks the mesh's table where a member is; what is found is a [`NetworkEvent::Sighted`].
+    pub async fn seek(&self, node: NodeId) {
+        self.command(Command::Seek { node }).await;
     }
 
     /// Says what becomes of a [`NetworkEvent::Gossip`]. The first verdict counts, if it comes within seven seconds.
@@ -242,7 +246,7 @@ fn build_swarm(
         calls,
         pulse: pulse::Behaviour::default(),
         gossip,
-        mdns: Toggle::from(None),
+        dht: dht::Behaviour::new(peer, gatekeeper.clone()),
     };
     let config = Config::with_tokio_executor()
         .with_smart_dial()

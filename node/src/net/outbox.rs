@@ -34,7 +34,10 @@ impl Outbox {
         match &event {
             NetworkEvent::LinkDown { node, .. } if self.withdraw_link_up(*node) => return,
             NetworkEvent::ListenAddresses(_) => self.withdraw_listen_addresses(),
-            NetworkEvent::Sighted { .. } | NetworkEvent::DialFailed { .. } => {
+            NetworkEvent::Sighted { .. }
+            | NetworkEvent::RecordRefused { .. }
+            | NetworkEvent::AddressesFailed { .. }
+            | NetworkEvent::DialFailed { .. } => {
                 if self.repeatable == REPEATABLE_MAX {
                     tracing::debug!(?event, "dropped, for control is far behind");
                     return;
@@ -65,7 +68,10 @@ impl Outbox {
 fn is_repeatable(event: &NetworkEvent) -> bool {
     matches!(
         event,
-        NetworkEvent::Sighted { .. } | NetworkEvent::DialFailed { .. }
+        NetworkEvent::Sighted { .. }
+            | NetworkEvent::RecordRefused { .. }
+            | NetworkEvent::AddressesFailed { .. }
+            | NetworkEvent::DialFailed { .. }
     )
 }
 

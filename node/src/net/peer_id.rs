@@ -1,7 +1,8 @@
 //! Conversions between our identifiers and libp2p's.
 
-use libp2p::PeerId;
 use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
 use peerage_protocol::id::NodeId;
 use zeroize::Zeroizing;
 
@@ -14,6 +15,14 @@ pub fn node_id(peer: &PeerId) -> Option<NodeId> {
 pub fn peer_id(node: NodeId) -> PeerId {
     // 38 bytes of identity multihash always form a peer id.
     PeerId::from_bytes(&node.to_peer_id_bytes()).expect("an inlined Ed25519 key is a peer id")
+}
+
+/// The address alone, where it ends with whose it is.
+pub fn without_node(mut address: Multiaddr) -> Multiaddr {
+    if let Some(Protocol::P2p(_)) = address.iter().last() {
+        address.pop();
+    }
+    address
 }
 
 /// The libp2p key of the node whose Ed25519 secret key (RFC 8032 seed) is `secret`.
@@ -36,6 +45,14 @@ mod tests {
         let node = node_id(&peer).unwrap();
         assert_eq!(peer_id(node), peer);
         assert_eq!(node.to_string(), peer.to_string());
+    }
+
+    #[test]
+    fn an_address_is_the_same_with_and_without_its_node() {
+        let alone: Multiaddr = "/ip4/192.0.2.1/tcp/1".parse().unwrap();
+        let full = alone.clone().with(Protocol::P2p(PeerId::random()));
+        assert_eq!(without_node(full), alone);
+        assert_eq!(without_node(alone.clone()), alone);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, TransportError};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{noise, tcp};
+use libp2p::{dns, noise, tcp};
 
 use super::attended::Attended;
 use super::credit::Arrival;
@@ -37,13 +37,28 @@ pub(crate) fn gated_transport(
 ) -> Result<Boxed<(PeerId, StreamMuxerBox)>, StartError> {
     let quic = QuicTransport::new(keypair, door.clone()).map_err(StartError::Quic)?;
     let streams = stream_transport(keypair, in_process).map_err(StartError::Noise)?;
-    Ok(quic
+    let ways = quic
         .or_transport(Attended::new(streams, door))
         .map(|way, _| Either::into_inner(way))
-        .map_err(|error| error.either(io::Error::other, identity))
+        .map_err(|error| error.either(io::Error::other, identity));
+    Ok(by_name(ways.boxed())
         .and_then(move |(peer, arrival), point| gate.admit(peer, arrival, point))
         .map_err(|error| error.either(ConnectError::Channel, ConnectError::Gate))
         .boxed())
+}
+
+/// The same, to `/dns`, `/dns4`, `/dns6` and `/dnsaddr` addresses too, as the system resolves names.
+fn by_name(
+    ways: Boxed<(PeerId, Arrival)>,
+) -> impl Transport<Output = (PeerId, Arrival), Error = io::Error, ListenerUpgrade: Send, Dial: Send>
++ Send
++ Unpin {
+    let system = hickory_resolver::system_conf::read_system_conf();
+    let (config, options) = system.unwrap_or_else(|error| {
+        tracing::warn!(%error, "the system names no resolver; addresses with host names will not be found");
+        Default::default()
+    });
+    dns::tokio::Transport::custom(ways, config, options).map_err(io::Error::other)
 }
 
 fn stream_transport(

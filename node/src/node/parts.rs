@@ -1,15 +1,13 @@
 //! Builds the parts of a node and joins them: store, control, upstreams, gateway, network, frontends.
 
-use std::io::ErrorKind::NotFound;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
-use peerage_protocol::address_book::Source;
 use peerage_protocol::id::NodeId;
-use peerage_protocol::node_state::{Input, Keys};
+use peerage_protocol::node_state::Keys;
 use peerage_protocol::signature::{Ed25519, Signer};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
@@ -17,10 +15,11 @@ use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
-    Clock, Control, ControlHandle, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
-    follow_network,
+    Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings, follow_network,
 };
-use crate::discovery::bootstrap::Bootstrap;
+use crate::discovery::awakening::notice_awakening;
+use crate::discovery::bootstrap_file::BootstrapFile;
+use crate::discovery::lan::{Beacon, BeaconSettings, Scanner};
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
@@ -47,7 +46,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let home = settings.home.prepare()?;
     let mut lock = home.lock()?;
     let listen = multiaddresses(&settings.listen)?;
-    let bootstrap = read_bootstrap(&settings)?;
+    let bootstrap = open_bootstrap(&settings)?;
     let key = keys::load_or_create(&home.identity_key())?;
     let me = NodeId::from_public_key(key.public_key());
     let clock = Clock::start();
@@ -112,7 +111,6 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let (network_events, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let network_settings = NetworkSettings {
         listen,
-        mdns: settings.mdns,
         links,
         door: door.clone(),
         ..NetworkSettings::new(keypair(&Zeroizing::new(key.to_bytes())))
@@ -139,7 +137,27 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     // It goes on until the last word is said, and is ended by hand.
     let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;
-    sight(bootstrap, &handle).await;
+    tokio::spawn(bootstrap.follow(handle.clone(), snapshots.clone(), stop.clone()));
+    let arrived = Arc::new(Notify::new());
+    tokio::spawn(notice_awakening(
+        handle.clone(),
+        arrived.clone(),
+        stop.clone(),
+    ));
+    if settings.mdns {
+        let beacon = BeaconSettings {
+            key: Arc::new(key.clone()),
+            control: handle.clone(),
+            snapshots: snapshots.clone(),
+            arrived,
+        };
+        tokio::spawn(Beacon::run(beacon, stop.clone()));
+    }
+
+    let scanner = Arc::new(Scanner::new(handle.clone(), snapshots.clone(), me));
+    if settings.scan {
+        scanner.begin();
+    }
 
     let watched = servers.clone();
     let watching = stop.clone();
@@ -155,6 +173,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         warnings: settings.warnings,
         snapshots: snapshots.clone(),
         soundings,
+        scanner,
         membership: membership.clone(),
         servers,
         upstreams: upstreams.clone(),
@@ -212,38 +231,12 @@ async fn load_control(
     Ok(Control::load(clock, keys, store).await?)
 }
 
-/// The nodes in the bootstrap file; bad lines are named in the log and skipped. A file that was named must be there.
-fn read_bootstrap(settings: &Settings) -> Result<Bootstrap, StartError> {
-    let path = match &settings.bootstrap {
-        Some(path) => path.clone(),
-        None => settings.home.root().join(BOOTSTRAP_FILE),
-    };
-    let failed = |why: String| StartError::Bootstrap {
-        path: path.clone(),
-        why,
-    };
-    let bootstrap = match std::fs::read_to_string(&path) {
-        Ok(text) => Bootstrap::parse(&text).map_err(|error| failed(error.to_string()))?,
-        Err(error) if settings.bootstrap.is_none() && error.kind() == NotFound => {
-            Bootstrap::default()
-        }
-        Err(error) => return Err(failed(error.to_string())),
-    };
-    for skipped in &bootstrap.skipped {
-        tracing::warn!(path = %path.display(), "{skipped}; the line is skipped");
-    }
-    Ok(bootstrap)
-}
-
-async fn sight(bootstrap: Bootstrap, control: &ControlHandle) {
-    for sighted in bootstrap.nodes {
-        let input = Input::Sighted {
-            node: sighted.node,
-            addresses: vec![sighted.address.to_string()],
-            source: Source::Bootstrap,
-        };
-        control.tell(input).await;
-    }
+/// A file that was named must be there.
+fn open_bootstrap(settings: &Settings) -> Result<BootstrapFile, StartError> {
+    let named = settings.bootstrap.clone();
+    let optional = named.is_none();
+    let path = named.unwrap_or_else(|| settings.home.root().join(BOOTSTRAP_FILE));
+    Ok(BootstrapFile::open(path, optional)?)
 }
 
 async fn serve_http(listeners: Vec<TcpListener>, http: HttpService) {

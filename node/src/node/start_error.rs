@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::servers_error::ServersFileError;
 use crate::control::ControlError;
+use crate::discovery::bootstrap_file::BootstrapFileError;
 use crate::home::HomeError;
 use crate::identity::TokenError;
 use crate::keys::KeyError;
@@ -54,13 +55,8 @@ pub enum StartError {
         why: String,
     },
     /// The bootstrap file cannot be read.
-    #[error("the bootstrap file {path} cannot be used: {why}", path = path.display())]
-    Bootstrap {
-        /// Where it should be.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
+    #[error(transparent)]
+    Bootstrap(#[from] BootstrapFileError),
     /// The swarm cannot start.
     #[error(transparent)]
     Network(#[from] net::StartError),

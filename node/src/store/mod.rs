@@ -138,12 +138,11 @@ mod tests {
     fn seen(byte: u8) -> Record {
         Record::Addresses {
             node: NodeId::from_public_key([byte; 32]),
-            addresses: vec![KnownAddress {
-                address: "/ip4/127.0.0.1/tcp/1".to_owned(),
-                source: Source::Ticket,
-                succeeded: None,
-                told: Timestamp(5),
-            }],
+            addresses: vec![KnownAddress::told(
+                "/ip4/127.0.0.1/tcp/1".to_owned(),
+                Source::Ticket,
+                Timestamp(5),
+            )],
         }
     }
 

@@ -163,6 +163,8 @@ pub struct Doorkeeper {
     /// Passes the gate, and is no member when the swarm asks again.
     pub revoked: Mutex<HashSet<NodeId>>,
     pub tickets: Mutex<HashMap<TicketId, TicketSecret>>,
+    /// Where members say that they listen.
+    pub ways: Mutex<HashMap<NodeId, Vec<String>>>,
     /// Signs when it is an issuer.
     pub mesh: Option<Mesh>,
     pub refusals: Mutex<Vec<Refusal>>,
@@ -179,6 +181,7 @@ impl Doorkeeper {
             members: Mutex::default(),
             revoked: Mutex::default(),
             tickets: Mutex::default(),
+            ways: Mutex::default(),
             mesh: None,
             refusals: Mutex::default(),
             judged: Mutex::default(),
@@ -291,6 +294,11 @@ impl Gatekeeper for Doorkeeper {
 
     fn refused(&self, _: NodeId, refusal: Refusal) {
         self.refusals.lock().unwrap().push(refusal);
+    }
+
+    fn addresses(&self, node: NodeId) -> Vec<String> {
+        let ways = self.ways.lock().unwrap();
+        ways.get(&node).cloned().unwrap_or_default()
     }
 
     fn is_member(&self, node: NodeId) -> bool {

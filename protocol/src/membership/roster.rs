@@ -20,8 +20,8 @@ pub struct Roster {
     pub own: Arc<CertificateChain>,
     /// Everybody known, those that left too; by node.
     known: SortedChunks<Keyed>,
-    /// Those that have not left; by a hash of the name, then by node.
-    named: SortedChunks<Named>,
+    /// Those that have not left; by a hash of the name, then by node. Shared apart, as names seldom change.
+    named: Arc<SortedChunks<Named>>,
     /// Who was put out.
     revocations: Arc<Revocations>,
     caught_up: bool,
@@ -60,7 +60,7 @@ impl Roster {
             mesh,
             own,
             known: SortedChunks::default(),
-            named: SortedChunks::default(),
+            named: Arc::default(),
             revocations: Arc::default(),
             caught_up: true,
         }
@@ -131,6 +131,12 @@ impl Roster {
         self.known.iter().map(|keyed| &keyed.member)
     }
 
+    /// Everybody else known, those that left too, behind the first 8 bytes of its id; for looks at all of them that pass
+    /// over most.
+    pub(crate) fn all_known_by_beginning(&self) -> impl Iterator<Item = (u64, &Arc<Member>)> {
+        self.known.iter().map(|keyed| (keyed.key, &keyed.member))
+    }
+
     /// How many other members there are.
     pub fn len(&self) -> usize {
         self.named.len()
@@ -193,20 +199,13 @@ impl Roster {
         }
         match self.known(node).cloned() {
             Some(known) if !replaces(&member, &known, now) => return Inserted::Known,
-            Some(known) if known.has_left() => {}
-            Some(known) if !member.has_left() && name_of(&known) == name_of(&member) => {}
-            Some(known) => self.unname(&known),
+            Some(known) if has_same_name(&known, &member) => {}
+            Some(known) => {
+                self.unname(&known);
+                self.name(&member);
+            }
             None if self.known.len() >= ROSTER_MAX => return Inserted::Full,
-            None => {}
-        }
-        let named = Named::of(&member);
-        if !member.has_left()
-            && self
-                .named
-                .find(named.key, |other| other.cmp(&named))
-                .is_none()
-        {
-            self.named.insert(named, |other| other.cmp(&named));
+            None => self.name(&member),
         }
         let key = node.leading_u64();
         self.known
@@ -224,9 +223,16 @@ impl Roster {
         Some(removed)
     }
 
-    fn unname(&mut self, member: &Arc<Member>) {
+    fn name(&mut self, member: &Member) {
+        if !member.has_left() {
+            let named = Named::of(member);
+            Arc::make_mut(&mut self.named).insert(named, |other| other.cmp(&named));
+        }
+    }
+
+    fn unname(&mut self, member: &Member) {
         let named = Named::of(member);
-        self.named.remove(named.key, |other| other.cmp(&named));
+        Arc::make_mut(&mut self.named).remove(named.key, |other| other.cmp(&named));
     }
 }
 
@@ -241,6 +247,11 @@ impl Named {
 
 fn name_of(member: &Member) -> &NodeName {
     &member.chain().body().name
+}
+
+/// Whether both are members, under one name.
+fn has_same_name(one: &Member, other: &Member) -> bool {
+    !one.has_left() && !other.has_left() && name_of(one) == name_of(other)
 }
 
 /// The last characters of a name that has a number at its end differ most, so all of them count: a hash, the same at

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 /// Items in one chunk at most; a fuller one is split in two.
-const CHUNK_MAX: usize = 64;
+const CHUNK_MAX: usize = 32;
 
 /// What items are sorted by in the first place.
 pub(super) trait SortKey {

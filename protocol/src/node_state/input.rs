@@ -157,6 +157,20 @@ pub enum Input {
         /// It was reached and said no.
         refused: bool,
     },
+    /// Dials of these addresses of a node brought no link, whatever others did.
+    AddressesFailed {
+        /// The node.
+        node: NodeId,
+        /// As they were dialed.
+        addresses: Vec<String>,
+    },
+    /// The machine slept, or its network is another one.
+    NetworkChanged,
+    /// The owner asks for the address book.
+    AddressesAsked {
+        /// Answered by [`Reply::Addresses`](super::Reply::Addresses).
+        request: RequestId,
+    },
     /// A dial brought this node a certificate in place of a link: the next one is worth making at once.
     DialAgain {
         /// The node that issued it.

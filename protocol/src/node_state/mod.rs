@@ -4,6 +4,7 @@
 //! out in order; an [`Output::Persist`] completes before the output after it is begun, so nothing is said that a
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
+mod addresses;
 mod gate;
 mod hearing;
 mod input;
@@ -35,11 +36,11 @@ pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 pub use revoking::RevokeError;
 
-use crate::address_book::{AddressBook, Source};
+use crate::address_book::AddressBook;
 use crate::catalog::manifest::EncodedManifest;
 use crate::catalog::snapshot::Catalog;
 use crate::id::NodeId;
-use crate::links::Links;
+use crate::links::{LINGER, Links};
 use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
 use crate::membership::member::Member;
@@ -94,6 +95,8 @@ pub struct NodeState {
     /// Everybody was to be linked to everybody when the catalog was last looked at.
     was_full: bool,
     listening: Vec<String>,
+    /// Links that wait were last hastened for then.
+    hastened: Option<Monotonic>,
     offers: Offers,
     manifests: Manifests,
     manifest_answers: ManifestAnswers,
@@ -124,6 +127,7 @@ impl NodeState {
             topology_changed: false,
             was_full: false,
             listening: Vec::new(),
+            hastened: None,
             offers: Offers::default(),
             manifests: Manifests::default(),
             manifest_answers: ManifestAnswers::default(),
@@ -154,14 +158,6 @@ impl NodeState {
     /// The encoded manifest that members may fetch, with its hash.
     pub fn manifest(&self) -> &Arc<EncodedManifest> {
         self.offers.manifest()
-    }
-
-    /// Addresses known for `node`, best first: where it was reached or seen, and where it says it listens.
-    pub fn addresses(&self, node: NodeId) -> Vec<String> {
-        let known = self.roster.as_ref().and_then(|roster| roster.known(node));
-        let record = known.and_then(|member| member.record());
-        let said = record.map_or(&[][..], |record| &record.addresses);
-        self.book.addresses(node, said)
     }
 
     /// Takes one input; never blocks, never fails. What follows from it is in [`NodeState::poll_output`].
@@ -228,11 +224,13 @@ impl NodeState {
             Input::LinkUp { node, address } => self.link_up(now, node, address),
             Input::LinkDown { node } => self.link_down(now, node),
             Input::DialFailed { node, refused } => self.dial_failed(now, node, refused),
-            Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
-            Input::Listening { addresses } => {
-                self.listening = addresses;
-                self.own.listens();
+            Input::AddressesFailed { node, addresses } => {
+                self.addresses_failed(now, node, &addresses);
             }
+            Input::NetworkChanged => self.network_changed(now),
+            Input::AddressesAsked { request } => self.addresses_asked(request),
+            Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
+            Input::Listening { addresses } => self.listens(now, addresses),
             Input::LocalServers { servers } => {
                 self.offers.set_local(servers);
                 self.own.offers();
@@ -320,7 +318,7 @@ impl NodeState {
 
     fn dial_due(&mut self, now: Now) {
         for node in self.links.due(now.monotonic) {
-            let addresses = self.addresses(node);
+            let addresses = self.addresses_to_dial(now, node);
             if addresses.is_empty() {
                 self.dial_failed(now, node, false);
             } else {
@@ -329,10 +327,15 @@ impl NodeState {
         }
     }
 
+    /// Ends idle links, but not those that the other end would make again at once.
     fn release_idle(&mut self, now: Now) {
-        let idle = self.links.idle(now.monotonic).into_iter();
-        self.outputs
-            .extend(idle.map(|node| Output::Release { node }));
+        for node in self.links.idle(now.monotonic) {
+            if self.is_chosen_by(node) {
+                self.links.keep(now.monotonic, node, LINGER);
+            } else {
+                self.outputs.push_back(Output::Release { node });
+            }
+        }
     }
 
     fn choose_neighbours(&mut self, now: Now) {
@@ -391,24 +394,15 @@ impl NodeState {
         }
     }
 
-    fn sighted(&mut self, now: Now, node: NodeId, addresses: Vec<String>, source: Source) {
-        if node == self.me {
-            return;
-        }
-        let news = self.book.tell(now.wall, node, addresses, source);
-        if self.is_member(node) && !self.links.is_known(node) {
-            return;
-        }
-        if let Some(forgotten) = self.links.sighted(now.monotonic, node, news) {
-            self.book.forget(forgotten);
-        }
-    }
-
     fn dial_failed(&mut self, now: Now, node: NodeId, refused: bool) {
         if self.links.failed(now.monotonic, node, refused) {
             self.book.forget(node);
         }
+        if !refused && self.is_member(node) && self.links.is_worth_a_search(node) {
+            self.outputs.push_back(Output::Seek { node });
+        }
         self.manifests.unreached(now.monotonic, node);
+        self.watch_failed_dial(now, node);
         self.offers.touch_member(node);
         self.topology_changed |= self.links.is_failing(node);
     }
@@ -437,8 +431,9 @@ impl NodeState {
     }
 
     fn link_down(&mut self, now: Now, node: NodeId) {
-        self.links.down(now.monotonic, node);
-        self.watch_link_down(now, node);
+        if self.links.down(now.monotonic, node) {
+            self.watch_lost_link(now, node);
+        }
         if self.links.standing().next().is_none() {
             self.set_caught_up(false);
         }
@@ -451,14 +446,6 @@ impl NodeState {
     fn is_member(&self, node: NodeId) -> bool {
         let roster = self.roster.as_ref();
         roster.is_some_and(|roster| roster.member(node).is_some())
-    }
-
-    fn save_addresses(&mut self, now: Now, node: NodeId) {
-        let record = Record::Addresses {
-            node,
-            addresses: self.book.entries(node).to_vec(),
-        };
-        self.save_later(now, Write::Put(record));
     }
 
     /// Writes that follow each other are one transaction, and what could have waited goes with them.

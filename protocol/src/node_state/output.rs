@@ -6,12 +6,14 @@ use super::input::RequestId;
 use super::presence::Away;
 use super::record::Write;
 use super::revoking::RevokeError;
+use crate::address_book::KnownAddress;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
 use crate::id::{Hash, NodeId};
 use crate::membership::admission::{Refusal, Verdict};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
+use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
@@ -46,6 +48,13 @@ pub enum Output {
         node: NodeId,
         /// Where, best first.
         addresses: Vec<String>,
+    },
+    /// Tell the mesh's table of addresses where this node is.
+    Provide(Arc<Member>),
+    /// Ask the mesh's table of addresses where a member is that none of its known addresses leads to.
+    Seek {
+        /// Whom.
+        node: NodeId,
     },
     /// End every connection to a node.
     Disconnect {
@@ -115,6 +124,8 @@ pub enum Reply {
     Renewal(Result<Arc<CertificateChain>, Refusal>),
     /// Somebody was put out, on disk here and about to be told, or why not.
     Revoked(Result<Arc<Revocation>, RevokeError>),
+    /// The address book, strangers too.
+    Addresses(Vec<(NodeId, Vec<KnownAddress>)>),
     /// The linked members are being told that this node stops.
     Stopping,
     /// The mesh that was left; `None` when there was none.

@@ -207,6 +207,8 @@ impl NodeState {
         for member in self.own.member.iter().chain(&own) {
             self.digests.toggle(member);
         }
+        let told = own.iter().cloned().map(Output::Provide);
+        self.outputs.extend(told);
         self.own.member = own;
         self.own.untold = true;
     }

@@ -12,16 +12,20 @@ use crate::limits::{ACCUSATION_BYTES_MAX, ACCUSATIONS_TOLD_MAX};
 use crate::membership::member::Member;
 use crate::mutation::Mutation;
 use crate::presence::accusation::Accusation;
+use crate::presence::own_stall::OwnStall;
 use crate::presence::suspicion::Suspicion;
 use crate::presence::table::Table;
 use crate::presence::watch::Watch;
 use crate::presence::{ACCUSERS_NEEDED, WATCHERS, is_among_nearest};
 use crate::time::{Monotonic, Now, Timestamp};
+use crate::topology::NEIGHBOURS;
 use crate::wire::announcement::Announcement;
 use crate::wire::summary::Summary;
 
 /// How long accusations gather, so that many are told in one message.
 const GATHER_FOR: Duration = Duration::from_millis(100);
+/// How long a watcher tries to link to a member that it watches, wanted otherwise or not.
+const TRIED_FOR: Duration = Duration::from_secs(10);
 /// Members that may be missing between two rosters: an accuser may be so many places farther than a watcher.
 const PLACES_FORGIVEN: usize = 2;
 
@@ -34,6 +38,7 @@ pub(super) struct Presence {
     table: Table,
     watch: Watch,
     suspicion: Suspicion,
+    own_stall: OwnStall,
     untold: Vec<Arc<Accusation>>,
     tell_at: Option<Monotonic>,
     away: Arc<Away>,
@@ -42,9 +47,15 @@ pub(super) struct Presence {
 
 impl Presence {
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        let suspected = self.suspicion.next_deadline();
-        let deadlines = [self.watch.next_deadline(), suspected, self.tell_at];
-        deadlines.into_iter().flatten().min()
+        [
+            self.watch.next_deadline(),
+            self.suspicion.next_deadline(),
+            self.own_stall.next_deadline(),
+            self.tell_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     /// Whether a member does not answer any more, as far as is known.
@@ -68,14 +79,30 @@ impl NodeState {
         self.presence.watch.heard(node);
     }
 
-    pub(super) fn watch_link_down(&mut self, now: Now, node: NodeId) {
-        self.presence.watch.link_ended(now.monotonic);
+    pub(super) fn watch_lost_link(&mut self, now: Now, node: NodeId) {
+        if let Some(incarnation) = self.incarnation(node)
+            && !self.presence.is_away(node)
+        {
+            self.presence.watch.lost(now.monotonic, node, incarnation);
+            if self.is_watcher(node, self.me, WATCHERS) {
+                self.links.keep(now.monotonic, node, TRIED_FOR);
+            }
+        }
+    }
+
+    /// A member that this node watches cannot be reached: where it has just started, no link of its own has ended.
+    pub(super) fn watch_failed_dial(&mut self, now: Now, node: NodeId) {
         if let Some(incarnation) = self.incarnation(node)
             && !self.presence.is_away(node)
             && self.is_watcher(node, self.me, WATCHERS)
         {
-            self.presence.watch.lost(now.monotonic, node, incarnation);
+            self.presence.watch.missed(now.monotonic, node, incarnation);
         }
+    }
+
+    /// Whether `node` chooses this node as a neighbour, one that watches it or may have to.
+    pub(super) fn is_chosen_by(&self, node: NodeId) -> bool {
+        self.is_watcher(node, self.me, NEIGHBOURS)
     }
 
     fn incarnation(&self, node: NodeId) -> Option<u64> {
@@ -89,22 +116,45 @@ impl NodeState {
         let Some(roster) = &self.roster else {
             return false;
         };
-        let others = roster.members().map(|(node, _)| node);
-        let here = others
-            .chain([self.me])
-            .filter(|node| !self.presence.is_away(*node));
-        is_among_nearest(watched, watcher, here, places)
+        let others = roster.all_known_by_beginning();
+        let others = others.map(|(beginning, member)| (beginning, Some(member)));
+        let me = (self.me.leading_u64(), None);
+        let is_here = |other: &Option<&Arc<Member>>| {
+            let node = other.map_or(self.me, |member| member.node());
+            let has_left = other.is_some_and(|member| member.has_left());
+            node != watched && !has_left && !self.presence.is_away(node)
+        };
+        let all = others.chain([me]);
+        is_among_nearest(watched, watcher, all, is_here, places)
     }
 
     /// Accuses those whose links did not come back, and tells of all that is to be told.
     pub(super) fn accuse_when_due(&mut self, now: Now) {
-        let links = self.links.standing().count();
-        for (node, incarnation) in self.presence.watch.due(now.monotonic, links) {
-            self.accuse(now, node, incarnation);
+        if self.presence.own_stall.look(now.monotonic) {
+            self.presence.watch.own_stall(now.monotonic);
+            self.presence.suspicion.own_stall(now.monotonic);
         }
-        self.look_around(now);
-        for node in self.presence.suspicion.open() {
-            self.reconsider(now, node);
+        let links = self.links.standing().count();
+        for (node, incarnation, stands_in) in self.presence.watch.due(now.monotonic, links) {
+            let places = match stands_in {
+                true => WATCHERS + PLACES_FORGIVEN,
+                false => WATCHERS,
+            };
+            let fresher = self.incarnation(node) != Some(incarnation);
+            if fresher || self.presence.is_away(node) || self.links.is_up(node) {
+                self.presence.watch.heard(node);
+            } else if self.is_watcher(node, self.me, places) {
+                self.presence.watch.heard(node);
+                self.accuse(now, node, incarnation);
+            } else {
+                self.presence.watch.look_again(now.monotonic, node);
+            }
+        }
+        let suspected = self.presence.suspicion.next_deadline();
+        if suspected.is_some_and(|deadline| deadline <= now.monotonic) {
+            for node in self.presence.suspicion.open() {
+                self.reconsider(now, node);
+            }
         }
         if self.presence.tell_at.is_some_and(|at| at <= now.monotonic) {
             self.presence.tell_at = None;
@@ -129,11 +179,10 @@ impl NodeState {
     }
 
     fn accuse(&mut self, now: Now, node: NodeId, incarnation: u64) {
-        let fresher = self.incarnation(node) != Some(incarnation);
         let Some(roster) = self.roster.as_ref() else {
             return;
         };
-        if fresher || self.links.is_up(node) || Mutation::AccuseNobody.is_on() {
+        if Mutation::AccuseNobody.is_on() {
             return;
         }
         let signer = &*self.keys.node;
@@ -145,6 +194,9 @@ impl NodeState {
 
     /// This node stops: those who are linked need not find out by themselves.
     pub(super) fn stopping(&mut self, request: RequestId) {
+        if !self.unsaved.is_empty() {
+            self.persist(Vec::new());
+        }
         let mesh = self.roster.as_ref().map(|roster| roster.mesh);
         let own = self.own.member().and_then(|own| own.record());
         if let (Some(mesh), Some(incarnation)) = (mesh, own.map(|record| record.sequence)) {
@@ -182,7 +234,8 @@ impl NodeState {
         (news, forged)
     }
 
-    /// Whether it is about a member as it is known here, by another member, and not known.
+    /// Whether it is about a member as it is known here, not known, and by somebody who is a member or has been one
+    /// until it left.
     fn is_worth_checking(&self, accusation: &Accusation) -> bool {
         let Accusation {
             accused,
@@ -190,12 +243,15 @@ impl NodeState {
             incarnation,
             ..
         } = *accusation;
-        if accuser != self.me && !self.is_member(accuser) {
-            return false;
-        }
         if accused == self.me {
+            // Whoever says so, and whether or not it is a member here: others may believe it.
             let own = self.own.member().and_then(|own| own.record());
             return own.is_some_and(|record| incarnation >= record.sequence);
+        }
+        let roster = self.roster.as_ref();
+        let is_known = roster.is_some_and(|roster| roster.known(accuser).is_some());
+        if accuser != self.me && !is_known {
+            return false;
         }
         let present = self.incarnation(accused);
         present.is_some_and(|present| incarnation >= present)
@@ -208,6 +264,9 @@ impl NodeState {
         for accusation in change.kept.iter().chain(&change.dropped) {
             self.digests.toggle_accusation(accusation);
         }
+        if change.kept.is_some() {
+            self.look_around(now);
+        }
         self.reconsider(now, accused);
         change.kept.is_some()
     }
@@ -217,24 +276,49 @@ impl NodeState {
         self.own.outdo(incarnation);
     }
 
-    /// A later record of a member is known, or it is a member no more: nothing is held against it.
+    /// A member is none any more: nothing is held against it.
     pub(super) fn clear_accusations(&mut self, now: Now, node: NodeId) {
         self.presence.watch.heard(node);
-        for accusation in self.presence.table.clear(node) {
-            self.digests.toggle_accusation(&accusation);
-        }
-        self.reconsider(now, node);
+        let cleared = self.presence.table.clear(node);
+        self.cleared(now, node, &cleared);
     }
 
+    /// A record of a member is known: what was said of it before that is not held against it any more.
     pub(super) fn presence_of(&mut self, now: Now, member: &Member) {
-        let sequence = member.record().map(|record| record.sequence);
-        let accused = self.presence.table.of(member.node());
-        let outdone = accused
-            .iter()
-            .all(|accusation| Some(accusation.incarnation) < sequence);
-        if outdone {
-            self.clear_accusations(now, member.node());
+        let node = member.node();
+        let Some(record) = member.record() else {
+            return;
+        };
+        let cleared = self.presence.table.outdo(node, record.sequence);
+        if self.presence.table.of(node).is_empty() {
+            self.presence.watch.heard(node);
         }
+        self.cleared(now, node, &cleared);
+    }
+
+    /// What somebody said who was put out counts no more; all drop it, so that all agree.
+    pub(super) fn drop_accusations_by(&mut self, now: Now, accuser: NodeId) {
+        for accusation in self.presence.table.drop_by(accuser) {
+            let accused = accusation.accused;
+            self.cleared(now, accused, &[accusation]);
+        }
+    }
+
+    /// These are held against `node` no more; where nothing else is, it is here again.
+    fn cleared(&mut self, now: Now, node: NodeId, accusations: &[Arc<Accusation>]) {
+        for accusation in accusations {
+            self.digests.toggle_accusation(accusation);
+        }
+        if accusations.is_empty() {
+            return;
+        }
+        let suspicion = &mut self.presence.suspicion;
+        if accusations.iter().any(|accusation| accusation.is_own()) {
+            suspicion.forget(node);
+        } else if self.presence.table.of(node).is_empty() {
+            suspicion.clear(now.monotonic, node);
+        }
+        self.reconsider(now, node);
     }
 
     /// This node has left its mesh.
@@ -251,9 +335,7 @@ impl NodeState {
     fn reconsider(&mut self, now: Now, node: NodeId) {
         let accusations = self.presence.table.of(node);
         let stopped = accusations.iter().any(|accusation| accusation.is_own());
-        if accusations.is_empty() {
-            self.presence.suspicion.clear(now.monotonic, node);
-        } else if self.is_accused_enough(node) {
+        if !self.presence.suspicion.holds(node) && self.is_accused_enough(node) {
             self.presence.suspicion.suspect(now.monotonic, node);
         }
         let suspicion = &mut self.presence.suspicion;
@@ -278,6 +360,9 @@ impl NodeState {
             true => ACCUSERS_NEEDED,
             false => 1,
         };
+        if accusations.len() < needed {
+            return false;
+        }
         let places = WATCHERS + PLACES_FORGIVEN;
         let by_watchers = accusations
             .iter()

@@ -172,11 +172,12 @@ mod tests {
     }
 
     fn addresses() -> Record {
-        let entry = |source, succeeded| KnownAddress {
-            address: "/ip4/192.0.2.1/tcp/4001".to_owned(),
-            source,
-            succeeded,
-            told: Timestamp(7),
+        let entry = |source, succeeded| {
+            let address = "/ip4/192.0.2.1/tcp/4001".to_owned();
+            KnownAddress {
+                succeeded,
+                ..KnownAddress::told(address, source, Timestamp(7))
+            }
         };
         Record::Addresses {
             node: NodeId::from_public_key([2; 32]),
@@ -363,10 +364,13 @@ mod tests {
             address in any::<String>(),
             source in proptest::sample::select(vec![Source::Ticket, Source::Member, Source::Mdns]),
             succeeded in proptest::option::of(any::<u64>()),
+            failed in proptest::option::of(any::<u64>()),
+            (successes, failures, failures_in_a_row) in any::<(u32, u32, u32)>(),
             told in any::<u64>(),
         ) -> KnownAddress {
-            let succeeded = succeeded.map(Timestamp);
-            KnownAddress { address, source, succeeded, told: Timestamp(told) }
+            let (succeeded, failed) = (succeeded.map(Timestamp), failed.map(Timestamp));
+            let told = KnownAddress::told(address, source, Timestamp(told));
+            KnownAddress { succeeded, failed, successes, failures, failures_in_a_row, ..told }
         }
     }
 

@@ -158,6 +158,7 @@ impl NodeState {
         let out: Vec<_> = roster.all_known().filter(void).cloned().collect();
         for member in &out {
             self.forget_member(now, member);
+            self.drop_accusations_by(now, member.node());
         }
         self.publish_roster();
         // The gate asks the published roster: nobody is let in between this and the end of the last connection.

@@ -31,6 +31,10 @@ impl Unsaved {
         std::mem::take(&mut self.writes).into_values().collect()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
         self.due
     }

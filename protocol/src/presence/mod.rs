@@ -1,11 +1,12 @@
 //! Presence: who of the members is here, without a heartbeat from everybody to everybody.
 //!
-//! Each member has three watchers, the nearest to it by hash, who keep a link with it. Only they accuse it, once a
+//! Each member has three watchers, the nearest to it by hash, with whom it keeps a link. Only they accuse it, once the
 //! link has been gone for a while; two of them make it count as away everywhere, and a fresh record of its own, with a
 //! higher sequence, clears it. The idea of suspicion and refutation is SWIM's (Das, Gupta and Motivala, 2002), that of
 //! a node which doubts itself first is Lifeguard's (Dadgar, Phillips and Currey, 2018).
 
 pub mod accusation;
+pub(crate) mod own_stall;
 pub(crate) mod suspicion;
 pub(crate) mod table;
 pub(crate) mod watch;
@@ -34,15 +35,18 @@ const fn mix(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// Whether fewer than `places` of `others` are nearer to `watched` than `watcher` is.
-pub(crate) fn is_among_nearest(
+/// Whether fewer than `places` of those whose keys begin with `others`, and who count, are nearer to `watched` than
+/// `watcher` is. Whether one counts is asked only of those few that are nearer.
+pub(crate) fn is_among_nearest<T>(
     watched: NodeId,
     watcher: NodeId,
-    others: impl Iterator<Item = NodeId>,
+    others: impl Iterator<Item = (u64, T)>,
+    counts: impl Fn(&T) -> bool,
     places: usize,
 ) -> bool {
-    let own = distance(watched, watcher);
-    let nearer = others.filter(|other| *other != watched && distance(watched, *other) < own);
+    let origin = mix(watched.leading_u64());
+    let own = mix(origin ^ watcher.leading_u64());
+    let nearer = others.filter(|(beginning, other)| mix(origin ^ beginning) < own && counts(other));
     nearer.take(places).count() < places
 }
 
@@ -61,8 +65,10 @@ mod tests {
         let mut watching = [0; 100];
         for watched in all() {
             let is_watcher = |at: &u32| {
-                let others = all().filter(|other| *other != node(*at));
-                node(*at) != watched && is_among_nearest(watched, node(*at), others, WATCHERS)
+                let others = all().map(|other| (other.leading_u64(), other));
+                let counts = |other: &NodeId| *other != node(*at) && *other != watched;
+                node(*at) != watched
+                    && is_among_nearest(watched, node(*at), others, counts, WATCHERS)
             };
             let watchers: Vec<u32> = (0..100).filter(is_watcher).collect();
             assert_eq!(watchers.len(), WATCHERS);

@@ -2,6 +2,9 @@
 //!
 //! Whoever crashed and whoever stalls look the same until the stall is over. So one that is suspected alone is soon
 //! taken for away; where many are suspected at once, or one has come back lately, it is given the time to answer.
+//!
+//! It is also given a second look: whoever wakes from a stall finds its deadlines passed before it has read what came
+//! meanwhile, the answers of those it suspects among it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,48 +12,108 @@ use std::time::Duration;
 use crate::id::NodeId;
 use crate::time::Monotonic;
 
-/// How long a member is only suspected while the mesh is calm.
-const CALM: Duration = Duration::from_millis(1_000);
+/// How long a member is only suspected while the mesh is calm, before the second look.
+const CALM: Duration = Duration::from_millis(900);
 /// The same while it is not: a stall of five seconds is over by then, and the news of it has been told.
 const UNSETTLED: Duration = Duration::from_millis(4_500);
+/// After that time, whatever has come by then is read before the second look.
+const SECOND_LOOK_AFTER: Duration = Duration::from_millis(100);
+/// A second look that comes so much later than it was meant to was kept up by another stall, and is taken again.
+const SECOND_LOOK_LATE: Duration = Duration::from_millis(300);
 /// A member that answers so soon after it was suspected had stalled.
 const STALLED_FOR_AT_MOST: Duration = Duration::from_secs(8);
-/// How long a mesh in which a member had stalled is not calm.
+/// How long a mesh in which a member, oneself included, had stalled is not calm.
 const UNSETTLED_FOR: Duration = Duration::from_secs(60);
 /// So many may be accused at once, by whomever, in a calm mesh, or one in [`CALM_SHARE`] members where that is more.
 const CALM_LEAST: usize = 1;
 const CALM_SHARE: usize = 100;
 
-/// Members that enough watchers accuse, and since when.
+/// Members that enough watchers accuse.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Suspicion {
-    pending: BTreeMap<NodeId, Monotonic>,
+    pending: BTreeMap<NodeId, Pending>,
     confirmed: BTreeSet<NodeId>,
     unsettled_until: Option<Monotonic>,
 }
 
-impl Suspicion {
-    /// Enough watchers accuse `node`.
-    pub(crate) fn suspect(&mut self, now: Monotonic, node: NodeId) {
-        if !self.confirmed.contains(&node) {
-            self.pending.entry(node).or_insert(now);
+/// A member that is suspected and not confirmed.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    since: Monotonic,
+    second_look: Option<Monotonic>,
+}
+
+impl Pending {
+    fn new(since: Monotonic) -> Self {
+        Self {
+            since,
+            second_look: None,
         }
     }
 
-    /// Nothing is held against `node` any more.
-    pub(crate) fn clear(&mut self, now: Monotonic, node: NodeId) {
+    /// When to look at it, in a mesh that is not calm before `unsettled_until`.
+    fn deadline(&self, unsettled_until: Option<Monotonic>) -> Monotonic {
+        let calm = self.since + CALM;
+        let settled = unsettled_until.map_or(calm, |until| until.max(calm));
+        let first_look = settled.min(self.since + UNSETTLED);
+        self.second_look.unwrap_or(first_look)
+    }
+
+    /// Looks at it at `now`; says whether it has had all its time.
+    fn look(&mut self, now: Monotonic, unsettled_until: Option<Monotonic>) -> bool {
+        let due = self.deadline(unsettled_until);
+        if now < due {
+            return false;
+        }
+        let punctual = self.second_look.is_some() && now.since(due) < SECOND_LOOK_LATE;
+        self.second_look = Some(now + SECOND_LOOK_AFTER);
+        punctual
+    }
+}
+
+impl Suspicion {
+    /// Whether `node` is suspected, or was for long enough.
+    pub(crate) fn holds(&self, node: NodeId) -> bool {
+        self.pending.contains_key(&node) || self.confirmed.contains(&node)
+    }
+
+    /// Enough watchers accuse `node`.
+    pub(crate) fn suspect(&mut self, now: Monotonic, node: NodeId) {
+        if !self.confirmed.contains(&node) {
+            let pending = self.pending.entry(node);
+            pending.or_insert(Pending::new(now));
+        }
+    }
+
+    /// Nothing is held against `node` any more, which has said itself that it stops.
+    pub(crate) fn forget(&mut self, node: NodeId) {
+        self.pending.remove(&node);
         self.confirmed.remove(&node);
-        let since = self.pending.remove(&node);
-        if since.is_some_and(|since| now.since(since) < STALLED_FOR_AT_MOST) {
+    }
+
+    /// Nothing is held against `node` any more, of whom others had said that it is silent: if not for long, it had
+    /// stalled.
+    pub(crate) fn clear(&mut self, now: Monotonic, node: NodeId) {
+        let pending = self.pending.remove(&node);
+        let long = pending.is_some_and(|pending| now.since(pending.since) >= STALLED_FOR_AT_MOST);
+        if !self.confirmed.remove(&node) && !long {
             self.unsettled_until = Some(now + UNSETTLED_FOR);
+        }
+    }
+
+    /// This node was stalled: others may have answered meanwhile, and it has not read it.
+    pub(crate) fn own_stall(&mut self, now: Monotonic) {
+        self.unsettled_until = Some(now + UNSETTLED_FOR);
+        for pending in self.pending.values_mut() {
+            *pending = Pending::new(now);
         }
     }
 
     /// Whether `node` has been suspected for long enough.
     pub(crate) fn is_confirmed(&mut self, now: Monotonic, node: NodeId) -> bool {
-        let patience = self.patience();
-        let since = self.pending.get(&node);
-        if since.is_some_and(|since| *since + patience <= now) {
+        let unsettled_until = self.unsettled_until;
+        let pending = self.pending.get_mut(&node);
+        if pending.is_some_and(|pending| pending.look(now, unsettled_until)) {
             self.pending.remove(&node);
             self.confirmed.insert(node);
         }
@@ -64,25 +127,16 @@ impl Suspicion {
 
     /// When the next of them may be confirmed.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        let patience = self.patience();
-        self.pending.values().map(|since| *since + patience).min()
+        let pending = self.pending.values();
+        let deadlines = pending.map(|pending| pending.deadline(self.unsettled_until));
+        deadlines.min()
     }
 
     /// Looks whether the mesh is calm: `accused` of its `members` are accused and not taken for away.
     pub(crate) fn look_around(&mut self, now: Monotonic, accused: usize, members: usize) {
-        if self.unsettled_until.is_some_and(|until| until <= now) {
-            self.unsettled_until = None;
-        }
         if accused > CALM_LEAST.max(members / CALM_SHARE) {
             let until = now + UNSETTLED + CALM;
             self.unsettled_until = self.unsettled_until.max(Some(until));
-        }
-    }
-
-    fn patience(&self) -> Duration {
-        match self.unsettled_until {
-            Some(_) => UNSETTLED,
-            None => CALM,
         }
     }
 }
@@ -97,18 +151,24 @@ mod tests {
         NodeId::from_public_key([byte; 32])
     }
 
+    /// Looks at `node` when its time is over, and again.
+    fn confirmed_by(suspicion: &mut Suspicion, deadline: Monotonic, node: NodeId) -> bool {
+        assert!(!suspicion.is_confirmed(deadline, node));
+        suspicion.is_confirmed(deadline + SECOND_LOOK_AFTER, node)
+    }
+
     #[test]
     fn one_alone_is_soon_confirmed_and_many_at_once_are_given_time() {
         let mut calm = Suspicion::default();
         calm.suspect(START, node(1));
         calm.look_around(START, 1, 50);
         assert!(!calm.is_confirmed(START, node(1)));
-        assert!(calm.is_confirmed(START + CALM, node(1)));
+        assert!(confirmed_by(&mut calm, START + CALM, node(1)));
         let mut stalled = Suspicion::default();
         (1..20).for_each(|byte| stalled.suspect(START, node(byte)));
         stalled.look_around(START, 19, 50);
         assert!(!stalled.is_confirmed(START + CALM, node(1)));
-        assert!(stalled.is_confirmed(START + UNSETTLED, node(1)));
+        assert!(confirmed_by(&mut stalled, START + UNSETTLED, node(1)));
         assert_eq!(stalled.open().len(), 18);
     }
 
@@ -121,10 +181,38 @@ mod tests {
         suspicion.suspect(later, node(2));
         suspicion.look_around(later, 1, 50);
         assert!(!suspicion.is_confirmed(later + CALM, node(2)));
-        assert!(suspicion.is_confirmed(later + UNSETTLED, node(2)));
+        assert!(confirmed_by(&mut suspicion, later + UNSETTLED, node(2)));
         let much_later = START + UNSETTLED_FOR * 2;
         suspicion.look_around(much_later, 0, 50);
         suspicion.suspect(much_later, node(3));
-        assert!(suspicion.is_confirmed(much_later + CALM, node(3)));
+        assert!(confirmed_by(&mut suspicion, much_later + CALM, node(3)));
+    }
+
+    #[test]
+    fn whoever_wakes_from_a_stall_reads_what_came_meanwhile_before_it_confirms() {
+        let mut suspicion = Suspicion::default();
+        suspicion.suspect(START, node(1));
+        let woken = START + Duration::from_secs(30);
+        assert!(!suspicion.is_confirmed(woken, node(1)));
+        let again = woken + SECOND_LOOK_AFTER;
+        assert_eq!(suspicion.next_deadline(), Some(again));
+        let woken_again = again + SECOND_LOOK_LATE;
+        assert!(!suspicion.is_confirmed(woken_again, node(1)));
+        let punctual = woken_again + SECOND_LOOK_AFTER;
+        assert!(suspicion.is_confirmed(punctual, node(1)));
+        assert_eq!(suspicion.next_deadline(), None);
+    }
+
+    #[test]
+    fn after_a_stall_of_its_own_a_node_gives_everybody_the_time_to_answer() {
+        let mut suspicion = Suspicion::default();
+        suspicion.suspect(START, node(1));
+        let woken = START + Duration::from_secs(30);
+        suspicion.own_stall(woken);
+        suspicion.suspect(woken, node(2));
+        for silent in [node(1), node(2)] {
+            assert!(!suspicion.is_confirmed(woken + CALM + SECOND_LOOK_AFTER, silent));
+            assert!(confirmed_by(&mut suspicion, woken + UNSETTLED, silent));
+        }
     }
 }

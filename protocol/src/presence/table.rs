@@ -54,6 +54,29 @@ impl Table {
         self.accused.remove(&node).unwrap_or_default()
     }
 
+    /// A record of `node` with this sequence is known: what was said of it before counts no more. Returns what was.
+    pub(crate) fn outdo(&mut self, node: NodeId, sequence: u64) -> Vec<Arc<Accusation>> {
+        let Some(known) = self.accused.get_mut(&node) else {
+            return Vec::new();
+        };
+        let dropped = known.extract_if(.., |one| one.incarnation < sequence);
+        let dropped = dropped.collect();
+        if known.is_empty() {
+            self.accused.remove(&node);
+        }
+        dropped
+    }
+
+    /// `accuser` is nobody any more whose word counts. Returns what it said.
+    pub(crate) fn drop_by(&mut self, accuser: NodeId) -> Vec<Arc<Accusation>> {
+        let mut dropped = Vec::new();
+        self.accused.retain(|_, known| {
+            dropped.extend(known.extract_if(.., |one| one.accuser == accuser));
+            !known.is_empty()
+        });
+        dropped
+    }
+
     /// The accusations of `node`.
     pub(crate) fn of(&self, node: NodeId) -> &[Arc<Accusation>] {
         self.accused.get(&node).map_or(&[], Vec::as_slice)

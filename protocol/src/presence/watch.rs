@@ -1,4 +1,4 @@
-//! What a watcher waits for before it accuses: that a link which ended comes back.
+//! What a node waits for before it accuses: that a link which ended comes back.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -8,10 +8,15 @@ use crate::time::Monotonic;
 
 /// How long a link may be gone before its watcher accuses: enough to make it again where only the link broke.
 pub(crate) const ACCUSE_AFTER: Duration = Duration::from_millis(600);
-/// A node that acts so much later than it meant to has been stalled, and doubts itself first.
-const LATE: Duration = Duration::from_millis(700);
 /// How long a node that doubts itself accuses nobody.
 const DOUBT_FOR: Duration = Duration::from_secs(4);
+/// How soon a member is looked at again that others watch.
+const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Those next to the watchers, who have waited for so long, accuse as well: a watcher may have just started, and never
+/// had the link that ended.
+const STAND_IN_AFTER: Duration = Duration::from_secs(3);
+/// How long a member is looked at again that others watch.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 /// Links that end within this time are looked at together.
 const TOGETHER: Duration = Duration::from_secs(5);
 /// Ends that are remembered.
@@ -22,65 +27,92 @@ const PARTITION_LEAST: usize = 4;
 /// Members whose links ended, and this node's trust in itself.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Watch {
-    /// When to accuse whom, and the incarnation it had.
-    waiting: BTreeMap<NodeId, (Monotonic, u64)>,
+    waiting: BTreeMap<NodeId, Lost>,
     /// When links ended of late.
     ends: VecDeque<Monotonic>,
     doubt_until: Option<Monotonic>,
 }
 
-impl Watch {
-    /// The link to a member that this node watches ended.
-    pub(crate) fn lost(&mut self, now: Monotonic, node: NodeId, incarnation: u64) {
-        let at = now + ACCUSE_AFTER;
-        self.waiting.entry(node).or_insert((at, incarnation));
-    }
+/// A member whose link ended.
+#[derive(Clone, Copy, Debug)]
+struct Lost {
+    since: Monotonic,
+    look_at: Monotonic,
+    /// The one it had.
+    incarnation: u64,
+}
 
-    /// Some link ended, watched or not.
-    pub(crate) fn link_ended(&mut self, now: Monotonic) {
+impl Watch {
+    /// The link to a member ended.
+    pub(crate) fn lost(&mut self, now: Monotonic, node: NodeId, incarnation: u64) {
+        self.missed(now, node, incarnation);
         if self.ends.len() >= ENDS_MAX {
             self.ends.pop_front();
         }
         self.ends.push_back(now);
     }
 
-    /// A member was heard of.
+    /// There is no link to a member.
+    pub(crate) fn missed(&mut self, now: Monotonic, node: NodeId, incarnation: u64) {
+        let lost = Lost {
+            since: now,
+            look_at: now + ACCUSE_AFTER,
+            incarnation,
+        };
+        self.waiting.entry(node).or_insert(lost);
+    }
+
+    /// A member was heard of, or nothing is expected of it any more.
     pub(crate) fn heard(&mut self, node: NodeId) {
         self.waiting.remove(&node);
     }
 
-    /// When to look again.
-    pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        self.waiting.values().map(|(at, _)| *at).min()
+    /// Others watch `node` so far: it is looked at again, as they may be gone with it, but not for ever.
+    pub(crate) fn look_again(&mut self, now: Monotonic, node: NodeId) {
+        let Some(lost) = self.waiting.get_mut(&node) else {
+            return;
+        };
+        lost.look_at = now + LOOK_AGAIN_AFTER;
+        if now.since(lost.since) >= GIVE_UP_AFTER {
+            self.waiting.remove(&node);
+        }
     }
 
-    /// Whom to accuse now, with the incarnation each had, `links` being how many stand.
+    /// This node was stalled: that links ended is its own doing.
+    pub(crate) fn own_stall(&mut self, now: Monotonic) {
+        self.doubt_until = Some(now + DOUBT_FOR);
+    }
+
+    /// When to look again.
+    pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
+        self.waiting.values().map(|lost| lost.look_at).min()
+    }
+
+    /// Whom to accuse now if this node watches them, with the incarnation each had, and whether it may stand in for
+    /// watchers that do not speak; `links` being how many stand.
     ///
-    /// Nobody while this node doubts itself: it woke late, or most of its links ended at once, which is its own end of
-    /// a partition rather than the death of many. They are looked at again later.
-    pub(crate) fn due(&mut self, now: Monotonic, links: usize) -> Vec<(NodeId, u64)> {
-        let Some(deadline) = self.next_deadline().filter(|deadline| *deadline <= now) else {
+    /// Nobody while this node doubts itself: it was stalled, or most of its links ended at once, which is its own end
+    /// of a partition rather than the death of many. They are looked at again later.
+    pub(crate) fn due(&mut self, now: Monotonic, links: usize) -> Vec<(NodeId, u64, bool)> {
+        if self.next_deadline().is_none_or(|deadline| deadline > now) {
             return Vec::new();
-        };
+        }
         self.ends
             .retain(|end| now.since(*end) < TOGETHER + ACCUSE_AFTER);
-        let late = now.since(deadline) >= LATE;
         let partition = self.ends.len() >= PARTITION_LEAST && self.ends.len() > links;
-        if late || partition {
+        if partition {
             self.doubt_until = Some(now + DOUBT_FOR);
         }
         if let Some(until) = self.doubt_until.filter(|until| now < *until) {
-            for (at, _) in self.waiting.values_mut() {
-                *at = (*at).max(until);
+            for lost in self.waiting.values_mut() {
+                lost.look_at = lost.look_at.max(until);
             }
             return Vec::new();
         }
-        let due = self.waiting.iter().filter(|(_, (at, _))| *at <= now);
-        let due: Vec<_> = due
-            .map(|(node, (_, incarnation))| (*node, *incarnation))
-            .collect();
-        due.iter().for_each(|(node, _)| self.heard(*node));
-        due
+        let due = self.waiting.iter().filter(|(_, lost)| lost.look_at <= now);
+        let stands_in = |lost: &Lost| now.since(lost.since) >= STAND_IN_AFTER;
+        due.map(|(node, lost)| (*node, lost.incarnation, stands_in(lost)))
+            .collect()
     }
 }
 
@@ -95,40 +127,54 @@ mod tests {
     const START: Monotonic = Monotonic(10_000);
 
     #[test]
-    fn whoever_does_not_come_back_is_accused_once_and_whoever_does_is_not() {
+    fn whoever_does_not_come_back_is_due_and_whoever_does_is_not() {
         let mut watch = Watch::default();
         watch.lost(START, node(1), 7);
         watch.lost(START, node(2), 8);
         watch.heard(node(2));
         assert_eq!(watch.due(START, 10), []);
         let later = START + ACCUSE_AFTER;
-        assert_eq!(watch.due(later, 10), [(node(1), 7)]);
+        assert_eq!(watch.due(later, 10), [(node(1), 7, false)]);
+        watch.heard(node(1));
         assert_eq!(watch.due(later, 10), []);
     }
 
     #[test]
-    fn a_node_that_wakes_late_doubts_itself_before_others() {
+    fn whom_others_watch_is_looked_at_again_and_given_up_in_the_end() {
         let mut watch = Watch::default();
         watch.lost(START, node(1), 7);
-        let late = START + ACCUSE_AFTER + LATE;
+        let mut now = START + ACCUSE_AFTER;
+        let mut looks = 0;
+        while let [(silent, 7, stands_in)] = *watch.due(now, 10) {
+            assert_eq!(stands_in, now.since(START) >= STAND_IN_AFTER);
+            watch.look_again(now, silent);
+            assert_eq!(watch.due(now, 10), []);
+            now = now + LOOK_AGAIN_AFTER;
+            looks += 1;
+        }
+        assert_eq!(looks, GIVE_UP_AFTER.as_secs() + 1);
+    }
+
+    #[test]
+    fn a_node_that_was_stalled_doubts_itself_before_others() {
+        let mut watch = Watch::default();
+        watch.lost(START, node(1), 7);
+        let late = START + ACCUSE_AFTER * 2;
+        watch.own_stall(late);
         assert_eq!(watch.due(late, 10), []);
         let again = watch.next_deadline().unwrap_or(START);
         assert!(again >= late + DOUBT_FOR);
-        assert_eq!(watch.due(again, 10), [(node(1), 7)]);
+        assert_eq!(watch.due(again, 10), [(node(1), 7, true)]);
     }
 
     #[test]
     fn when_most_links_end_at_once_nobody_is_accused_for_a_while() {
         let mut watch = Watch::default();
-        for byte in 1..=6 {
-            watch.link_ended(START);
-            watch.lost(START, node(byte), 7);
-        }
+        (1..=6).for_each(|byte| watch.lost(START, node(byte), 7));
         let due = START + ACCUSE_AFTER;
         assert_eq!(watch.due(due, 3), []);
         let mut few = Watch::default();
-        few.link_ended(START);
         few.lost(START, node(1), 7);
-        assert_eq!(few.due(due, 0), [(node(1), 7)]);
+        assert_eq!(few.due(due, 0), [(node(1), 7, false)]);
     }
 }

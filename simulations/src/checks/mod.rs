@@ -95,6 +95,15 @@ pub(crate) enum Observation<'a> {
         /// Whom.
         silent: NodeId,
     },
+    /// A node was killed and starts again, and another that nothing kept from it has not noticed.
+    CrashMissed {
+        /// Which has not.
+        node: usize,
+        /// Who was killed.
+        silent: NodeId,
+        /// For how long it was down.
+        down_us: u64,
+    },
     /// A node has started.
     Booted {
         /// Which.

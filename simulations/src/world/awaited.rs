@@ -10,9 +10,13 @@ use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::node_state::Away;
 
 use super::World;
+use crate::checks::Observation;
 
 /// News of one kind that is waited for; of more, the oldest is given up.
 const AWAITED_MAX: usize = 64;
+
+/// Everybody is to have noticed a crash by then: three times as long as it takes.
+const NOTICED_WITHIN_US: u64 = 15_000_000;
 
 /// What is waited for.
 #[derive(Default)]
@@ -73,13 +77,48 @@ impl World {
 
     /// A node was killed: from now on others can notice.
     pub(crate) fn await_crash(&mut self, node: usize) {
-        let news = self.news(node, self.machines[node].id);
+        let mut news = self.news(node, self.machines[node].id);
+        for (unknown, machine) in news.unknown.iter_mut().zip(&self.machines) {
+            let process = machine.process.as_ref();
+            // Somebody that stalled may have been noticed before it was killed.
+            *unknown &= process.is_some_and(|process| !process.away.contains_key(&news.what));
+        }
         add(&mut self.awaited.crashes, news);
     }
 
-    /// It is there again: whoever has not noticed need not.
+    /// It is there again: whoever has not noticed need not any more.
     pub(crate) fn crash_over(&mut self, node: usize) {
-        self.awaited.crashes.retain(|news| news.node != node);
+        let over = |news: &News<NodeId>| news.node == node;
+        let Some(at) = self.awaited.crashes.iter().position(over) else {
+            return;
+        };
+        if let Some(news) = self.awaited.crashes.remove(at) {
+            self.crash_missed(&news);
+        }
+    }
+
+    /// Whether somebody has not noticed a crash in all the time it lasted, though nothing was done to it.
+    fn crash_missed(&mut self, news: &News<NodeId>) {
+        let down_us = self.now_us - news.since_us;
+        if down_us < NOTICED_WITHIN_US {
+            return;
+        }
+        let unaware = (0..news.unknown.len()).filter(|node| news.unknown[*node]);
+        let undisturbed = |node: &usize| {
+            let machine = &self.machines[*node];
+            let process = machine.process.as_ref();
+            let roster = process.and_then(|process| process.roster.as_ref());
+            roster.is_some_and(|roster| roster.member(news.what).is_some())
+                && machine.excused_until_us <= news.since_us
+        };
+        let unaware = { unaware }.find(undisturbed);
+        if let Some(node) = unaware {
+            self.observe(&Observation::CrashMissed {
+                node,
+                silent: news.what,
+                down_us,
+            });
+        }
     }
 
     pub(crate) fn crash_seen(&mut self, node: usize, away: &Away) {

@@ -54,7 +54,12 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         }
         Input::LocalServers { servers } => format!("{} servers", servers.len()),
         Input::Listening { addresses } => addresses.join(" "),
+        Input::AddressesFailed { node, addresses } => {
+            format!("{}: {}", called(*node), addresses.join(" "))
+        }
         Input::Found { .. }
+        | Input::NetworkChanged
+        | Input::AddressesAsked { .. }
         | Input::Invite { .. }
         | Input::Tickets { .. }
         | Input::WithdrawTicket { .. }
@@ -87,7 +92,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
         Output::ManifestRefused(error) => error.to_string(),
         Output::Reply { reply, .. } => replied(reply),
         Output::Dial { node, addresses } => format!("{} at {}", called(*node), addresses.join(" ")),
-        Output::Disconnect { node } | Output::Release { node } => called(*node),
+        Output::Disconnect { node } | Output::Release { node } | Output::Seek { node } => {
+            called(*node)
+        }
+        Output::Provide(_) => String::new(),
         Output::Publish(announcement) => told(announcement, called),
         Output::Reconcile { to, .. } => called(*to),
         Output::Goodbye { to, .. } => to
@@ -120,6 +128,7 @@ fn replied(reply: &Reply) -> String {
         Reply::Renamed(renamed) => format!("renamed: {}", renamed.is_ok()),
         Reply::Renewal(renewal) => format!("renewed: {}", renewal.is_ok()),
         Reply::Revoked(revoked) => format!("revoked: {}", revoked.is_ok()),
+        Reply::Addresses(known) => format!("addresses of {} nodes", known.len()),
         Reply::Stopping => "stopping".to_owned(),
         Reply::Left(left) => format!("left: {}", left.is_some()),
         Reply::Gossiped(judgement) => format!("{judgement:?}"),

@@ -40,7 +40,7 @@ impl World {
                     self.truth.issued(&roster.own);
                 }
                 if let Some(roster) = &roster {
-                    self.truth.revoked(roster.revocations());
+                    self.truth.revoked_by_somebody_in(roster);
                     self.roster_seen(node, roster);
                 }
                 if let Some(process) = &mut self.machines[node].process {
@@ -72,6 +72,8 @@ impl World {
                 node: to,
                 addresses,
             } => self.dial(node, to, &addresses),
+            // Addresses do not change here, so the table of addresses has nothing to add.
+            Output::Provide(_) | Output::Seek { .. } => {}
             Output::Disconnect { node: to } => {
                 if let Some(to) = self.place(to) {
                     self.disconnect(node, to);
@@ -185,6 +187,8 @@ fn weight(output: &Output) -> u64 {
         Output::AskManifests { asked, .. } => asked.hashes.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }
+        | Output::Provide(_)
+        | Output::Seek { .. }
         | Output::Disconnect { .. }
         | Output::Release { .. }
         | Output::FetchManifest { .. }

@@ -6,6 +6,7 @@ use std::hash::{Hash, Hasher};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::revocations::Revocations;
+use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::TicketId;
 use peerage_protocol::time::Timestamp;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -32,7 +33,7 @@ pub(crate) struct Truth {
     pub(crate) leavers: BTreeSet<usize>,
     /// The machines that run as members from an old backup, and have left since it was made: they cannot know.
     pub(crate) revenants: BTreeSet<usize>,
-    /// Every revocation that some node has made known to itself.
+    /// Every revocation that some node which was in the mesh then has known.
     pub(crate) revocations: Revocations,
     /// The machines that were told that they belong to the mesh, and not yet that they have left it.
     pub(crate) homes: BTreeSet<usize>,
@@ -75,9 +76,11 @@ impl Truth {
         periods.iter().any(valid)
     }
 
-    /// Some node knows these revocations.
-    pub(crate) fn revoked(&mut self, known: &Revocations) {
-        if known.digest() != self.revocations.digest() {
+    /// Some node has this roster, and so knows its revocations. What only those know who are out themselves, nobody
+    /// hears: they are let in nowhere.
+    pub(crate) fn revoked_by_somebody_in(&mut self, roster: &Roster) {
+        let known = roster.revocations();
+        if known.digest() != self.revocations.digest() && !self.is_put_out(&roster.own) {
             for revocation in known.iter() {
                 self.revocations.add(revocation.clone());
             }

@@ -1,9 +1,12 @@
 //! What the handle asks of the swarm, one command at a time.
 
+use std::sync::Arc;
+
 use libp2p::Multiaddr;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::ADDRESSES_PER_NODE_MAX;
+use peerage_protocol::membership::member::Member;
 use tokio::sync::oneshot;
 
 use super::Driver;
@@ -27,6 +30,10 @@ pub(in crate::net) enum Command {
         data: Vec<u8>,
         done: oneshot::Sender<Result<(), PublishError>>,
     },
+    /// Tell the mesh's table where this node is.
+    Provide { own: Arc<Member> },
+    /// Ask the mesh's table where a member is.
+    Seek { node: NodeId },
     /// What becomes of a message that was heard.
     Judge {
         id: GossipId,
@@ -48,6 +55,8 @@ impl Driver {
                 // Whoever asked may have gone.
                 let _ = done.send(self.publish(data));
             }
+            Some(Command::Provide { own }) => self.swarm.behaviour_mut().dht.provide(&own),
+            Some(Command::Seek { node }) => self.swarm.behaviour_mut().dht.seek(node),
             Some(Command::Judge { id, from, verdict }) => self.judge(id, from, verdict),
             Some(Command::ShutDown { done }) => {
                 self.leaving = Some(done);

@@ -85,34 +85,53 @@ fn who_hears_that_it_is_accused_says_so_and_is_here_again() {
     assert!(founder.sequence_of(laptop.me()) > before);
 }
 
-#[test]
-fn one_watcher_of_three_is_not_enough_and_two_are() {
+/// A founder, a member that has fallen silent, and what its watchers say of it, the nearest first.
+fn accused_by_watchers() -> (Machine, NodeId, Vec<Announcement>) {
     let mut founder = Machine::founder(1);
     let mut members: Vec<Machine> = (2..7).map(Machine::new).collect();
     for member in &mut members {
         member.join(&mut founder, "node");
         link(&mut founder, member);
     }
-    let silent = members.pop().unwrap();
-    let (mesh, incarnation) = (founder.own().body().mesh, founder.sequence_of(silent.me()));
-    let mut by_distance: Vec<&Machine> = members.iter().collect();
-    by_distance.sort_by_key(|member| crate::presence::distance(silent.me(), member.me()));
-    let accusation =
-        |by: &Machine| Arc::new(Accusation::sign(&*by.key(), mesh, silent.me(), incarnation));
-    let (one, two) = (accusation(by_distance[0]), accusation(by_distance[1]));
-    let from = by_distance[0].me();
-    let hear = |machine: &mut Machine, accusation| {
-        let announcement = Announcement::accusing(&[accusation]);
-        machine.tell(Input::Announced { from, announcement });
-    };
-    hear(&mut founder, one);
-    founder.pass(QUITE_A_WHILE);
-    founder.tell(Input::Wake);
+    let silent = members.pop().unwrap().me();
+    let (mesh, incarnation) = (founder.own().body().mesh, founder.sequence_of(silent));
+    members.sort_by_key(|member| crate::presence::distance(silent, member.me()));
+    let accusation = |by: &Machine| Accusation::sign(&*by.key(), mesh, silent, incarnation);
+    let accusations = members.iter().map(accusation);
+    let told = accusations.map(|one| Announcement::accusing(&[Arc::new(one)]));
+    (founder, silent, told.collect())
+}
+
+impl Machine {
+    fn hear(&mut self, from: NodeId, announcement: &Announcement) {
+        let announcement = announcement.clone();
+        self.tell(Input::Announced { from, announcement });
+    }
+}
+
+#[test]
+fn one_watcher_of_three_is_not_enough_and_two_are() {
+    let (mut founder, silent, told) = accused_by_watchers();
+    let from = told[0].accusations[0].accuser;
+    founder.hear(from, &told[0]);
+    founder.wait(QUITE_A_WHILE);
     assert!(founder.away().is_empty());
-    hear(&mut founder, two);
-    founder.pass(QUITE_A_WHILE);
+    founder.hear(from, &told[1]);
+    founder.wait(QUITE_A_WHILE);
+    assert_eq!(founder.away(), [silent]);
+}
+
+#[test]
+fn whoever_wakes_from_a_stall_gives_those_it_suspected_time_to_answer() {
+    let (mut founder, silent, told) = accused_by_watchers();
+    let from = told[0].accusations[0].accuser;
+    told[..2].iter().for_each(|word| founder.hear(from, word));
+    founder.pass(QUITE_A_WHILE * 3);
     founder.tell(Input::Wake);
-    assert_eq!(founder.away(), [silent.me()]);
+    founder.wait(Duration::from_secs(4));
+    assert!(founder.away().is_empty());
+    founder.wait(QUITE_A_WHILE);
+    assert_eq!(founder.away(), [silent]);
 }
 
 #[test]

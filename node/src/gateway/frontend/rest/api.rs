@@ -16,6 +16,7 @@
 //! | `POST /v1/join` [`JoinRequest`] | [`JoinResponse`] |
 //! | `POST /v1/rename` [`RenameRequest`] | [`RenameResponse`] |
 //! | `POST /v1/leave` | [`LeaveResponse`] |
+//! | about addresses | see [`super::addresses_api`] |
 //! | about members | see [`super::members_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |

@@ -1,5 +1,7 @@
 //! The control API: HTTP/JSON over the Unix socket in the home, for the command line of the same user.
 
+pub(super) mod addresses;
+pub mod addresses_api;
 pub mod api;
 pub mod door;
 mod members;

@@ -85,6 +85,8 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
     axum::Router::new()
         .route("/v1/status", get(status))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/addresses", get(addresses))
+        .route("/v1/scan", post(begin_scan).get(scan))
         .route("/v1/tools", get(tools))
         .route("/v1/call", post(call))
         .route("/v1/invite", post(invite))
@@ -111,6 +113,18 @@ async fn status(State(service): Service) -> Response {
 
 async fn nodes(State(service): Service) -> Response {
     respond(Ok(service.nodes()))
+}
+
+async fn addresses(State(service): Service) -> Response {
+    respond(service.addresses().await)
+}
+
+async fn begin_scan(State(service): Service) -> Response {
+    respond(Ok(service.begin_scan()))
+}
+
+async fn scan(State(service): Service) -> Response {
+    respond(Ok(service.scan()))
 }
 
 #[derive(Deserialize)]

@@ -14,6 +14,8 @@ use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::addresses;
+use super::addresses_api::{AddressesResponse, ScanResponse};
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
     LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
@@ -25,6 +27,7 @@ use super::views;
 use crate::control::{
     Clock, JoinError, Membership, MembershipError, Servers, Snapshots, Soundings, wall,
 };
+use crate::discovery::lan::Scanner;
 use crate::gateway::backend::builtin;
 use crate::gateway::backend::supervisor::Upstreams;
 use crate::gateway::call::{ASIDES_WAITING_MAX, Call, Caller, Era, Reply, ReplyBody};
@@ -54,6 +57,8 @@ pub struct OwnerService {
     pub snapshots: Arc<Snapshots>,
     /// How far the members are, and how their clocks stand.
     pub soundings: Arc<Soundings>,
+    /// Looks for members on networks without multicast, when asked.
+    pub scanner: Arc<Scanner>,
     /// Founding, inviting, joining, leaving.
     pub membership: Membership,
     /// Its upstreams as configured.
@@ -77,6 +82,20 @@ impl OwnerService {
 
     pub(super) fn nodes(&self) -> NodesResponse {
         views::nodes(self)
+    }
+
+    pub(super) async fn addresses(&self) -> Result<AddressesResponse, Refused> {
+        let addresses = addresses::addresses(self).await;
+        addresses.map_err(membership_refused)
+    }
+
+    pub(super) fn begin_scan(&self) -> ScanResponse {
+        self.scanner.begin();
+        addresses::scanned(self)
+    }
+
+    pub(super) fn scan(&self) -> ScanResponse {
+        addresses::scanned(self)
     }
 
     pub(super) fn tools(&self, query: &str) -> ToolsResponse {
