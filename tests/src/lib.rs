@@ -24,4 +24,5 @@ pub mod mutation;
 pub mod node;
 pub mod process;
 pub mod raw_client;
+pub mod siege;
 pub mod wait;

@@ -83,6 +83,7 @@ impl LogNode {
             Arc::new(Admission::default()),
             Arc::new(NoCalls),
             Arc::new(exchanges),
+            settings.door.clone(),
         );
         let inbound = Arc::new(MemberSubstreams::new(frontend, snapshots.clone()));
         let gate = Arc::new(control.gate());

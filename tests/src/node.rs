@@ -76,7 +76,11 @@ impl Peerage {
             .expect("the node starts");
         let ready = timeout(START, read_ready(&mut child))
             .await
-            .expect("the node is ready in time");
+            .expect("the node is ready in time")
+            .unwrap_or_else(|| {
+                let said = std::fs::read_to_string(log.path()).unwrap_or_default();
+                panic!("the node ended before it was ready: {said}");
+            });
         Self {
             child,
             home: home.to_path_buf(),
@@ -145,12 +149,11 @@ impl Drop for Peerage {
     }
 }
 
-/// Reads the ready line, then keeps the pipe drained so that the node never blocks on it.
-async fn read_ready(child: &mut Child) -> Ready {
+/// Reads the ready line, `None` if the node ended before it; then keeps the pipe drained so that the node never blocks on it.
+async fn read_ready(child: &mut Child) -> Option<Ready> {
     let stdout = child.stdout.take().expect("standard output is a pipe");
     let mut lines = BufReader::new(stdout).lines();
-    let line = lines.next_line().await.expect("standard output is text");
-    let line = line.expect("the node says that it is ready before it ends");
+    let line = lines.next_line().await.expect("standard output is text")?;
     tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    serde_json::from_str(&line).expect("the first line is the ready line")
+    Some(serde_json::from_str(&line).expect("the first line is the ready line"))
 }

@@ -1,6 +1,10 @@
 //! What the kernel knows of a process: its children and its open files (Linux only).
 
 use std::fs;
+use std::time::Duration;
+
+/// What `/proc` counts in: `USER_HZ`, the same on every Linux.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// The ids of all processes below `pid`.
 pub fn descendants(pid: u32) -> Vec<u32> {
@@ -38,6 +42,16 @@ pub fn resident_kib(pid: u32) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let number = line.and_then(|line| line.split_whitespace().next());
     number.and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// Processor time that a process has used, its own and the kernel's for it.
+pub fn processor_time(pid: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The name, in brackets, may hold spaces.
+    let fields = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = fields.split_whitespace().skip(11).take(2);
+    let ticks: u64 = ticks.filter_map(|ticks| ticks.parse::<u64>().ok()).sum();
+    Duration::from_millis(ticks * 1_000 / TICKS_PER_SECOND)
 }
 
 #[cfg(test)]

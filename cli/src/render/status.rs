@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use peerage_node::gateway::frontend::rest::api::{NodeStatus, ServerStatus, StatusResponse};
+use peerage_node::gateway::frontend::rest::door::DoorStatus;
 
 use super::layout::{Style, styled, wrapped};
 use super::one_line;
@@ -33,6 +34,9 @@ pub fn status(status: &StatusResponse, nodes: &[NodeStatus], now: u64, view: Vie
     line("tools", &format!("{here} here, {elsewhere} on other nodes"));
     for address in &status.listen {
         line("listen", address);
+    }
+    if let Some(door) = door(&status.door) {
+        line("door", &door);
     }
     for warning in &status.warnings {
         let warning = wrapped(&format!("warning: {}", one_line(warning)), 2, view);
@@ -65,6 +69,25 @@ fn mesh(status: &StatusResponse, now: u64) -> String {
         .certificate_expires
         .map(|expires| format!(", certificate ends {}", from_now(now, expires)));
     format!("{mesh} as {role}{}", expiry.unwrap_or_default())
+}
+
+/// Who is refused, and how many were turned away; `None` where nobody was.
+fn door(door: &DoorStatus) -> Option<String> {
+    let refused = door.offenders.iter().filter(|offender| offender.refused);
+    let refused: Vec<String> = refused
+        .map(|offender| {
+            format!(
+                "{} ({})",
+                one_line(&offender.who),
+                one_line(&offender.worst)
+            )
+        })
+        .collect();
+    let turned_away =
+        (door.turned_away > 0).then(|| format!("{} strangers turned away", door.turned_away));
+    let refused = (!refused.is_empty()).then(|| format!("refused for now: {}", refused.join(", ")));
+    let said: Vec<String> = [turned_away, refused].into_iter().flatten().collect();
+    (!said.is_empty()).then(|| said.join("; "))
 }
 
 /// Who is linked and who is away; `None` where nobody else is known.
@@ -135,6 +158,7 @@ pub(super) mod tests {
             servers: Vec::new(),
             warnings: Vec::new(),
             copy: None,
+            door: DoorStatus::default(),
         }
     }
 
@@ -202,5 +226,29 @@ pub(super) mod tests {
             node("shed", "unreachable"),
         ];
         insta::assert_snapshot!(status(&busy, &nodes, 0, View::default()));
+    }
+
+    #[test]
+    fn who_is_refused_at_the_door_is_named_and_a_quiet_door_is_not_mentioned() {
+        use peerage_node::gateway::frontend::rest::door::OffenderStatus;
+
+        let mut shown = example();
+        let quiet = status(&shown, &[], 0, View::default());
+        assert!(!quiet.contains("door"), "{quiet}");
+        shown.door = DoorStatus {
+            handshakes: 0,
+            turned_away: 7,
+            offenders: vec![OffenderStatus {
+                who: "192.0.2.1".to_owned(),
+                score: 60,
+                worst: "garbage".to_owned(),
+                refused: true,
+            }],
+        };
+        let busy = status(&shown, &[], 0, View::default());
+        assert!(
+            busy.contains("7 strangers turned away; refused for now: 192.0.2.1 (garbage)"),
+            "{busy}"
+        );
     }
 }

@@ -10,10 +10,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use futures::io::{AsyncRead, AsyncWrite, ReadHalf, WriteHalf};
-use peerage_protocol::wire::frame::{Frame, FrameKind};
+use peerage_protocol::wire::frame::{Frame, FrameError, FrameKind};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::byte_share::ByteShare;
+use super::door::Offence;
 use super::framed::{FrameReader, FrameWriter, ReadError, WriteError, split};
 use crate::gateway::aside::Aside;
 use crate::gateway::call::{ASIDES_WAITING_MAX, Notification};
@@ -30,9 +32,10 @@ pub struct Answering<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite> Answering<S> {
-    /// Answers on `stream`.
-    pub fn new(stream: S) -> Self {
-        let (reader, writer) = split(stream);
+    /// Answers on `stream` whose questions are within `share`.
+    pub fn new(stream: S, share: ByteShare) -> Self {
+        let (mut reader, writer) = split(stream);
+        reader.count_against(share);
         Self { reader, writer }
     }
 
@@ -48,6 +51,7 @@ impl<S: AsyncRead + AsyncWrite> Answering<S> {
     /// The first frame of the next question, until `deadline`. What the caller still answers to requests of the
     /// question before comes too late for anybody.
     pub async fn hear_next(&mut self, deadline: Instant) -> Result<Frame, HearError> {
+        self.reader.forget_count();
         loop {
             let frame = self.hear(deadline).await?;
             if frame.kind != FrameKind::Response {
@@ -117,6 +121,18 @@ pub enum HearError {
     /// Nothing came in time.
     #[error("the question did not come in time")]
     Silent,
+}
+
+impl HearError {
+    /// What a member whose question was not heard has done, if anything.
+    pub(crate) fn offence(&self) -> Option<Offence> {
+        match self {
+            Self::Read(ReadError::Frame(FrameError::Truncated) | ReadError::Broken(_)) => None,
+            Self::Read(ReadError::Frame(_)) => Some(Offence::BadFrames),
+            Self::Read(ReadError::Share(_)) => Some(Offence::CallFlood),
+            Self::Ended | Self::Silent => None,
+        }
+    }
 }
 
 /// Resolves once the caller cancels, closes its half, or says something that has no place in a call. What it answers

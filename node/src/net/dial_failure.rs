@@ -72,6 +72,7 @@ fn at_the_gate((_, error): &Attempt) -> Option<DialFailure> {
         | GateError::TurnedAway { .. }
         | GateError::OutOfPlace { .. }
         | GateError::Deadline { .. }
+        | GateError::Dawdled
         | GateError::Codec(_)
         | GateError::Connection(_)
         | GateError::Randomness(_) => None,

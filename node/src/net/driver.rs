@@ -25,6 +25,7 @@ pub(super) use commands::Command;
 
 use super::calls;
 use super::dial_failure::{dial_failure, failed_addresses, unanswered};
+use super::door::{Buckets, Rate};
 use super::event::{LinkEnd, NetworkEvent};
 use super::gatekeeper::Gatekeeper;
 use super::gossip::{Awaited, Counters};
@@ -36,6 +37,12 @@ use crate::discovery::dht;
 
 /// How long closing all links may take at shutdown.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
+
+/// Gossip messages, new ones, that are taken from one member.
+const GOSSIP_OF_ONE_MEMBER: Rate = Rate {
+    burst: 2_048,
+    refill: Duration::from_millis(4),
+};
 
 /// What the swarm is made of. The first two deny, so they must stay first.
 #[derive(NetworkBehaviour)]
@@ -60,6 +67,7 @@ pub(super) struct Driver {
     starting: HashSet<ListenerId>,
     awaited: Awaited,
     gossip_counters: Counters,
+    gossip_rates: Buckets<NodeId>,
     /// Why connections that are closing are closed; each leaves when it is.
     closing: HashMap<ConnectionId, LinkEnd>,
     leaving: Option<oneshot::Sender<()>>,
@@ -85,6 +93,7 @@ impl Driver {
             starting,
             awaited: Awaited::default(),
             gossip_counters,
+            gossip_rates: Buckets::new(GOSSIP_OF_ONE_MEMBER),
             closing: HashMap::new(),
             leaving: None,
         }

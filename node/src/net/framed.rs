@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use peerage_protocol::wire::frame::{FRAME_HEADER_BYTES, Frame, FrameDecoder, FrameError};
 
+use super::byte_share::{ByteShare, ShareUsedUp};
+
 /// Bytes of headers and payloads that are gathered into one write; payloads beyond it are written from where they are.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
 
@@ -26,6 +28,8 @@ where
 pub struct FrameReader<R> {
     input: R,
     decoder: FrameDecoder,
+    /// What is held is counted here, where somebody must be kept within bounds.
+    share: Option<ByteShare>,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
@@ -34,6 +38,19 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
         Self {
             input,
             decoder: FrameDecoder::default(),
+            share: None,
+        }
+    }
+
+    /// Counts what is held against `share` from here on.
+    pub fn count_against(&mut self, share: ByteShare) {
+        self.share = Some(share);
+    }
+
+    /// Nothing of what was read so far is held any more.
+    pub fn forget_count(&mut self) {
+        if let Some(share) = &mut self.share {
+            share.release();
         }
     }
 
@@ -52,6 +69,9 @@ impl<R: AsyncRead + Unpin> FrameReader<R> {
                 0 => return self.decoder.finish().map(|()| None).map_err(Into::into),
                 read => self.decoder.advance(read),
             }
+            if let Some(share) = &mut self.share {
+                share.grow(self.decoder.held())?;
+            }
         }
     }
 }
@@ -65,6 +85,9 @@ pub enum ReadError {
     /// What arrived is not frames, or stopped before its END.
     #[error(transparent)]
     Frame(#[from] FrameError),
+    /// Whoever sends it has too much under way.
+    #[error(transparent)]
+    Share(#[from] ShareUsedUp),
 }
 
 /// The half that writes.

@@ -1,44 +1,48 @@
-//! Denies, before any other behaviour hears of it, a connection to a node that is no member any more, and too many
-//! arrivals from one address.
+//! Denies, before any other behaviour hears of it, a connection to a node that is no member any more, or that offended
+//! so often that it is kept out for a while.
 //!
 //! The gate has checked membership already; this asks again because a member may be revoked in between.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::core::util::unreachable;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dummy::ConnectionHandler;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandlerInEvent, ToSwarm,
+    CloseConnection, ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandlerInEvent,
+    ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
-use tokio::time::Instant;
+use peerage_protocol::id::NodeId;
 
-use super::arrivals::Arrivals;
+use super::door::Door;
 use super::gatekeeper::Gatekeeper;
-use super::peer_id::node_id;
+use super::peer_id::{node_id, peer_id};
 
 /// Must be the first field of the swarm's behaviour: the others are asked in order.
 pub(crate) struct MembershipCheck {
     gatekeeper: Arc<dyn Gatekeeper>,
-    arrivals: Arrivals,
+    door: Door,
 }
 
 impl MembershipCheck {
-    pub(crate) fn new(gatekeeper: Arc<dyn Gatekeeper>) -> Self {
-        Self {
-            gatekeeper,
-            arrivals: Arrivals::default(),
-        }
+    pub(crate) fn new(gatekeeper: Arc<dyn Gatekeeper>, door: Door) -> Self {
+        Self { gatekeeper, door }
+    }
+
+    /// The door that remembers what members did.
+    pub(crate) fn door(&self) -> &Door {
+        &self.door
     }
 
     fn check(&self, peer: PeerId) -> Result<ConnectionHandler, ConnectionDenied> {
         match node_id(&peer) {
+            Some(node) if self.door.keeps_out(node) => {
+                Err(ConnectionDenied::new(OffendedTooOften { node }))
+            }
             Some(node) if self.gatekeeper.is_member(node) => Ok(ConnectionHandler),
             _ => Err(ConnectionDenied::new(NotAMember { peer })),
         }
@@ -52,31 +56,16 @@ pub(crate) struct NotAMember {
     pub(crate) peer: PeerId,
 }
 
-/// The IP address in a multiaddress.
-pub(super) fn address_of(address: &Multiaddr) -> Option<IpAddr> {
-    address.iter().find_map(|part| match part {
-        Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.into()),
-        _ => None,
-    })
+/// The other end is a member that offended too often of late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{node} offended too often and is kept out for a while")]
+pub(crate) struct OffendedTooOften {
+    node: NodeId,
 }
 
 impl NetworkBehaviour for MembershipCheck {
     type ConnectionHandler = ConnectionHandler;
     type ToSwarm = Infallible;
-
-    fn handle_pending_inbound_connection(
-        &mut self,
-        _: ConnectionId,
-        _: &Multiaddr,
-        remote: &Multiaddr,
-    ) -> Result<(), ConnectionDenied> {
-        let Some(ip) = address_of(remote) else {
-            return Ok(());
-        };
-        let arrival = self.arrivals.arrive(ip, Instant::now());
-        arrival.map_err(ConnectionDenied::new)
-    }
 
     fn handle_established_inbound_connection(
         &mut self,
@@ -105,7 +94,12 @@ impl NetworkBehaviour for MembershipCheck {
         unreachable(event)
     }
 
-    fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
-        Poll::Pending
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<Infallible, THandlerInEvent<Self>>> {
+        self.door
+            .poll_crossed(cx)
+            .map(|node| ToSwarm::CloseConnection {
+                peer_id: peer_id(node),
+                connection: CloseConnection::All,
+            })
     }
 }

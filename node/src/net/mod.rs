@@ -4,11 +4,14 @@
 //! reads a snapshot of the links and goes straight to its connection.
 
 pub mod answering;
-mod arrivals;
 pub mod asking;
+mod attended;
 mod bounded_close;
+pub mod byte_share;
 mod calls;
+mod credit;
 mod dial_failure;
+mod door;
 mod driver;
 pub mod event;
 pub mod framed;
@@ -19,15 +22,18 @@ mod gossip;
 pub mod in_process;
 mod listen;
 mod membership_check;
+mod muxer;
 mod network;
 mod outbox;
 pub mod peer_id;
 mod pulse;
+mod quic;
 pub mod substream;
 mod transport;
 mod warm_up;
 
 pub use calls::{CallSubstream, InboundSubstreams, Links, OpenError, OpenFailure};
+pub use door::{Door, DoorReport, MARK as OFFENCE_MARK, Offence, Offender, OffenderId};
 pub use event::{DialFailure, LinkEnd, NetworkEvent};
 pub use gossip::{GossipId, GossipTraffic, GossipVerdict, PublishError};
 pub use network::{Network, NetworkSettings, StartError};

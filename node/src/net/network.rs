@@ -18,6 +18,7 @@ use peerage_protocol::membership::member::Member;
 use tokio::sync::{mpsc, oneshot};
 
 use super::calls::{self, CallSubstream, InboundSubstreams, Links, OpenError};
+use super::door::Door;
 use super::driver::{Behaviour, Command, Driver};
 use super::event::NetworkEvent;
 use super::gate::Gate;
@@ -28,6 +29,7 @@ use super::listen::ensure_free;
 use super::membership_check::MembershipCheck;
 use super::peer_id::node_id;
 use super::pulse;
+use super::quic::ConfigError;
 use super::transport::{gated_transport, reason};
 use super::warm_up::warm_up;
 use crate::discovery::dht;
@@ -46,6 +48,8 @@ pub struct NetworkSettings {
     pub listen: Vec<Multiaddr>,
     /// The table of links; keep a clone to open substreams without the handle.
     pub links: Links,
+    /// What turns strangers away; keep a clone to say what members do wrong, and to hear who was turned away.
+    pub door: Door,
     /// How long a gate handshake may take.
     pub gate_deadline: Duration,
     /// What carries `/memory/…` addresses: the only way between nodes of one process that a simulation can slow down.
@@ -59,6 +63,7 @@ impl NetworkSettings {
             keypair,
             listen: Vec::new(),
             links: Links::default(),
+            door: Door::default(),
             gate_deadline: GATE_DEADLINE,
             in_process: in_process_transport(),
         }
@@ -227,16 +232,16 @@ fn build_swarm(
     calls: calls::Behaviour,
     gossip: gossip::Behaviour,
 ) -> Result<Swarm<Behaviour>, StartError> {
-    let gate = Gate::new(local, gatekeeper.clone(), settings.gate_deadline);
-    let transport =
-        gated_transport(&settings.keypair, settings.in_process, gate).map_err(StartError::Noise)?;
+    let (door, deadline) = (settings.door, settings.gate_deadline);
+    let gate = Gate::new(local, gatekeeper.clone(), door.clone(), deadline);
+    let transport = gated_transport(&settings.keypair, settings.in_process, gate, door.clone())?;
     let peer = settings.keypair.public().to_peer_id();
     let limits = connection_limits::ConnectionLimits::default()
-        .with_max_pending_incoming(Some(CONNECTIONS_PENDING_MAX))
+        .with_max_pending_incoming(Some(2 * CONNECTIONS_PENDING_MAX))
         .with_max_pending_outgoing(Some(CONNECTIONS_PENDING_MAX))
         .with_max_established_per_peer(Some(CONNECTIONS_PER_NODE_MAX));
     let behaviour = Behaviour {
-        membership: MembershipCheck::new(gatekeeper.clone()),
+        membership: MembershipCheck::new(gatekeeper.clone(), door),
         limits: connection_limits::Behaviour::new(limits),
         calls,
         pulse: pulse::Behaviour::default(),
@@ -259,6 +264,9 @@ pub enum StartError {
     /// The key cannot make a secure channel.
     #[error("no secure channels can be made with the node's key: {0}")]
     Noise(noise::Error),
+    /// QUIC cannot be set up.
+    #[error(transparent)]
+    Quic(ConfigError),
     /// Gossip cannot be set up.
     #[error("gossip cannot be set up: {why}")]
     Gossip {

@@ -1,7 +1,8 @@
-//! The ways from node to node: QUIC, and TCP with noise and yamux, both through the gate.
+//! The ways from node to node: QUIC, and TCP with noise and yamux, both past the door and through the gate.
 //!
 //! In-process channels (`/memory/…`) take the same road as TCP, so that a simulation meets the same gate.
 
+use std::convert::identity;
 use std::error::Error;
 use std::io;
 use std::time::Duration;
@@ -13,54 +14,44 @@ use libp2p::core::muxing::StreamMuxerBox;
 use libp2p::core::transport::{Boxed, TransportError};
 use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
-use libp2p::{dns, noise, quic, tcp, yamux};
-use peerage_protocol::limits::SUBSTREAMS_PER_CONNECTION_MAX;
+use libp2p::{dns, noise, tcp};
 
-use super::bounded_close::BoundedClose;
+use super::attended::Attended;
+use super::credit::Arrival;
+use super::door::Door;
 use super::gate::{Gate, GateError};
 use super::in_process::InProcessTransport;
+use super::muxer::Muxing;
+use super::network::StartError;
+use super::quic::QuicTransport;
 
 /// Time for a secure channel to stand, from the first packet; the gate's own deadline comes after.
 const SECURE_CHANNEL_DEADLINE: Duration = Duration::from_secs(10);
-
-/// Silence after which QUIC gives a connection up; the pulse notices a dead peer long before.
-const QUIC_IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Time between two packets that keep paths through NATs open.
-const QUIC_KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// Bytes in flight on one substream: a large result crosses a fast link without waiting for credit.
-const QUIC_SUBSTREAM_WINDOW: u32 = 8 * 1024 * 1024;
-
-/// Bytes in flight on one connection; also what a stranger can make this node hold before the gate ends.
-const QUIC_CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
 
 /// What the swarm listens and dials with.
 pub(crate) fn gated_transport(
     keypair: &Keypair,
     in_process: InProcessTransport,
     gate: Gate,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
-    let ways = quic_transport(keypair)
-        .or_transport(stream_transport(keypair, in_process)?)
+    door: Door,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, StartError> {
+    let quic = QuicTransport::new(keypair, door.clone()).map_err(StartError::Quic)?;
+    let streams = stream_transport(keypair, in_process).map_err(StartError::Noise)?;
+    let ways = quic
+        .or_transport(Attended::new(streams, door))
         .map(|way, _| Either::into_inner(way))
-        .map_err(|error| error.into_inner());
+        .map_err(|error| error.either(io::Error::other, identity));
     Ok(by_name(ways.boxed())
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(BoundedClose::new(muxer))))
-        .and_then(move |(peer, muxer), point| gate.admit(peer, muxer, point))
+        .and_then(move |(peer, arrival), point| gate.admit(peer, arrival, point))
         .map_err(|error| error.either(ConnectError::Channel, ConnectError::Gate))
         .boxed())
 }
 
 /// The same, to `/dns`, `/dns4`, `/dns6` and `/dnsaddr` addresses too, as the system resolves names.
 fn by_name(
-    ways: Boxed<(PeerId, StreamMuxerBox)>,
-) -> impl Transport<
-    Output = (PeerId, StreamMuxerBox),
-    Error = io::Error,
-    ListenerUpgrade: Send,
-    Dial: Send,
-> + Send
+    ways: Boxed<(PeerId, Arrival)>,
+) -> impl Transport<Output = (PeerId, Arrival), Error = io::Error, ListenerUpgrade: Send, Dial: Send>
++ Send
 + Unpin {
     let system = hickory_resolver::system_conf::read_system_conf();
     let (config, options) = system.unwrap_or_else(|error| {
@@ -70,32 +61,17 @@ fn by_name(
     dns::tokio::Transport::custom(ways, config, options).map_err(io::Error::other)
 }
 
-fn quic_transport(keypair: &Keypair) -> Boxed<(PeerId, StreamMuxerBox)> {
-    let mut config = quic::Config::new(keypair);
-    config.handshake_timeout = SECURE_CHANNEL_DEADLINE;
-    config.max_idle_timeout = u32::try_from(QUIC_IDLE_TIMEOUT.as_millis()).unwrap_or(u32::MAX);
-    config.keep_alive_interval = QUIC_KEEP_ALIVE;
-    config.max_concurrent_stream_limit = SUBSTREAMS_PER_CONNECTION_MAX;
-    config.max_stream_data = QUIC_SUBSTREAM_WINDOW;
-    config.max_connection_data = QUIC_CONNECTION_WINDOW;
-    quic::tokio::Transport::new(config)
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
-        .boxed()
-}
-
 fn stream_transport(
     keypair: &Keypair,
     in_process: InProcessTransport,
-) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
-    let mut muxer = yamux::Config::default();
-    muxer.set_max_num_streams(SUBSTREAMS_PER_CONNECTION_MAX as usize);
+) -> Result<Boxed<(PeerId, Arrival)>, noise::Error> {
     Ok(tcp::tokio::Transport::new(tcp::Config::new().nodelay(true))
         .or_transport(in_process)
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(keypair)?)
-        .multiplex(muxer)
+        .multiplex(Muxing::default())
         .timeout(SECURE_CHANNEL_DEADLINE)
-        .map(|(peer, muxer), _| (peer, StreamMuxerBox::new(muxer)))
+        .map(|(peer, muxer), _| (peer, muxer.into_arrival()))
         .boxed())
 }
 

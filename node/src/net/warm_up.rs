@@ -8,7 +8,9 @@ use std::time::Duration;
 use libp2p::core::transport::{DialOpts, ListenerId, PortUse, TransportEvent};
 use libp2p::core::{Endpoint, Transport};
 use libp2p::identity::Keypair;
-use libp2p::quic;
+
+use super::door::Door;
+use super::quic::QuicTransport;
 
 /// A handshake that takes longer is given up: warming is a favour, not a duty.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
@@ -28,8 +30,8 @@ async fn warm() {
 
 /// Both ends have a key of the moment and a port of the moment on loopback.
 async fn handshake() -> Option<()> {
-    let mut listener = quic::tokio::Transport::new(quic::Config::new(&Keypair::generate_ed25519()));
-    let mut dialer = quic::tokio::Transport::new(quic::Config::new(&Keypair::generate_ed25519()));
+    let mut listener = transport()?;
+    let mut dialer = transport()?;
     let anywhere = "/ip4/127.0.0.1/udp/0/quic-v1".parse().ok()?;
     listener.listen_on(ListenerId::next(), anywhere).ok()?;
     let options = DialOpts {
@@ -50,6 +52,10 @@ async fn handshake() -> Option<()> {
             _ => return None,
         }
     }
+}
+
+fn transport() -> Option<QuicTransport> {
+    QuicTransport::new(&Keypair::generate_ed25519(), Door::default()).ok()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ use crate::home::Home;
 use crate::identity::{Agents, Tokens};
 use crate::keys;
 use crate::net::peer_id::keypair;
-use crate::net::{Links, Network, NetworkSettings};
+use crate::net::{Door, Links, Network, NetworkSettings};
 use crate::store::Store;
 
 /// Events of the network, and of the upstreams, that wait for control.
@@ -118,17 +118,20 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let soundings = Arc::new(Soundings::new(clock));
     let exchanges =
         MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone(), store);
+    let door = Door::default();
     let frontend = PeerFrontend::new(
         me,
         Arc::new(Admission::default()),
         router,
         Arc::new(exchanges),
+        door.clone(),
     );
     let inbound = Arc::new(MemberSubstreams::new(frontend, snapshots.clone()));
     let (network_events, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let network_settings = NetworkSettings {
         listen,
         links,
+        door: door.clone(),
         ..NetworkSettings::new(keypair(&Zeroizing::new(key.to_bytes())))
     };
     let gate = Arc::new(control.gate());
@@ -205,6 +208,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         gateway: gateway.clone(),
         restart: restart.clone(),
         listen: Box::new(move || texts(&listening.listen_addresses())),
+        door: Box::new(move || door.report()),
     };
     tokio::spawn(tell_of_agents(agents, handle.clone(), stop.clone()));
     let owner = Arc::new(owner);

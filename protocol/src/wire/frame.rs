@@ -173,6 +173,11 @@ impl FrameDecoder {
         }
     }
 
+    /// Bytes of input that are held and not taken as frames yet.
+    pub const fn held(&self) -> usize {
+        self.filled
+    }
+
     /// The next complete frame; `None` when it takes more input. An error is final.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameError> {
         match &self.refused {

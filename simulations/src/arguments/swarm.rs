@@ -32,6 +32,9 @@ pub struct Swarm {
     /// Times that a node shares another tool
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub tools: u32,
+    /// Times that a node asks another one, linked or not
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub calls: u32,
     /// Run the same in the simulated world, and print both
     #[arg(long)]
     pub compare: bool,
@@ -49,6 +52,7 @@ impl Swarm {
             newcomers: self.newcomers,
             news: self.news,
             tools: self.tools,
+            calls: self.calls,
         }
     }
 }

@@ -56,6 +56,7 @@ fn tell(outcome: &SwarmOutcome) {
     rows.extend(spread("newcomer listed", &outcome.newcomer_known));
     rows.extend(spread("news known", &outcome.news_known));
     rows.extend(spread("tools listed", &outcome.tools_known));
+    rows.push(row("a question to any node", &outcome.calls_us));
     say(&table(&["what", "times", "median", "99 %", "most"], rows));
     tell_cost(outcome);
 }

@@ -1,19 +1,21 @@
 //! One real node without frontends: control, store and swarm as they are shipped.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_node::control::{
-    Clock, Control, ControlError, ControlHandle, MemberExchanges, Membership, PeerNetwork,
-    Snapshots, Soundings, follow_network,
+    Clock, Control, ControlError, ControlHandle, LinksOnDemand, MemberExchanges, Membership,
+    PeerNetwork, Snapshots, Soundings, follow_network,
 };
 use peerage_node::gateway::call::{Call, CallError, Reply};
 use peerage_node::gateway::frontend::admission::Admission;
 use peerage_node::gateway::frontend::members::MemberSubstreams;
 use peerage_node::gateway::frontend::peer::{CallService, PeerFrontend};
 use peerage_node::net::peer_id::keypair;
+use peerage_node::net::substream::{ExchangeError, exchange};
 use peerage_node::net::{Network, NetworkSettings, StartError};
 use peerage_node::store::{Store, StoreError};
 use peerage_protocol::catalog::manifest::ToolEntry;
@@ -32,6 +34,12 @@ use super::channels::Channels;
 /// Events of the network that wait for control, as in a node of its own.
 const EVENTS_WAITING_MAX: usize = 1_024;
 
+/// A question that no node knows: the refusal comes from as far as an answer would.
+const NO_QUESTION: &str = "simulations/none";
+
+/// How long it may take to ask another node, a link to it included.
+const REACHED_WITHIN: Duration = Duration::from_secs(20);
+
 /// A running node; it ends when this is dropped.
 pub(super) struct RealNode {
     pub(super) id: NodeId,
@@ -39,6 +47,7 @@ pub(super) struct RealNode {
     pub(super) membership: Membership,
     pub(super) snapshots: Arc<Snapshots>,
     pub(super) network: Network,
+    opener: LinksOnDemand,
     control: ControlHandle,
     address: String,
     _stop: DropGuard,
@@ -77,6 +86,7 @@ impl RealNode {
             Arc::new(Admission::default()),
             Arc::new(NoCalls),
             Arc::new(exchanges),
+            settings.door.clone(),
         );
         let inbound = Arc::new(MemberSubstreams::new(frontend, snapshots.clone()));
         let gate = Arc::new(control.gate());
@@ -96,6 +106,7 @@ impl RealNode {
             id,
             name: name(number)?,
             membership,
+            opener: LinksOnDemand::new(network.links().clone(), handle.clone(), snapshots.clone()),
             snapshots,
             network,
             control: handle,
@@ -131,6 +142,12 @@ impl RealNode {
             shelf: Shelf::default(),
         }];
         self.control.tell(Input::LocalServers { servers }).await;
+    }
+
+    /// Asks `other` something, over a link that is made for it where none stands; whether it answered.
+    pub(super) async fn reaches(&self, other: NodeId) -> bool {
+        let asked = exchange(&self.opener, other, NO_QUESTION, Vec::new(), REACHED_WITHIN).await;
+        matches!(asked, Ok(_) | Err(ExchangeError::Refused(_)))
     }
 
     /// Whether this node has `other` in its roster.

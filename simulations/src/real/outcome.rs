@@ -30,6 +30,10 @@ pub struct SwarmOutcome {
     pub news_known: Spread,
     /// From a change of shared tools to each other node's catalog that shows it.
     pub tools_known: Spread,
+    /// From a question of a node to another one, linked or not, to the answer.
+    pub calls_us: Distribution,
+    /// Questions that were never answered.
+    pub calls_failed: u64,
     /// Copies of a gossip message that a node received beyond the first, while news were told.
     pub duplicates_per_message: f64,
     /// The same, over all that was gossiped from the beginning.
@@ -50,7 +54,9 @@ impl SwarmOutcome {
     /// How often something was never known at some node, whatever it was.
     pub fn missed(&self) -> u64 {
         let spreads = [&self.newcomer_known, &self.news_known, &self.tools_known];
-        self.incomplete + spreads.iter().map(|spread| spread.missed).sum::<u64>()
+        self.incomplete
+            + self.calls_failed
+            + spreads.iter().map(|spread| spread.missed).sum::<u64>()
     }
 }
 

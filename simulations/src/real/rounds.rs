@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::measure::arrivals;
+use super::measure::{arrivals, micros};
 use super::node::RealNode;
 use super::outcome::Spread;
 use super::swarm::{Swarm, SwarmError, join};
@@ -69,6 +69,26 @@ impl Swarm {
             tokio::time::sleep(PAUSE).await;
         }
         spread
+    }
+
+    /// Each round a node asks another one, whether they are linked or not: how long that took, and how many never
+    /// answered.
+    pub(super) async fn calls(&self) -> (Distribution, u64) {
+        let (mut took, mut failed) = (Distribution::default(), 0);
+        for round in 0..self.plan.calls {
+            let caller = self.teller(round);
+            let place = (round as usize * 101 + 7) % self.nodes.len();
+            let called = &self.nodes[place];
+            if called.id == caller.id {
+                continue;
+            }
+            let since = Instant::now();
+            match caller.reaches(called.id).await {
+                true => took.add(micros(since.elapsed())),
+                false => failed += 1,
+            }
+        }
+        (took, failed)
     }
 
     /// Every round another one, spread over all.

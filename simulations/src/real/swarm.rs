@@ -48,6 +48,8 @@ pub struct SwarmPlan {
     pub news: u32,
     /// Times that a node shares another tool.
     pub tools: u32,
+    /// Times that a node asks another one.
+    pub calls: u32,
 }
 
 impl SwarmPlan {
@@ -82,6 +84,8 @@ pub async fn run(plan: SwarmPlan, progress: &dyn Fn(&str)) -> Result<SwarmOutcom
     let (news_known, duplicates_per_message) = swarm.news().await;
     progress("tools");
     let tools_known = swarm.tools().await;
+    progress("calls");
+    let (calls_us, calls_failed) = swarm.calls().await;
     let resident = usage.resident_bytes.saturating_sub(before.resident_bytes);
     Ok(SwarmOutcome {
         plan,
@@ -94,6 +98,8 @@ pub async fn run(plan: SwarmPlan, progress: &dyn Fn(&str)) -> Result<SwarmOutcom
         newcomer_known,
         news_known,
         tools_known,
+        calls_us,
+        calls_failed,
         duplicates_per_message,
         duplicates_in_all: swarm.gossip_traffic().duplicates_per_message(),
         links,
@@ -246,12 +252,14 @@ mod tests {
             newcomers: 1,
             news: 1,
             tools: 1,
+            calls: 10,
         };
         let outcome = run(plan, &|_| {}).await.unwrap();
         assert_eq!(outcome.missed(), 0, "{outcome:?}");
         assert_eq!(outcome.join_us.count, 4);
         assert_eq!(outcome.news_known.known_us.count, 5);
         assert_eq!(outcome.tools_known.known_us.count, 5);
+        assert!(outcome.calls_us.count > 0);
     }
 
     #[tokio::test]
@@ -268,6 +276,7 @@ mod tests {
             newcomers: 0,
             news: 0,
             tools: 0,
+            calls: 0,
         };
         let refused = run(plan, &|_| {}).await;
         assert!(matches!(refused, Err(SwarmError::Nodes { nodes: 1 })));

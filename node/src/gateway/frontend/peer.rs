@@ -24,7 +24,10 @@ use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Rep
 use crate::gateway::client::{Client, ClientSession, LogLevel};
 use crate::gateway::failure;
 use crate::gateway::mcp::splice::Params;
-use crate::net::answering::Answering;
+use crate::net::answering::{Answering, HearError};
+use crate::net::byte_share::ByteShares;
+use crate::net::framed::ReadError;
+use crate::net::{Door, Offence};
 
 /// How long an exchange may take.
 const EXCHANGE_DEADLINE: Duration = Duration::from_secs(30);
@@ -63,6 +66,8 @@ pub struct PeerFrontend {
     own: NodeId,
     admission: Arc<Admission>,
     resting: Arc<Admission>,
+    bytes: Arc<ByteShares>,
+    door: Door,
     calls: Arc<dyn CallService>,
     exchanges: Arc<dyn ExchangeService>,
 }
@@ -74,11 +79,14 @@ impl PeerFrontend {
         admission: Arc<Admission>,
         calls: Arc<dyn CallService>,
         exchanges: Arc<dyn ExchangeService>,
+        door: Door,
     ) -> Self {
         Self {
             own,
             admission,
             resting: Arc::new(Admission::new(SUBSTREAMS_RESTING_MAX)),
+            bytes: Arc::default(),
+            door,
             calls,
             exchanges,
         }
@@ -86,14 +94,16 @@ impl PeerFrontend {
 
     /// Serves `stream`, which `peer` opened, to its end.
     pub async fn serve<S: AsyncRead + AsyncWrite>(&self, peer: Peer, stream: S) {
-        let mut substream = Answering::new(stream);
+        let mut substream = Answering::new(stream, self.bytes.of(peer.node));
         let Some(place) = self.admission.enter(peer.node) else {
+            self.door.member_offended(peer.node, Offence::CallFlood);
             return turn_away(&mut substream).await;
         };
         let too_old = Instant::now() + SUBSTREAM_AGE_MAX;
         let frame = match substream.hear(Instant::now() + OPENING_DEADLINE).await {
             Ok(frame) => frame,
             Err(error) => {
+                self.note(&peer, &error);
                 return tracing::debug!(node = %peer.node, %error, "a substream has no opening");
             }
         };
@@ -115,6 +125,13 @@ impl PeerFrontend {
             again = self
                 .open(&peer, &mut substream, &frame, rest.is_some())
                 .await;
+        }
+    }
+
+    /// Notes what a member did whose question was not heard.
+    fn note(&self, peer: &Peer, error: &HearError) {
+        if let Some(offence) = error.offence() {
+            self.door.member_offended(peer.node, offence);
         }
     }
 
@@ -202,8 +219,9 @@ impl PeerFrontend {
             Ok(frame) if frame.kind == FrameKind::Params => frame.payload,
             Ok(frame) => return Err(Some(out_of_place(frame.kind))),
             Err(error) => {
+                self.note(peer, &error);
                 tracing::debug!(node = %peer.node, %error, "a call has no params");
-                return Err(None);
+                return Err(too_much(&error));
             }
         };
         Params::scan(raw).map_err(|error| {
@@ -259,6 +277,16 @@ fn with_sender(mut via: Vec<NodeId>, sender: NodeId) -> Vec<NodeId> {
         via.push(sender);
     }
     via
+}
+
+/// What a member is told that has more under way here than it may.
+fn too_much(error: &HearError) -> Option<CallError> {
+    match error {
+        HearError::Read(ReadError::Share(full)) => Some(CallError::Busy {
+            what: full.to_string(),
+        }),
+        _ => None,
+    }
 }
 
 async fn turn_away<S: AsyncRead + AsyncWrite>(substream: &mut Answering<S>) {

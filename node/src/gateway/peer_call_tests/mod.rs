@@ -35,9 +35,9 @@ use super::client::Client;
 use super::frontend::admission::Admission;
 use super::frontend::peer::{CallService, ExchangeService, Peer, PeerFrontend};
 use super::mcp::splice::Params;
-use crate::net::OpenError;
 use crate::net::framed::{FrameReader, FrameWriter, split};
 use crate::net::substream::{ExchangeError, OpenSubstream, exchange};
+use crate::net::{Door, OpenError};
 
 type Substream = Compat<DuplexStream>;
 type Served = BoxFuture<'static, Result<Reply, CallError>>;
@@ -143,6 +143,7 @@ where
         Arc::clone(admission),
         Arc::new(Service(service)),
         Arc::new(Echo),
+        Door::default(),
     )
 }
 

@@ -5,6 +5,7 @@ use peerage_protocol::limits::GOSSIP_BYTES_MAX;
 use tokio::time::Instant;
 
 use super::Driver;
+use crate::net::door::Offence;
 use crate::net::event::NetworkEvent;
 use crate::net::gossip::{
     GossipId, GossipVerdict, PublishError, check_size, members_topic, published,
@@ -23,6 +24,9 @@ impl Driver {
     /// Reports a verdict, unless one was reported or it comes too late to matter.
     pub(super) fn judge(&mut self, id: GossipId, from: NodeId, verdict: GossipVerdict) {
         if self.awaited.judge(id, Instant::now()) {
+            if verdict == GossipVerdict::Reject {
+                self.offended(from, Offence::BadGossip);
+            }
             self.report(id, &peer_id(from), verdict);
         } else {
             tracing::debug!(?id, ?verdict, "a verdict that nobody waits for");
@@ -54,7 +58,13 @@ impl Driver {
         let id = GossipId(bytes);
         if data.len() > GOSSIP_BYTES_MAX {
             tracing::debug!(%node, bytes = data.len(), "a gossip message is too large");
+            self.offended(node, Offence::BadGossip);
             return self.report(id, &from, GossipVerdict::Reject);
+        }
+        if !self.gossip_rates.take(node, Instant::now()) {
+            tracing::debug!(%node, "a gossip message is ignored, for a member sends too many");
+            self.offended(node, Offence::GossipFlood);
+            return self.report(id, &from, GossipVerdict::Ignore);
         }
         if !self.awaited.wait(id, Instant::now()) {
             tracing::debug!(%node, "a gossip message is ignored, for control is far behind");
@@ -66,6 +76,11 @@ impl Driver {
             from: node,
             data,
         });
+    }
+
+    fn offended(&self, node: NodeId, offence: Offence) {
+        let door = self.swarm.behaviour().membership.door();
+        door.member_offended(node, offence);
     }
 
     fn report(&mut self, id: GossipId, from: &libp2p::PeerId, verdict: GossipVerdict) {

@@ -9,6 +9,7 @@ use peerage_protocol::wire::hello::{
 
 use super::conversation::Conversation;
 use super::{Gate, GateError, certifies, nonce};
+use crate::net::credit::Credit;
 use crate::net::gatekeeper::{Refusal, Verdict};
 
 impl Gate {
@@ -18,6 +19,7 @@ impl Gate {
         dialer: NodeId,
         place: String,
         muxer: &mut StreamMuxerBox,
+        credit: &Credit,
     ) -> Result<(), GateError> {
         let mut conversation = Conversation::accept(muxer).await?;
         let hello: DialerHello = conversation.hear().await?;
@@ -45,6 +47,10 @@ impl Gate {
                 tell: false,
             },
         };
+        if matches!(verdict, Verdict::Admit { .. }) {
+            // As soon as it is told so, the other end may speak as a member.
+            credit.open();
+        }
         pronounce(verdict, conversation).await
     }
 

@@ -8,6 +8,7 @@ mod conversation;
 mod dialer;
 mod listener;
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,9 +19,9 @@ use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::wire::hello::GateCodecError;
 
-use super::arrivals::network_of;
+use super::credit::{Arrival, Credit, TooMuchForTheGate};
+use super::door::{Door, Offence, Place, Source};
 use super::gatekeeper::{Gatekeeper, Refusal};
-use super::membership_check::address_of;
 use super::peer_id::node_id;
 
 /// Lets members through, at both ends of a connection.
@@ -28,15 +29,22 @@ use super::peer_id::node_id;
 pub(crate) struct Gate {
     local: NodeId,
     gatekeeper: Arc<dyn Gatekeeper>,
+    door: Door,
     deadline: Duration,
 }
 
 impl Gate {
     /// A gate for the node `local`, whose handshakes end within `deadline`.
-    pub(crate) fn new(local: NodeId, gatekeeper: Arc<dyn Gatekeeper>, deadline: Duration) -> Self {
+    pub(crate) fn new(
+        local: NodeId,
+        gatekeeper: Arc<dyn Gatekeeper>,
+        door: Door,
+        deadline: Duration,
+    ) -> Self {
         Self {
             local,
             gatekeeper,
+            door,
             deadline,
         }
     }
@@ -46,40 +54,91 @@ impl Gate {
     pub(crate) async fn admit(
         self,
         peer: PeerId,
-        muxer: StreamMuxerBox,
+        arrival: Arrival,
         point: ConnectedPoint,
     ) -> Result<(PeerId, StreamMuxerBox), GateError> {
+        let Arrival {
+            muxer,
+            credit,
+            place,
+        } = arrival;
+        let handshake = self.in_time(peer, muxer, &credit, &point);
+        let admitted = match place {
+            Some(place) => in_place(handshake, place).await,
+            None => handshake.await,
+        };
+        match &admitted {
+            Ok(_) => self.remember(&point),
+            Err(error) => tracing::debug!(%peer, %error, "the gate stays closed"),
+        }
+        Ok((peer, admitted?))
+    }
+
+    /// Where the other end was reached is where it may come from one day.
+    fn remember(&self, point: &ConnectedPoint) {
+        if let Some(source) = Source::of(point.get_remote_address()) {
+            self.door.remember(source);
+        }
+    }
+
+    async fn in_time(
+        &self,
+        peer: PeerId,
+        muxer: StreamMuxerBox,
+        credit: &Credit,
+        point: &ConnectedPoint,
+    ) -> Result<StreamMuxerBox, GateError> {
         let remote = node_id(&peer).ok_or(GateError::NotEd25519 { peer })?;
-        let handshake = self.handshake(remote, muxer, &point);
-        let admitted = tokio::time::timeout(self.deadline, handshake)
+        let handshake = self.handshake(remote, muxer, credit, point);
+        tokio::time::timeout(self.deadline, handshake)
             .await
             .unwrap_or(Err(GateError::Deadline {
                 deadline: self.deadline,
-            }));
-        if let Err(error) = &admitted {
-            tracing::debug!(node = %remote, %error, "the gate stays closed");
-        }
-        Ok((peer, admitted?))
+            }))
     }
 
     async fn handshake(
         &self,
         remote: NodeId,
         mut muxer: StreamMuxerBox,
+        credit: &Credit,
         point: &ConnectedPoint,
     ) -> Result<StreamMuxerBox, GateError> {
         let outcome = match role(point) {
             Endpoint::Dialer => self.dial(remote, &mut muxer).await,
-            Endpoint::Listener => self.listen(remote, place(point), &mut muxer).await,
+            Endpoint::Listener => {
+                self.listen(remote, network_of(point), &mut muxer, credit)
+                    .await
+            }
         };
         match outcome {
-            Ok(()) => Ok(muxer),
+            Ok(()) => {
+                credit.open();
+                Ok(muxer)
+            }
             Err(error) => {
                 // Closing tells the other end; if it cannot be told, dropping the muxer does as well.
                 let _ = muxer.close().await;
                 Err(error)
             }
         }
+    }
+}
+
+/// The handshake, as long as it may hold its place, and what is held against a stranger for how it ended.
+async fn in_place(
+    handshake: impl Future<Output = Result<StreamMuxerBox, GateError>>,
+    mut place: Place,
+) -> Result<StreamMuxerBox, GateError> {
+    match place.within(handshake).await {
+        Some(Ok(muxer)) => Ok(muxer),
+        Some(Err(error)) => {
+            if let Some(offence) = error.offence() {
+                place.offended(offence);
+            }
+            Err(error)
+        }
+        None => Err(GateError::Dawdled),
     }
 }
 
@@ -91,10 +150,10 @@ fn role(point: &ConnectedPoint) -> Endpoint {
     }
 }
 
-/// The IP address that the other end is at, as text; nothing where there is none.
-fn place(point: &ConnectedPoint) -> String {
-    let address = address_of(point.get_remote_address());
-    address.map_or_else(String::new, |ip| network_of(ip).to_string())
+/// The network that the other end is in, as text; nothing where it has no address.
+fn network_of(point: &ConnectedPoint) -> String {
+    let source = Source::of(point.get_remote_address());
+    source.map_or_else(String::new, |source| source.network().to_string())
 }
 
 /// Whether `chain` is about `node` at all: a certificate is worth nothing in another node's hands.
@@ -161,6 +220,9 @@ pub enum GateError {
         /// How long it was given.
         deadline: Duration,
     },
+    /// The handshake took long, and somebody else needed its place.
+    #[error("the gate handshake took too long while others waited")]
+    Dawdled,
     /// The other end's bytes are not the handshake's.
     #[error(transparent)]
     Codec(#[from] GateCodecError),
@@ -170,4 +232,24 @@ pub enum GateError {
     /// The operating system gave no randomness.
     #[error("no randomness from the operating system: {0}")]
     Randomness(getrandom::Error),
+}
+
+impl GateError {
+    /// What a stranger whose handshake ended so has done, if anything.
+    fn offence(&self) -> Option<Offence> {
+        match self {
+            Self::NotEd25519 { .. } | Self::Codec(_) => Some(Offence::Garbage),
+            Self::TurnedAway { .. } => Some(Offence::NoClaim),
+            Self::Deadline { .. } => Some(Offence::HalfOpen),
+            Self::Connection(error) if TooMuchForTheGate::is_behind(error) => Some(Offence::Flood),
+            Self::Connection(_) => Some(Offence::HalfOpen),
+            Self::NothingToShow
+            | Self::Refused { .. }
+            | Self::Distrusted { .. }
+            | Self::Issued
+            | Self::OutOfPlace { .. }
+            | Self::Dawdled
+            | Self::Randomness(_) => None,
+        }
+    }
 }

@@ -30,6 +30,8 @@ use peerage_protocol::id::AgentName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::door::DoorStatus;
+
 /// This node, its mesh and its upstreams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusResponse {
@@ -64,6 +66,9 @@ pub struct StatusResponse {
     /// Another live node with this node's key: a copied home.
     #[serde(default)]
     pub copy: Option<CopyStatus>,
+    /// Who came to the door, and who was turned away.
+    #[serde(default)]
+    pub door: DoorStatus,
 }
 
 /// Another live node with this node's key.

@@ -4,6 +4,7 @@ pub(super) mod addresses;
 pub mod addresses_api;
 pub mod agents_api;
 pub mod api;
+pub mod door;
 mod keys;
 pub mod keys_api;
 mod members;

@@ -38,6 +38,7 @@ use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
 use crate::identity::{Agents, TokenError, TokenId, Tokens};
 use crate::keys;
+use crate::net::DoorReport;
 
 /// Everything a running node does for its owner.
 pub struct OwnerService {
@@ -75,6 +76,8 @@ pub struct OwnerService {
     pub restart: Arc<Notify>,
     /// Where its swarm listens now.
     pub listen: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// Who came to its door.
+    pub door: Box<dyn Fn() -> DoorReport + Send + Sync>,
 }
 
 impl OwnerService {

@@ -16,6 +16,7 @@ use peerage_protocol::membership::roster::Roster;
 use super::api::{
     CopyStatus, JoinResponse, NodeStatus, NodesResponse, ServerStatus, StatusResponse,
 };
+use super::door::door;
 use super::service::OwnerService;
 use crate::control::wall;
 use crate::gateway::backend::upstream::UpstreamState;
@@ -51,6 +52,7 @@ pub(super) fn status(service: &OwnerService) -> StatusResponse {
         servers: servers(service, &tools),
         warnings: warnings(service),
         copy: copy(service),
+        door: door((service.door)()),
     }
 }
 
