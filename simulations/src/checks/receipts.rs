@@ -64,7 +64,9 @@ impl Receipts {
                 lane,
             };
             let has = self.has.get(&(node, named)).copied().unwrap_or_default();
-            if has < sequence {
+            // A node that was killed between the write and what follows has it, and did not come to say so.
+            let on_disk = view.machines[node].disk.entry(named, sequence).is_some();
+            if has < sequence && !on_disk {
                 let what =
                     format!("it says that it has {named} up to no. {sequence}, and has no. {has}");
                 return Err(Finding { node, what });
@@ -85,7 +87,8 @@ impl Receipts {
         let place = (view.place)(recipient).filter(|place| *place != node);
         let had = place.and_then(|place| self.has.get(&(place, chain)));
         let had = had.copied().unwrap_or_default();
-        match place.is_some() && had < gone {
+        let on_disk = |place: usize| view.machines[place].disk.entry(chain, gone).is_some();
+        match place.is_some_and(|place| had < gone && !on_disk(place)) {
             true => {
                 let what = format!(
                     "it lets {chain} go up to no. {gone}, of which its recipient had no. {had}"
