@@ -11,6 +11,7 @@ pub mod catalog;
 pub mod id;
 pub mod limits;
 pub mod links;
+pub mod log;
 pub mod membership;
 #[cfg(feature = "mutations")]
 pub mod mutation;

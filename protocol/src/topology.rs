@@ -107,6 +107,7 @@ impl Topology {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::Hash;
 
     fn node(number: u32) -> NodeId {
         NodeId::from_public_key(*Hash::of(&number.to_be_bytes()).as_bytes())

@@ -131,6 +131,24 @@ pub enum Action {
         /// Where.
         target: NodeNumber,
     },
+    /// A member puts items into its log.
+    Append {
+        /// Who.
+        node: NodeNumber,
+        /// Into which public lane; into a direct one where `to` is given.
+        lane: u8,
+        /// For whom.
+        to: Option<NodeNumber>,
+        /// How many, one after the other.
+        items: u32,
+        /// Bytes of each.
+        bytes: u32,
+    },
+    /// Somebody signs another entry with a member's key, in place of the last that the member wrote.
+    Contradict {
+        /// Whose.
+        node: NodeNumber,
+    },
     /// A member stops playing by the rules for a while.
     Misbehave {
         /// Who.
@@ -238,6 +256,8 @@ impl Action {
             | Action::SetServers { .. }
             | Action::Invite { .. }
             | Action::Redeem { .. }
+            | Action::Append { .. }
+            | Action::Contradict { .. }
             | Action::Stranger { .. } => 0,
         }
     }
@@ -256,6 +276,8 @@ impl Action {
             | Action::SetServers { node, .. }
             | Action::Invite { node, .. }
             | Action::Redeem { node, .. }
+            | Action::Append { node, .. }
+            | Action::Contradict { node }
             | Action::Stranger { target: node, .. }
             | Action::Misbehave { node, .. } => Some(*node),
             Action::Partition { .. } | Action::Degrade { .. } => None,
@@ -287,6 +309,8 @@ impl Action {
             Action::Invite { .. } => "invite",
             Action::Redeem { .. } => "redeem",
             Action::Stranger { .. } => "stranger",
+            Action::Append { .. } => "append",
+            Action::Contradict { .. } => "contradict",
             Action::Misbehave { .. } => "misbehave",
         }
     }

@@ -17,6 +17,7 @@ pub mod binary;
 pub mod cli;
 pub mod client;
 pub mod inside;
+pub mod log_node;
 pub mod mesh;
 pub mod mutation;
 pub mod node;

@@ -58,6 +58,19 @@ impl RawClient {
         (request["id"].clone(), messages)
     }
 
+    /// Makes a request whose answer is all that comes back.
+    pub async fn ask(&self, method: &str, params: &Value) -> Value {
+        let (_, mut messages) = self.post(&self.request(method, params)).await;
+        messages.next().await.expect("a request is answered")
+    }
+
+    /// Opens the session's stream, on which it is told what belongs to no call.
+    pub async fn listen(&self) -> Messages {
+        let (head, messages) = self.send("GET", "").await;
+        assert!(head[0].contains("200"), "no stream: {head:?}");
+        messages
+    }
+
     /// Posts a notification or a response.
     pub async fn tell(&self, message: &Value) {
         let (head, _) = self.post(message).await;
@@ -65,14 +78,17 @@ impl RawClient {
     }
 
     async fn post(&self, message: &Value) -> (Vec<String>, Messages) {
-        let body = message.to_string();
+        self.send("POST", &message.to_string()).await
+    }
+
+    async fn send(&self, method: &str, body: &str) -> (Vec<String>, Messages) {
         let session = match self.session.as_str() {
             "" => String::new(),
             id => format!("Mcp-Session-Id: {id}\r\nMCP-Protocol-Version: 2025-11-25\r\n"),
         };
         // HTTP/1.0 has no chunks: the body is what was said, until the connection ends.
         let request = format!(
-            "POST /mcp HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n\
+            "{method} /mcp HTTP/1.0\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Accept: application/json, text/event-stream\r\n{session}Content-Length: {}\r\n\r\n{body}",
             self.address,
             body.len()

@@ -13,8 +13,13 @@ use tokio::time::timeout;
 
 const ASKING: &str = env!("CARGO_BIN_EXE_asking-server");
 
+const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
+
 /// Longer than anything here takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The asking server's resource.
+const NOTE: &str = "note://a";
 
 const CALLERS: usize = 32;
 const STEPS: u64 = 20;
@@ -169,6 +174,194 @@ async fn what_a_server_asks_reaches_the_caller_whose_call_runs() {
 #[tokio::test]
 async fn what_a_server_on_a_peer_asks_reaches_the_caller_whose_call_runs() {
     what_is_asked_reaches_the_caller(Stage::on_a_peer().await).await;
+}
+
+async fn what_a_server_takes_back_is_taken_back_at_the_caller(stage: Stage) {
+    let client = stage.client().await;
+    let calling = stage.call(&client, "withdraw", json!({"who": "ada"}));
+    let messages = timeout(PATIENCE, calling).await.unwrap();
+    let [asked, taken_back, result] = &messages[..] else {
+        panic!("{messages:?}");
+    };
+    assert_eq!(asked["method"], "elicitation/create");
+    assert_eq!(taken_back["method"], "notifications/cancelled");
+    assert_eq!(taken_back["params"]["requestId"], asked["id"]);
+    assert_eq!(taken_back["params"]["reason"], "never mind");
+    assert_eq!(result["result"]["content"][0]["text"], "taken back");
+}
+
+#[tokio::test]
+async fn a_request_that_a_server_takes_back_is_taken_back_at_the_caller() {
+    what_a_server_takes_back_is_taken_back_at_the_caller(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn a_request_that_a_server_on_a_peer_takes_back_is_taken_back_at_the_caller() {
+    what_a_server_takes_back_is_taken_back_at_the_caller(Stage::on_a_peer().await).await;
+}
+
+async fn each_caller_hears_the_log_from_its_own_level_on(stage: Stage) {
+    let levels = |messages: &[Value]| -> Vec<String> {
+        let logged = messages
+            .iter()
+            .filter_map(|message| message["params"]["level"].as_str());
+        logged.map(str::to_owned).collect()
+    };
+    let usual = stage.client().await;
+    let curious = stage.client().await;
+    let set = curious
+        .ask("logging/setLevel", &json!({"level": "debug"}))
+        .await;
+    assert_eq!(set["result"], json!({}));
+    let messages = stage.call(&curious, "log", json!({"who": "ada"})).await;
+    assert_eq!(levels(&messages), ["debug", "info", "error"]);
+    assert_eq!(messages[3]["result"]["content"][0]["text"], "debug");
+    let set = usual
+        .ask("logging/setLevel", &json!({"level": "error"}))
+        .await;
+    assert_eq!(set["result"], json!({}));
+    let messages = stage.call(&usual, "log", json!({"who": "bob"})).await;
+    assert_eq!(levels(&messages), ["error"]);
+    // The other client still wants more.
+    assert_eq!(messages[1]["result"]["content"][0]["text"], "debug");
+}
+
+#[tokio::test]
+async fn each_caller_of_a_shared_child_hears_its_log_from_its_own_level_on() {
+    each_caller_hears_the_log_from_its_own_level_on(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn each_caller_of_a_shared_child_on_a_peer_hears_its_log_from_its_own_level_on() {
+    each_caller_hears_the_log_from_its_own_level_on(Stage::on_a_peer().await).await;
+}
+
+async fn changed_roots_are_told_to_the_server_that_asked_for_them(stage: Stage) {
+    let roots = json!({"roots": {"listChanged": true}});
+    let client = RawClient::connect(&stage.caller, roots).await;
+    let answer = json!({"roots": [{"uri": "file:///a"}]});
+    for expected in [0, 1, 1] {
+        let (_, mut messages) = client.begin(&stage.tool("roots"), &json!({})).await;
+        let request = timeout(PATIENCE, messages.next()).await.unwrap().unwrap();
+        assert_eq!(request["method"], "roots/list");
+        let response = json!({"jsonrpc": "2.0", "id": request["id"], "result": answer});
+        client.tell(&response).await;
+        let result = timeout(PATIENCE, messages.next()).await.unwrap().unwrap();
+        assert_eq!(result["result"]["changed"], expected, "{result}");
+        if expected == 0 {
+            let changed = "notifications/roots/list_changed";
+            client
+                .tell(&json!({"jsonrpc": "2.0", "method": changed}))
+                .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn roots_that_have_changed_are_told_to_the_server_that_asked_for_them() {
+    changed_roots_are_told_to_the_server_that_asked_for_them(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn roots_that_have_changed_are_told_to_the_server_on_a_peer_that_asked_for_them() {
+    changed_roots_are_told_to_the_server_that_asked_for_them(Stage::on_a_peer().await).await;
+}
+
+async fn an_update_of_a_resource_reaches_who_subscribed_and_nobody_else(stage: Stage) {
+    let (subscriber, other) = (stage.client().await, stage.client().await);
+    let (mut told, mut untold) = (subscriber.listen().await, other.listen().await);
+    let note = json!({"uri": NOTE});
+    let subscribed = subscriber.ask("resources/subscribe", &note).await;
+    assert_eq!(subscribed["result"], json!({}));
+    stage.call(&other, "touch", json!({})).await;
+    let updated = timeout(PATIENCE, told.next()).await.unwrap().unwrap();
+    assert_eq!(updated["method"], "notifications/resources/updated");
+    assert_eq!(updated["params"]["uri"], NOTE);
+    // What comes to the other one is of its own subscription, the first that it made.
+    let subscribed = other.ask("resources/subscribe", &note).await;
+    assert_eq!(subscribed["result"], json!({}));
+    let unsubscribed = subscriber.ask("resources/unsubscribe", &note).await;
+    assert_eq!(unsubscribed["result"], json!({}));
+    stage.call(&subscriber, "touch", json!({})).await;
+    let updated = timeout(PATIENCE, untold.next()).await.unwrap().unwrap();
+    assert_eq!(updated["params"]["uri"], NOTE);
+    // Another server is listed, which is told after whatever else was.
+    let serve = ["serve", "toy", "--", TOY];
+    stage.caller.cli(&serve).await.done();
+    let listed = timeout(PATIENCE, untold.next()).await.unwrap().unwrap();
+    assert_eq!(listed["method"], "notifications/tools/list_changed");
+}
+
+#[tokio::test]
+async fn an_update_of_a_childs_resource_reaches_who_subscribed_and_nobody_else() {
+    an_update_of_a_resource_reaches_who_subscribed_and_nobody_else(Stage::local().await).await;
+}
+
+#[tokio::test]
+async fn an_update_of_a_resource_on_a_peer_reaches_who_subscribed_and_nobody_else() {
+    an_update_of_a_resource_reaches_who_subscribed_and_nobody_else(Stage::on_a_peer().await).await;
+}
+
+async fn who_reads_by_a_qualified_uri_is_told_qualified_uris(stage: Stage, owner: &str) {
+    let client = stage.client().await;
+    let uris = async |asked: &str| -> Vec<String> {
+        let read = client.ask("resources/read", &json!({"uri": asked})).await;
+        let contents = read["result"]["contents"].as_array().unwrap().clone();
+        let uri = |content: &Value| content["uri"].as_str().unwrap().to_owned();
+        contents.iter().map(uri).collect()
+    };
+    assert_eq!(uris(NOTE).await, [NOTE.to_owned(), format!("{NOTE}#part")]);
+    let qualified = format!("peerage://{owner}/{NOTE}");
+    let expected = [qualified.clone(), format!("{qualified}#part")];
+    assert_eq!(uris(&qualified).await, expected);
+    let again = uris(&expected[1]).await;
+    assert_eq!(again[0], expected[1], "what was told can be read");
+}
+
+#[tokio::test]
+async fn who_reads_a_childs_resource_by_its_qualified_uri_is_told_qualified_uris() {
+    who_reads_by_a_qualified_uri_is_told_qualified_uris(Stage::local().await, "asking").await;
+}
+
+#[tokio::test]
+async fn who_reads_a_resource_on_a_peer_by_its_qualified_uri_is_told_qualified_uris() {
+    let stage = Stage::on_a_peer().await;
+    who_reads_by_a_qualified_uri_is_told_qualified_uris(stage, "asking.desk").await;
+}
+
+async fn a_call_that_becomes_a_task_is_asked_for_by_its_id(stage: Stage, owner: &str) {
+    let client = stage.client().await;
+    let params = json!({"name": stage.tool("later"), "arguments": {}, "task": {"ttl": 1000}});
+    let created = client.ask("tools/call", &params).await;
+    let id = format!("{owner}:a:1");
+    assert_eq!(created["result"]["task"]["taskId"], id, "{created}");
+    let task = json!({"taskId": id});
+    for (method, status) in [("tasks/get", "completed"), ("tasks/cancel", "cancelled")] {
+        let answer = client.ask(method, &task).await;
+        assert_eq!(answer["result"]["status"], status, "{answer}");
+        assert_eq!(answer["result"]["taskId"], id);
+    }
+    let result = &client.ask("tasks/result", &task).await["result"];
+    assert_eq!(result["content"][0]["text"], "a:1");
+    let related = &result["_meta"]["io.modelcontextprotocol/related-task"];
+    assert_eq!(related["taskId"], id);
+    let strange = client
+        .ask("tasks/get", &json!({"taskId": "nobody:a:1"}))
+        .await;
+    assert_eq!(strange["error"]["code"], -32602, "{strange}");
+    let listed = client.ask("tasks/list", &json!({})).await;
+    assert_eq!(listed["error"]["code"], -32601, "{listed}");
+}
+
+#[tokio::test]
+async fn a_call_of_a_child_that_becomes_a_task_is_asked_for_by_its_id() {
+    a_call_that_becomes_a_task_is_asked_for_by_its_id(Stage::local().await, "asking").await;
+}
+
+#[tokio::test]
+async fn a_call_to_a_peer_that_becomes_a_task_is_asked_for_by_its_id() {
+    let stage = Stage::on_a_peer().await;
+    a_call_that_becomes_a_task_is_asked_for_by_its_id(stage, "asking.desk").await;
 }
 
 #[tokio::test]

@@ -217,8 +217,10 @@ async fn a_restart_of_the_node_ends_what_was_under_way_and_loses_nothing_else() 
     assert_eq!(listed["id"], "patient");
     assert!(listed["result"]["tools"].is_array(), "{listed}");
     // The new session has a stream of its own, over which changes come again.
-    let changed = "notifications/tools/list_changed";
-    while proxy.next().await["method"] != changed {}
+    for list in ["tools", "prompts", "resources"] {
+        let changed = format!("notifications/{list}/list_changed");
+        while proxy.next().await["method"] != changed {}
+    }
     assert_eq!(proxy.close().await, 0);
 }
 

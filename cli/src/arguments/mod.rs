@@ -2,6 +2,7 @@
 
 mod agents;
 mod duration;
+mod log;
 mod mesh;
 mod pair;
 mod serve;
@@ -20,6 +21,7 @@ use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
+pub use log::{Log, LogFilter};
 pub use mesh::{Invite, Join, Revoke, Tickets};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
@@ -149,6 +151,9 @@ pub enum Command {
     Token(Token),
     /// Look for what is wrong, and say how to mend it; exits with 1 when something is
     Doctor,
+    /// Look into the log that this node keeps: whether it is whole, what is in it
+    #[command(subcommand)]
+    Log(Log),
     /// Give this node another name
     Rename {
         /// 1 to 20 of a-z, 0-9 and -

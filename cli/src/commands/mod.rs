@@ -10,6 +10,7 @@ mod import;
 mod install;
 mod lifecycle;
 mod lists;
+mod log;
 mod logs;
 mod mcp;
 mod members;
@@ -94,6 +95,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Import(import) => import::import(&context, &import, &environment).await,
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
+        Command::Log(deed) => log::log(&context, &deed),
         Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
         Command::Restore(restore) => backup::restore(&context, &restore),

@@ -20,7 +20,11 @@ use crate::client::courier::{Courier, Parcel};
 const PAUSE_FIRST: Duration = Duration::from_millis(100);
 const PAUSE_LAST: Duration = Duration::from_secs(5);
 
-const LIST_CHANGED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+const LISTS_CHANGED: [&[u8]; 3] = [
+    br#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}"#,
+    br#"{"jsonrpc":"2.0","method":"notifications/resources/list_changed"}"#,
+];
 
 /// What came of opening the stream.
 enum Opened {
@@ -57,7 +61,9 @@ async fn listen(courier: Arc<Courier>, session: Arc<Session>, output: Output) {
             Opened::Stream(events) => {
                 pauses.reset();
                 if missed {
-                    output.send(Bytes::from_static(LIST_CHANGED)).await;
+                    for changed in LISTS_CHANGED {
+                        output.send(Bytes::from_static(changed)).await;
+                    }
                 }
                 pass_on(*events, &output).await;
                 missed = true;

@@ -15,10 +15,12 @@ use peerage_protocol::wire::sounding::Sounding;
 use peerage_protocol::wire::summary::Summary;
 
 use super::handle::{ControlClosed, ControlHandle};
+use super::log;
 use super::snapshots::Snapshots;
 use super::soundings::{SOUND, Soundings};
 use crate::gateway::call::CallError;
 use crate::gateway::frontend::peer::ExchangeService;
+use crate::store::Store;
 
 /// Carries a goodbye; answered with nothing.
 pub(super) const ANNOUNCE: &str = "announce";
@@ -30,6 +32,12 @@ pub(super) const MANIFEST: &str = "manifest";
 pub(super) const MANIFESTS: &str = "manifests";
 /// Carries a name; answered with a certificate of the asker that says it.
 pub(super) const RENAME: &str = "rename";
+/// Carries a question about the frontier of the log; answered with how it differs.
+pub(super) const LOG: &str = "log";
+/// Carries ranges of the log; answered with their entries, as many as fit.
+pub(super) const LOG_ENTRIES: &str = "log-entries";
+/// Carries entries of direct lanes; answered with nothing.
+pub(super) const LOG_PUSH: &str = "log-push";
 /// Carries nothing; answered with the asker's fresh certificate.
 pub(super) const RENEW: &str = "renew";
 
@@ -39,6 +47,7 @@ pub struct MemberExchanges {
     control: ControlHandle,
     snapshots: Arc<Snapshots>,
     soundings: Arc<Soundings>,
+    store: Store,
 }
 
 impl MemberExchanges {
@@ -47,11 +56,13 @@ impl MemberExchanges {
         control: ControlHandle,
         snapshots: Arc<Snapshots>,
         soundings: Arc<Soundings>,
+        store: Store,
     ) -> Self {
         Self {
             control,
             snapshots,
             soundings,
+            store,
         }
     }
 
@@ -70,6 +81,9 @@ impl MemberExchanges {
             RENEW => self.renew(from).await,
             RENAME => self.rename(from, body).await,
             SOUND => self.sound(from, body),
+            LOG => log::answer(&self.control, from, body).await,
+            LOG_ENTRIES => log::entries(&self.snapshots, &self.store, from, body).await,
+            LOG_PUSH => log::pushed(&self.control, &self.snapshots, from, body).await,
             _ => Err(ExchangeError::UnknownKind),
         }
     }

@@ -4,6 +4,7 @@
 //! through [`ControlHandle`]; control does through [`PeerNetwork`] and the store, and tells nobody else.
 
 mod clock;
+mod disk_room;
 mod exchanges;
 mod gatekeeper;
 mod gossip;
@@ -11,6 +12,7 @@ mod handle;
 mod joining;
 mod links_on_demand;
 mod local_offers;
+mod log;
 mod network;
 mod requests;
 mod servers;
@@ -22,6 +24,7 @@ mod task;
 mod task_tests;
 
 pub use clock::{Clock, wall};
+pub use disk_room::watch_disk_room;
 pub use exchanges::MemberExchanges;
 pub use gatekeeper::ControlGate;
 pub use handle::{ControlClosed, ControlHandle};

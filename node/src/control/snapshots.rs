@@ -10,6 +10,7 @@ use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::shelf::Revisions;
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::{NodeId, ServerName};
+use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::node_state::Away;
@@ -21,6 +22,9 @@ use crate::gateway::backend::upstream::ListChanges;
 
 /// Failed dials that a slow listener can still hear of.
 const DIAL_FAILURES_KEPT: usize = 64;
+
+/// Entries of the log that a slow listener can still hear of.
+const APPLIED_KEPT: usize = 1_024;
 
 /// How long a caller waits for this node to hear from the mesh: a round trip is enough.
 const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(3);
@@ -70,6 +74,7 @@ pub struct Snapshots {
     listening: ArcSwap<Vec<Multiaddr>>,
     ignored: Mutex<IgnoredSightings>,
     caught_up: watch::Sender<bool>,
+    applied: broadcast::Sender<Arc<Entry>>,
 }
 
 impl Default for Snapshots {
@@ -87,6 +92,7 @@ impl Default for Snapshots {
             listening: ArcSwap::default(),
             ignored: Mutex::default(),
             caught_up: watch::Sender::new(true),
+            applied: broadcast::Sender::new(APPLIED_KEPT),
         }
     }
 }
@@ -129,6 +135,19 @@ impl Snapshots {
         self.dial_failures.subscribe()
     }
 
+    /// Each entry of the log that is on disk from here on. Who is too slow is told how many it missed, and finds them in
+    /// the store.
+    pub fn applied(&self) -> broadcast::Receiver<Arc<Entry>> {
+        self.applied.subscribe()
+    }
+
+    pub(super) fn entries_applied(&self, entries: Vec<Arc<Entry>>) {
+        for entry in entries {
+            // Nobody may be listening.
+            let _ = self.applied.send(entry);
+        }
+    }
+
     /// This node's configured servers, and whether members may call each; holds from the next call on.
     pub fn shares(&self) -> Arc<BTreeMap<ServerName, bool>> {
         self.shares.load_full()
@@ -141,9 +160,14 @@ impl Snapshots {
         known.or_else(|| self.put_out.load_full().as_deref().cloned())
     }
 
+    /// Whether this node has heard from the mesh since it came back.
+    pub fn is_caught_up(&self) -> bool {
+        *self.caught_up.borrow()
+    }
+
     /// Whether this node has heard from the mesh since it came back, or does before `deadline` and soon.
     pub async fn caught_up_by(&self, deadline: Instant) -> bool {
-        if *self.caught_up.borrow() {
+        if self.is_caught_up() {
             return true;
         }
         let mut caught_up = self.caught_up.subscribe();

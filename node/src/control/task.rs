@@ -19,10 +19,14 @@ use super::exchanges::{ANNOUNCE, MANIFEST, MANIFESTS, RECONCILE, RENEW, decode_c
 use super::gatekeeper::ControlGate;
 use super::handle::{Command, ControlHandle};
 use super::joining::Joining;
+use super::log;
 use super::network::{JoiningDials, PeerNetwork};
 use super::requests::Membership;
 use super::snapshots::Snapshots;
 use crate::store::{Store, StoreError};
+
+/// Inputs for the log that are taken together.
+const TOGETHER_MAX: usize = 1_024;
 
 /// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
@@ -108,6 +112,11 @@ impl Control {
             replies: HashMap::new(),
             last_request: 0,
         };
+        let mut seed = [0; 32];
+        match getrandom::fill(&mut seed) {
+            Ok(()) => task.hear(Input::LogSeed { seed }).await?,
+            Err(error) => tracing::error!(%error, "no randomness: the log takes nothing from here"),
+        }
         task.hear(Input::Wake).await?;
         task.follow(self.commands, stop).await
     }
@@ -134,7 +143,7 @@ impl Task {
             let deadline = self.deadline();
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
-                Some(command) = commands.recv() => self.take(command).await?,
+                Some(command) = commands.recv() => self.take(command, &mut commands).await?,
                 () = tokio::time::sleep_until(deadline) => self.hear(Input::Wake).await?,
             }
         }
@@ -146,20 +155,44 @@ impl Task {
         next.map_or_else(|| Instant::now() + FAR, |at| self.clock.instant(at))
     }
 
-    async fn take(&mut self, command: Command) -> Result<(), ControlError> {
+    /// Takes one command, and with it those that came meanwhile and are for the log: what they leave to write is
+    /// written together, and synced once.
+    async fn take(
+        &mut self,
+        command: Command,
+        commands: &mut mpsc::Receiver<Command>,
+    ) -> Result<(), ControlError> {
+        let mut next = Some(command);
+        let mut taken = 0;
+        while let Some(command) = next.take() {
+            let input = self.input(command);
+            taken += 1;
+            if input.is_for_log() && taken < TOGETHER_MAX {
+                next = commands.try_recv().ok();
+            }
+            self.state.handle(self.clock.now(), input);
+        }
+        self.carry_out_all().await
+    }
+
+    fn input(&mut self, command: Command) -> Input {
         match command {
-            Command::Tell(input) => self.hear(*input).await,
+            Command::Tell(input) => *input,
             Command::Ask(input, answer) => {
                 self.last_request += 1;
                 let request = RequestId(self.last_request);
                 self.replies.insert(request, answer);
-                self.hear(input(request)).await
+                input(request)
             }
         }
     }
 
     async fn hear(&mut self, input: Input) -> Result<(), ControlError> {
         self.state.handle(self.clock.now(), input);
+        self.carry_out_all().await
+    }
+
+    async fn carry_out_all(&mut self) -> Result<(), ControlError> {
         while let Some(output) = self.state.poll_output() {
             self.carry_out(output).await?;
         }
@@ -188,6 +221,21 @@ impl Task {
             Output::Provide(own) => self.network.provide(own).await,
             Output::Seek { node } => self.network.seek(node).await,
             Output::RequestRenewal { from } => self.request_renewal(from),
+            Output::Applied(entries) => self.snapshots.entries_applied(entries),
+            Output::AskLog { to, asked } => {
+                log::ask(&*self.network, self.handle.clone(), to, asked);
+            }
+            Output::AskEntries { from, asked } => {
+                let mesh = self.state.roster().map(|roster| roster.mesh);
+                log::pull(&*self.network, self.handle.clone(), mesh, from, asked);
+            }
+            Output::PushEntries { to, entries } => log::push(&*self.network, to, &entries),
+            Output::SweepLog(sweeps) => {
+                log::sweep(self.store.clone(), self.handle.clone(), sweeps);
+            }
+            Output::LookUp { theirs } => {
+                log::look_up(self.store.clone(), self.handle.clone(), theirs);
+            }
         }
         Ok(())
     }

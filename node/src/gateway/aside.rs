@@ -1,5 +1,7 @@
 //! What an upstream says to a caller besides the answer: notifications, and requests of its own.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
@@ -12,17 +14,30 @@ pub enum Aside {
     Notification(Notification),
     /// To be answered.
     Request(ServerRequest),
+    /// Not to be answered any more.
+    Withdrawn(Withdrawn),
 }
 
 /// A request of an upstream to its client: sampling, elicitation, roots.
 #[derive(Debug)]
 pub struct ServerRequest {
+    /// Tells it from every other request of this node's upstreams.
+    pub number: u64,
     /// Its method.
     pub method: Box<str>,
     /// Its raw params.
     pub params: Option<Bytes>,
     /// Where the client's answer goes; dropped, there is none.
     pub answer: oneshot::Sender<ReplyBody>,
+}
+
+/// A request that its upstream gives up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// The [`number`](ServerRequest::number) of the request.
+    pub request: u64,
+    /// The upstream's whole `notifications/cancelled`, which names the request by the upstream's id.
+    pub message: Bytes,
 }
 
 /// Carries the asides of one call to its frontend.
@@ -41,8 +56,10 @@ impl ServerRequest {
         method: impl Into<Box<str>>,
         params: Option<Bytes>,
     ) -> (Self, oneshot::Receiver<ReplyBody>) {
+        static LAST: AtomicU64 = AtomicU64::new(0);
         let (answer, answered) = oneshot::channel();
         let request = Self {
+            number: LAST.fetch_add(1, Ordering::Relaxed),
             method: method.into(),
             params,
             answer,

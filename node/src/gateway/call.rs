@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use peerage_protocol::id::{AgentName, NodeId, NodeName};
 use peerage_protocol::wire::call as wire;
 use tokio::time::Instant;
@@ -100,6 +101,9 @@ pub struct Reply {
     /// Its `result` or `error` member.
     pub body: ReplyBody,
 }
+
+/// A reply on its way. Dropping it cancels the request, also at the far end.
+pub type Replying = BoxFuture<'static, Result<Reply, CallError>>;
 
 /// The member of a JSON-RPC response that matters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -44,6 +44,8 @@ pub struct ClientSession {
     info: Option<Bytes>,
     /// A [`LogLevel`] and one more; 0 while none was set.
     log_level: AtomicU8,
+    /// How often its roots have changed.
+    roots_version: AtomicU64,
     unasked: AsideSender,
     subscriptions: Mutex<BTreeMap<Box<str>, AbortHandle>>,
 }
@@ -75,6 +77,7 @@ impl ClientSession {
             capabilities,
             info,
             log_level: AtomicU8::new(0),
+            roots_version: AtomicU64::new(0),
             unasked,
             subscriptions: Mutex::default(),
         };
@@ -105,6 +108,21 @@ impl ClientSession {
     /// Sets the level.
     pub fn set_log_level(&self, level: LogLevel) {
         self.log_level.store(level as u8 + 1, Ordering::Relaxed);
+    }
+
+    /// How often its roots have changed since it was opened.
+    pub fn roots_version(&self) -> u64 {
+        self.roots_version.load(Ordering::Relaxed)
+    }
+
+    /// The client's roots have changed.
+    pub fn roots_changed(&self) {
+        self.roots_version.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The client's roots have changed this often, as another node says.
+    pub fn set_roots_version(&self, version: u64) {
+        self.roots_version.store(version, Ordering::Relaxed);
     }
 
     /// Tells the client something outside of its calls; false when it has not read for long, and the message is lost.

@@ -3,22 +3,23 @@
 mod library;
 mod members;
 pub mod subscriptions;
+mod tasks;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures::FutureExt;
-use futures::future::BoxFuture;
+use futures::future::{self, BoxFuture};
 use peerage_protocol::catalog::naming::SEPARATOR;
 use peerage_protocol::catalog::snapshot::{Catalog, Entry, Lookup, Provider};
-use peerage_protocol::id::{NodeId, NodeName, ServerName};
+use peerage_protocol::id::{NodeId, ServerName};
 use serde::Deserialize;
 
 use super::backend::peer::PeerBackend;
 use super::backend::upstream::ListKind;
 use super::backend::{Backend, LocalBackends, builtin};
-use super::call::{Call, CallError, Era, Reply, ReplyBody};
+use super::call::{Call, CallError, Era, Reply, ReplyBody, Replying};
 use super::frontend::peer::CallService;
 use super::listing::{ListStyle, Listings};
 use super::mcp::splice::Params;
@@ -73,14 +74,27 @@ impl<O: OpenSubstream> Router<O> {
     }
 
     /// Answers a local caller.
-    pub async fn call(&self, call: Call) -> Result<Reply, CallError> {
+    pub fn call(&self, call: Call) -> Replying {
+        if &*call.method == TOOLS_CALL {
+            return self
+                .call_tool(call)
+                .unwrap_or_else(|error| at_once(Err(error)));
+        }
+        let router = self.clone();
+        async move { router.answer(call).await }.boxed()
+    }
+
+    /// Answers whatever is no call of a tool.
+    async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         match &*call.method {
-            TOOLS_CALL => self.call_tool(call).await,
             "prompts/get" => self.get_prompt(call).await,
             "resources/read" => self.read_resource(call).await,
             "completion/complete" => self.complete(call).await,
             "resources/subscribe" if call.era == Era::Legacy => self.subscribe(call).await,
             "resources/unsubscribe" if call.era == Era::Legacy => self.unsubscribe(&call),
+            "tasks/get" | "tasks/result" | "tasks/update" | "tasks/cancel" => {
+                self.ask_of_task(call).await
+            }
             method => match ListKind::of_method(method) {
                 Some(kind) => self.list(kind, &call),
                 None => self.carry(call).await,
@@ -141,17 +155,18 @@ impl<O: OpenSubstream> Router<O> {
         backend.is_some_and(|backend| !backend.is_gateway())
     }
 
-    async fn call_tool(&self, mut call: Call) -> Result<Reply, CallError> {
+    /// Begins to call a tool: nothing is waited for before its backend has the call.
+    fn call_tool(&self, mut call: Call) -> Result<Replying, CallError> {
         let catalog = self.snapshots.catalog();
         let mut name = tool_name(&call.params)?;
         match &*name {
             builtin::catalog::TOOLS_SEARCH => {
                 let found = builtin::catalog::search(&catalog, &call.params)?;
-                return Ok(own_reply(found));
+                return Ok(at_once(Ok(own_reply(found))));
             }
             builtin::catalog::TOOL_DESCRIBE => {
                 let described = builtin::catalog::describe(&catalog, &call.params)?;
-                return Ok(own_reply(described));
+                return Ok(at_once(Ok(own_reply(described))));
             }
             builtin::catalog::TOOL_CALL => {
                 call.params = builtin::catalog::unwrap_call(&call.params)?;
@@ -162,35 +177,49 @@ impl<O: OpenSubstream> Router<O> {
         let entry = self.resolve_tool(&catalog, &name)?;
         call.params.set_name(&entry.tool);
         let unknown = CallError::UnknownTool { name };
-        self.send(&entry.provider, entry.reachable, call, unknown)
-            .await
+        let becomes_task = tasks::may_become_task(&call);
+        let replying = self.send(&entry.provider, entry.reachable, call, unknown)?;
+        Ok(match becomes_task {
+            true => tasks::naming_owner(replying, entry.provider.clone()),
+            false => replying,
+        })
     }
 
     /// Sends a request to whoever answers it; `unknown` where there is no such server for this caller.
-    async fn send(
+    fn send(
         &self,
         provider: &Provider,
         reachable: bool,
         call: Call,
         unknown: CallError,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<Replying, CallError> {
         if !call.via.is_empty() && !self.is_own(provider) {
             return Err(unknown);
         }
         match provider {
-            Provider::Local { server } => self.call_local(server, call, unknown).await,
+            Provider::Peer { node_name, .. } if !reachable => Err(CallError::PeerUnreachable {
+                node: node_name.to_string(),
+                why: "there is no link to it; it is dialed in the background".to_owned(),
+            }),
+            _ => Ok(self.backend_of(provider).ok_or(unknown)?.call(call)),
+        }
+    }
+
+    /// What passes requests on to `provider`; `None` where a server of this node is not configured any more.
+    fn backend_of(&self, provider: &Provider) -> Option<Arc<dyn Backend>> {
+        match provider {
+            Provider::Local { server } => self.locals.backend(server),
             Provider::Peer {
                 node,
                 node_name,
                 server,
-            } => {
-                let peer = Peer {
-                    node: *node,
-                    name: node_name,
-                    server,
-                };
-                self.call_peer(peer, reachable, call).await
-            }
+            } => Some(Arc::new(PeerBackend::new(
+                self.me,
+                *node,
+                node_name.clone(),
+                server.clone(),
+                self.opener.clone(),
+            ))),
         }
     }
 
@@ -234,53 +263,12 @@ impl<O: OpenSubstream> Router<O> {
             Lookup::Found(_) | Lookup::Unknown => CallError::UnknownTool { name },
         }
     }
-
-    async fn call_local(
-        &self,
-        server: &ServerName,
-        call: Call,
-        unknown: CallError,
-    ) -> Result<Reply, CallError> {
-        let backend = self.locals.backend(server).ok_or(unknown)?;
-        backend.call(call).await
-    }
-
-    async fn call_peer(
-        &self,
-        peer: Peer<'_>,
-        reachable: bool,
-        call: Call,
-    ) -> Result<Reply, CallError> {
-        if !reachable {
-            return Err(CallError::PeerUnreachable {
-                node: peer.name.to_string(),
-                why: "there is no link to it; it is dialed in the background".to_owned(),
-            });
-        }
-        self.peer_backend(peer).call(call).await
-    }
-
-    fn peer_backend(&self, peer: Peer<'_>) -> PeerBackend<O> {
-        PeerBackend::new(
-            self.me,
-            peer.node,
-            peer.name.clone(),
-            peer.server.clone(),
-            self.opener.clone(),
-        )
-    }
 }
 
 impl<O: OpenSubstream> CallService for Router<O> {
     fn call(&self, server: ServerName, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
-        self.call_for_member(server, call).boxed()
+        self.call_for_member(server, call)
     }
-}
-
-struct Peer<'a> {
-    node: NodeId,
-    name: &'a NodeName,
-    server: &'a ServerName,
 }
 
 fn tool_name(params: &Params) -> Result<String, CallError> {
@@ -288,6 +276,11 @@ fn tool_name(params: &Params) -> Result<String, CallError> {
         what: "params.name must be a string: the name of a tool".to_owned(),
     })?;
     Ok(name.into_owned())
+}
+
+/// A reply that is there already.
+fn at_once(reply: Result<Reply, CallError>) -> Replying {
+    future::ready(reply).boxed()
 }
 
 /// A reply of the node itself: plain, so that the frontend adds what the caller's era wants.

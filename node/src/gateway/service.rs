@@ -8,7 +8,7 @@ use peerage_protocol::id::NodeId;
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::{mpsc, watch};
 
-use super::call::{Call, CallError, Caller, Reply};
+use super::call::{Call, CallError, Caller, Replying};
 use super::frontend::http::{Credential, Health, Service, Unauthorized};
 use super::router::Router;
 use crate::control::{Clock, ListVersions, Snapshots};
@@ -68,8 +68,8 @@ impl<O: OpenSubstream> GatewayService<O> {
 }
 
 impl<O: OpenSubstream> Service for GatewayService<O> {
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
-        self.router.call(call).boxed()
+    fn call(self: Arc<Self>, call: Call) -> Replying {
+        self.router.call(call)
     }
 
     fn tool_definition(&self, name: &str) -> Option<Arc<str>> {

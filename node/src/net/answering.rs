@@ -212,5 +212,10 @@ fn frame(aside: Aside, asked: &Mutex<Asked>) -> Option<Frame> {
             let message = asked.ask(None, request)?;
             Some(Frame::new(FrameKind::Request, message))
         }
+        Aside::Withdrawn(withdrawn) => {
+            let mut asked = asked.lock().unwrap_or_else(PoisonError::into_inner);
+            let message = asked.withdrawn(&withdrawn)?;
+            Some(Frame::new(FrameKind::Notification, message))
+        }
     }
 }

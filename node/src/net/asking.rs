@@ -21,12 +21,16 @@ use serde_json::value::RawValue;
 use tokio::runtime::Handle;
 
 use super::framed::{FrameReader, FrameWriter, ReadError, WriteError, split};
-use crate::gateway::aside::{Aside, AsideSender, ServerRequest, refusal};
+use crate::gateway::aside::{Aside, AsideSender, ServerRequest, Withdrawn, refusal};
 use crate::gateway::call::ReplyBody;
 use crate::gateway::mcp::envelope;
+use crate::gateway::mcp::splice::request_id_of;
 
 /// How long a CANCEL frame may take to be written before the stream is dropped without it.
 const CANCEL_DEADLINE: Duration = Duration::from_secs(1);
+
+/// How a request that was passed on is taken back.
+const CANCELLED: &str = "notifications/cancelled";
 
 /// A complete answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,13 +137,15 @@ async fn cancel<S: AsyncRead + AsyncWrite + Unpin>(mut halves: Halves<S>) {
     }
 }
 
-/// A response of the caller to one of the upstream's requests, once it is there.
-type Responding = BoxFuture<'static, Frame>;
+/// A response of the caller to one of the upstream's requests, once it is there; with our number of the request.
+type Responding = BoxFuture<'static, (u64, Frame)>;
 
 /// What has been heard of an answer so far.
 struct Hearing<'a> {
     asides: Option<&'a AsideSender>,
     responding: FuturesUnordered<Responding>,
+    /// Requests that were passed on and are not answered: the far node's raw id of each, and our number of it.
+    passed_on: Vec<(Bytes, u64)>,
     header: Option<ReplyHeader>,
     answer: Option<Answer>,
 }
@@ -149,6 +155,7 @@ impl<'a> Hearing<'a> {
         Self {
             asides,
             responding: FuturesUnordered::new(),
+            passed_on: Vec::new(),
             header: None,
             answer: None,
         }
@@ -186,7 +193,8 @@ impl<'a> Hearing<'a> {
         loop {
             let frame = tokio::select! {
                 biased;
-                Some(response) = self.responding.next(), if !self.responding.is_empty() => {
+                Some((number, response)) = self.responding.next(), if !self.responding.is_empty() => {
+                    self.passed_on.retain(|(_, open)| *open != number);
                     // A stream that does not take it is about to say why.
                     let _ = writer.write_frames(&[response]).await;
                     continue;
@@ -219,7 +227,7 @@ impl<'a> Hearing<'a> {
                 Some(request) => Aside::Request(request),
                 None => return Err(AnswerError::Unexpected { kind }),
             },
-            _ => Aside::notification(payload),
+            _ => self.notification(payload),
         };
         if asides.send(aside).await.is_err() {
             tracing::debug!("an upstream spoke to a caller that no longer listens");
@@ -233,9 +241,30 @@ impl<'a> Hearing<'a> {
         let own = |raw: &RawValue| payload.slice_ref(raw.get().as_bytes());
         let (id, method) = (own(message.id?), message.method?);
         let (request, answered) = ServerRequest::new(&*method, message.params.map(own));
+        let number = request.number;
+        self.passed_on.push((id.clone(), number));
         self.responding
-            .push(async move { response(&id, answered.await.ok()) }.boxed());
+            .push(async move { (number, response(&id, answered.await.ok())) }.boxed());
         Some(request)
+    }
+
+    /// A notification for the caller, or the end of a request that it was asked: such a one names the request by the
+    /// far node's id.
+    fn notification(&mut self, message: Bytes) -> Aside {
+        let passed_on = match self.passed_on.is_empty() || !is_cancellation(&message) {
+            true => None,
+            false => request_id_of(&message).and_then(|id| {
+                let mut passed_on = self.passed_on.iter();
+                passed_on.position(|(known, _)| known == id)
+            }),
+        };
+        match passed_on {
+            None => Aside::notification(message),
+            Some(place) => Aside::Withdrawn(Withdrawn {
+                request: self.passed_on.swap_remove(place).1,
+                message,
+            }),
+        }
     }
 
     fn take(&mut self, Frame { kind, payload }: Frame) -> Result<(), AnswerError> {
@@ -264,6 +293,11 @@ impl<'a> Hearing<'a> {
         let header = self.header.ok_or(AnswerError::Unexpected { kind })?;
         Ok(header.era)
     }
+}
+
+fn is_cancellation(message: &[u8]) -> bool {
+    let method = envelope::parse(message).ok().and_then(|read| read.method);
+    method.is_some_and(|method| method == CANCELLED)
 }
 
 fn response(id: &[u8], answer: Option<ReplyBody>) -> Frame {

@@ -15,7 +15,8 @@ use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
-    Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings, follow_network,
+    Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
+    follow_network, watch_disk_room,
 };
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
@@ -52,7 +53,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let clock = Clock::start();
     let store = Store::open(&home.store())?;
     let tokens = Tokens::load(store.clone()).await?;
-    let control = load_control(clock, &settings, &key, store).await?;
+    let control = load_control(clock, &settings, &key, store.clone()).await?;
     let snapshots = control.snapshots();
     let handle = control.handle();
 
@@ -98,7 +99,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     })?;
 
     let soundings = Arc::new(Soundings::new(clock));
-    let exchanges = MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone());
+    let exchanges =
+        MemberExchanges::new(handle.clone(), snapshots.clone(), soundings.clone(), store);
     let door = Door::default();
     let frontend = PeerFrontend::new(
         me,
@@ -134,6 +136,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .clone()
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
+    tokio::spawn(watch_disk_room(
+        home.root().to_path_buf(),
+        handle.clone(),
+        stop.clone(),
+    ));
     // It goes on until the last word is said, and is ended by hand.
     let control = tokio::spawn(control.run(peers, CancellationToken::new()));
     servers.reload().await?;

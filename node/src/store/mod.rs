@@ -2,19 +2,30 @@
 
 mod copy;
 mod inspection;
+mod log;
+mod log_audit;
+#[cfg(test)]
+mod log_tests;
 mod records;
 mod schema;
 mod tokens;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
+use peerage_protocol::log::chain_id::ChainId;
+use peerage_protocol::log::entry::Entry;
+use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::node_state::{Record, Write};
+use peerage_protocol::wire::log::{EntriesAsked, EntriesTold};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 pub use copy::copy;
 pub use inspection::{Inspection, inspect};
+pub use log::StoredEntry;
+pub use log_audit::{AuditedChain, LogAudit, LogFault, audit_log, read_log};
 pub use tokens::StoredToken;
 
 /// Writes waiting for the disk; a writer beyond it waits in turn.
@@ -53,6 +64,50 @@ impl Store {
     /// Writes in one transaction; on disk once this returns.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         self.run(move |connection| records::write(connection, &writes))
+            .await
+    }
+
+    /// What is kept of the asked ranges, as much as one answer holds.
+    pub async fn entries(&self, asked: Arc<EntriesAsked>) -> Result<EntriesTold, StoreError> {
+        self.run(move |connection| log::entries(connection, &asked))
+            .await
+    }
+
+    /// What may be dropped of these chains; those of which nothing may be are left out.
+    pub async fn swept(&self, sweeps: Vec<Sweep>) -> Result<Vec<Swept>, StoreError> {
+        self.run(move |connection| log::swept(connection, &sweeps))
+            .await
+    }
+
+    /// The entry at one place of the log.
+    pub async fn entry_at(
+        &self,
+        chain: ChainId,
+        sequence: u64,
+    ) -> Result<Option<Entry>, StoreError> {
+        self.run(move |connection| log::entry_at(connection, chain, sequence))
+            .await
+    }
+
+    /// Entries of the log after a place, in the order of chains and sequences, at most `count`, each with the number
+    /// that this database gives its chain.
+    pub async fn log_page(
+        &self,
+        after: Option<(i64, u64)>,
+        count: usize,
+    ) -> Result<Vec<(i64, StoredEntry)>, StoreError> {
+        self.run(move |connection| log::page(connection, after, count))
+            .await
+    }
+
+    /// How many entries the log has here, and their bytes.
+    pub async fn log_size(&self) -> Result<(usize, u64), StoreError> {
+        self.run(|connection| log::size(connection)).await
+    }
+
+    /// Lets the database grow by at most so many pages from here on: as on a disk that is nearly full.
+    pub async fn limit_growth(&self, pages: u32) -> Result<(), StoreError> {
+        self.run(move |connection| schema::limit_growth(connection, pages))
             .await
     }
 

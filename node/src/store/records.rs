@@ -1,11 +1,11 @@
-//! The protocol's records as rows: CBOR keys, CBOR values.
+//! The protocol's records as rows: CBOR keys, CBOR values; entries of the log in tables of their own.
 
 use peerage_protocol::node_state::{Record, Write};
 use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::StoreError;
+use super::{StoreError, log};
 
 pub(super) fn load(connection: &mut Connection) -> Result<Vec<Record>, StoreError> {
     let mut statement = connection.prepare("SELECT value FROM records ORDER BY key")?;
@@ -17,21 +17,28 @@ pub(super) fn write(connection: &mut Connection, writes: &[Write]) -> Result<(),
     let transaction = connection.transaction()?;
     for write in writes {
         match write {
-            Write::Put(record) => transaction.execute(
-                "INSERT INTO records (key, value) VALUES (?1, ?2)
+            Write::Put(record) => {
+                transaction.execute(
+                    "INSERT INTO records (key, value) VALUES (?1, ?2)
                  ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                (encode(&record.key())?, encode(record)?),
-            )?,
-            Write::Delete(key) => {
-                transaction.execute("DELETE FROM records WHERE key = ?1", [encode(key)?])?
+                    (encode(&record.key())?, encode(record)?),
+                )?;
             }
-            Write::Clear => transaction.execute("DELETE FROM records", [])?,
-        };
+            Write::Delete(key) => {
+                transaction.execute("DELETE FROM records WHERE key = ?1", [encode(key)?])?;
+            }
+            Write::Append(entry) => log::append(&transaction, entry)?,
+            Write::Prune { chain, first } => log::prune(&transaction, *chain, *first)?,
+            Write::Clear => {
+                transaction.execute("DELETE FROM records", [])?;
+                log::clear(&transaction)?;
+            }
+        }
     }
     Ok(transaction.commit()?)
 }
 
-fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
     ciborium::into_writer(value, &mut bytes).map_err(|error| StoreError::Damaged {
         why: error.to_string(),
@@ -39,7 +46,7 @@ fn encode(value: &impl Serialize) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StoreError> {
     ciborium::from_reader(bytes).map_err(|error| StoreError::Damaged {
         why: error.to_string(),
     })

@@ -8,14 +8,38 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// One step from each schema version to the next; never edited once released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE records (key BLOB PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
     CREATE TABLE tokens (
         agent TEXT PRIMARY KEY,
         hash BLOB NOT NULL UNIQUE,
         created INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    CREATE TABLE log_chains (
+        id INTEGER PRIMARY KEY,
+        author BLOB NOT NULL,
+        epoch BLOB NOT NULL,
+        lane BLOB NOT NULL,
+        UNIQUE (author, epoch, lane)
+    ) STRICT;
+    CREATE TABLE log_entries (
+        chain INTEGER NOT NULL,
+        sequence INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        time INTEGER NOT NULL,
+        header BLOB NOT NULL,
+        signature BLOB NOT NULL,
+        body BLOB,
+        PRIMARY KEY (chain, sequence)
+    ) STRICT, WITHOUT ROWID;
+",
+];
+
+/// The schema version that brought the log.
+const LOG_SINCE: usize = 2;
 
 /// Opens a database and brings it to the latest schema.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -45,6 +69,19 @@ pub(super) fn version(connection: &Connection) -> Result<usize, StoreError> {
         true => Err(StoreError::FromTheFuture { found, known }),
         false => Ok(found),
     }
+}
+
+/// Lets a database grow by at most so many pages, for as long as it is open.
+pub(super) fn limit_growth(connection: &Connection, pages: u32) -> Result<(), StoreError> {
+    let found: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let limit = found.saturating_add(pages);
+    connection.pragma_update_and_check(None, "max_page_count", limit, |_| Ok(()))?;
+    Ok(())
+}
+
+/// Whether a database is of a version that keeps a log.
+pub(super) fn has_log(connection: &Connection) -> Result<bool, StoreError> {
+    Ok(version(connection)? >= LOG_SINCE)
 }
 
 /// SQLite gives its side files the mode of the database: so the database is made for its owner alone.

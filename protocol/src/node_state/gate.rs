@@ -357,6 +357,7 @@ impl NodeState {
         self.manifest_answers = ManifestAnswers::default();
         self.reconciliation = Reconciliation::default();
         self.offers.forget_remote();
+        self.forget_log();
         self.keys.root = None;
     }
 }

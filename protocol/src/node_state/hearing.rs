@@ -94,6 +94,11 @@ impl NodeState {
                 }
                 (_, false) => {}
             }
+            match self.log_gossiped(now, from, announcement) {
+                (_, true) => judgement = Judgement::Reject,
+                (true, false) if judgement == Judgement::Ignore => judgement = Judgement::Accept,
+                (_, false) => {}
+            }
         }
         self.reply(request, Reply::Gossiped(judgement));
     }

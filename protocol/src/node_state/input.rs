@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
 use crate::id::{MeshId, NodeId, NodeName};
+use crate::log::chain_id::Lane;
+use crate::log::entry::Entry;
+use crate::log::retention::Swept;
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
@@ -13,6 +18,7 @@ use crate::membership::ticket::{TicketId, Transcript};
 use crate::signature::Signer;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
+use crate::wire::log::{EntriesAsked, LogAsked, LogTold, OpenedEntries};
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
@@ -263,6 +269,81 @@ pub enum Input {
         /// Answered by [`Reply::Stopping`](super::Reply::Stopping).
         request: RequestId,
     },
+    /// Randomness for the log of this run: without it nothing is put in.
+    LogSeed {
+        /// 32 random bytes, never used before.
+        seed: [u8; 32],
+    },
+    /// Whether there is hardly any room left on disk: then the log takes nothing, from here or from others.
+    DiskRoom {
+        /// There is not.
+        full: bool,
+    },
+    /// Items are to be put into this node's part of the log.
+    Append {
+        /// Answered by [`Reply::Appended`](super::Reply::Appended), once they are on disk.
+        request: RequestId,
+        /// Into which lane.
+        lane: Lane,
+        /// Together, in this order.
+        items: Vec<Bytes>,
+    },
+    /// A linked member asks how its log differs from this node's.
+    LogAsked {
+        /// Answered by [`Reply::LogTold`](super::Reply::LogTold).
+        request: RequestId,
+        /// Who asks.
+        from: NodeId,
+        /// What.
+        asked: LogAsked,
+    },
+    /// A linked member answered [`Output::AskLog`](super::Output::AskLog), or did not.
+    LogTold {
+        /// Who.
+        from: NodeId,
+        /// What it was asked.
+        asked: LogAsked,
+        /// Its answer.
+        told: Option<LogTold>,
+    },
+    /// A linked member answered [`Output::AskEntries`](super::Output::AskEntries), or did not.
+    EntriesTold {
+        /// Who.
+        from: NodeId,
+        /// What it was asked.
+        asked: Arc<EntriesAsked>,
+        /// Its answer, each entry checked by itself.
+        told: Option<OpenedEntries>,
+    },
+    /// A linked member hands over entries of direct lanes.
+    EntriesPushed {
+        /// Who.
+        from: NodeId,
+        /// Each checked by itself.
+        entries: Vec<Arc<Entry>>,
+    },
+    /// The answer to [`Output::SweepLog`](super::Output::SweepLog): chains of which something is too old.
+    LogSwept(Vec<Swept>),
+    /// The answer to [`Output::LookUp`](super::Output::LookUp).
+    LookedUp {
+        /// What was told.
+        theirs: Arc<Entry>,
+        /// What is kept at its place.
+        ours: Option<Arc<Entry>>,
+    },
     /// A deadline has come.
     Wake,
+}
+
+impl Input {
+    /// Whether it may leave something for the log to write, and so is worth taking together with others like it.
+    pub fn is_for_log(&self) -> bool {
+        matches!(
+            self,
+            Self::Append { .. }
+                | Self::Gossiped { .. }
+                | Self::EntriesTold { .. }
+                | Self::EntriesPushed { .. }
+        )
+    }
 }

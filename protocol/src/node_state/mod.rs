@@ -8,6 +8,9 @@ mod addresses;
 mod gate;
 mod hearing;
 mod input;
+mod log;
+mod log_repair;
+mod log_retention;
 mod manifest_answers;
 mod manifests;
 mod offers;
@@ -41,6 +44,7 @@ use crate::catalog::manifest::EncodedManifest;
 use crate::catalog::snapshot::Catalog;
 use crate::id::NodeId;
 use crate::links::{LINGER, Links};
+use crate::log::Log;
 use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
 use crate::membership::member::Member;
@@ -103,6 +107,7 @@ pub struct NodeState {
     renewal: Renewal,
     unsaved: Unsaved,
     presence: Presence,
+    log: Log,
     outputs: VecDeque<Output>,
 }
 
@@ -134,6 +139,7 @@ impl NodeState {
             renewal: Renewal::default(),
             unsaved: Unsaved::default(),
             presence: Presence::default(),
+            log: Log::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -265,13 +271,34 @@ impl NodeState {
             } => self.manifests_asked(now, request, from, asked),
             Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
             Input::Stopping { request } => self.stopping(request),
+            Input::LogSeed { seed } => self.log.own.set_seed(seed),
+            Input::DiskRoom { full } => self.log.disk_full = full,
+            Input::Append {
+                request,
+                lane,
+                items,
+            } => self.append_asked(now, request, lane, items),
+            Input::LogAsked {
+                request,
+                from,
+                asked,
+            } => self.log_asked(now, request, from, &asked),
+            Input::LogTold { from, asked, told } => self.log_told(now, from, &asked, told),
+            Input::EntriesTold { from, asked, told } => {
+                self.entries_told(now, from, &asked, told.as_ref());
+            }
+            Input::EntriesPushed { from, entries } => self.entries_pushed(now, from, &entries),
+            Input::LogSwept(swept) => self.log_swept(&swept),
+            Input::LookedUp { theirs, ours } => self.looked_up(&theirs, ours.as_ref()),
             Input::Wake => {}
         }
         self.settle(now);
     }
 
-    /// The next thing to do, in order.
+    /// The next thing to do, in order. What several inputs left to write is written together: so whoever has more than
+    /// one input at hand hands in all of them first.
     pub fn poll_output(&mut self) -> Option<Output> {
+        while self.outputs.is_empty() && self.flush_log() {}
         self.outputs.pop_front()
     }
 
@@ -288,6 +315,7 @@ impl NodeState {
             self.manifest_answers.next_deadline(),
             self.unsaved.next_deadline(),
             self.presence.next_deadline(),
+            self.log.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -312,6 +340,8 @@ impl NodeState {
             self.answer_when_due(now);
             self.dial_due(now);
             self.release_idle(now);
+            self.repair_log_when_due(now);
+            self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
     }
@@ -428,6 +458,7 @@ impl NodeState {
         self.offers.touch_member(node);
         self.manifests.link_up(now.monotonic, node);
         self.reconciliation.ask(now.monotonic, node);
+        self.log_link_up(now, node);
     }
 
     fn link_down(&mut self, now: Now, node: NodeId) {
@@ -439,6 +470,7 @@ impl NodeState {
         }
         self.manifests.link_down(now.monotonic, node);
         self.reconciliation.forget(node);
+        self.log.repair.forget(node);
         self.offers.touch_member(node);
         self.topology_changed = true;
     }
@@ -461,6 +493,7 @@ impl NodeState {
     /// Publishes the roster if it has changed: before anything that is answered because of it.
     fn publish_roster(&mut self) {
         if std::mem::take(&mut self.roster_changed) {
+            self.log.authors_changed = true;
             let roster = self.roster.clone();
             self.outputs.push_back(Output::PublishRoster(roster));
         }
@@ -486,6 +519,9 @@ impl NodeState {
                 Record::Peer(member) => members.push(member),
                 Record::Revocation(revocation) => revocations.push(revocation),
                 Record::Addresses { node, addresses } => self.book.restore(node, addresses),
+                Record::Chain(chain) => self.log.chains.restore(chain),
+                Record::Fork(fork) => _ = self.log.chains.add_fork(fork.forked, fork),
+                Record::Epoch(epoch) => self.log.own.restore(epoch),
             }
         }
         let Some(mut roster) = self.roster.as_deref().cloned() else {

@@ -10,6 +10,9 @@ use crate::address_book::KnownAddress;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
 use crate::id::{Hash, NodeId};
+use crate::log::entry::Entry;
+use crate::log::retention::Sweep;
+use crate::log::{AppendError, Appended};
 use crate::membership::admission::{Refusal, Verdict};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::{InviteError, TicketRecord};
@@ -17,6 +20,7 @@ use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
 use crate::wire::announcement::Announcement;
+use crate::wire::log::{EntriesAsked, LogAsked, LogTold};
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
@@ -96,6 +100,36 @@ pub enum Output {
         /// Which.
         asked: Arc<ManifestsAsked>,
     },
+    /// Entries are on disk, each chain's in order: whoever keeps what their lanes are for may act on them.
+    Applied(Vec<Arc<Entry>>),
+    /// Ask a linked member how its log differs.
+    AskLog {
+        /// Whom.
+        to: NodeId,
+        /// What.
+        asked: LogAsked,
+    },
+    /// Ask a linked member for entries.
+    AskEntries {
+        /// Whom.
+        from: NodeId,
+        /// Which.
+        asked: Arc<EntriesAsked>,
+    },
+    /// Hand entries of a direct lane to a linked member that holds it.
+    PushEntries {
+        /// Whom.
+        to: NodeId,
+        /// Which.
+        entries: Vec<Arc<Entry>>,
+    },
+    /// Look for entries that are too old.
+    SweepLog(Vec<Sweep>),
+    /// Look up what is kept at the place of this entry, which contradicts it.
+    LookUp {
+        /// What was told.
+        theirs: Arc<Entry>,
+    },
     /// Ask a linked admin for a fresh certificate.
     RequestRenewal {
         /// Whom.
@@ -134,6 +168,10 @@ pub enum Reply {
     Gossiped(Judgement),
     /// Those of the manifests asked for that this node has.
     Manifests(Result<ManifestsTold, Refusal>),
+    /// Items are on disk in this node's part of the log, or why not.
+    Appended(Result<Appended, AppendError>),
+    /// How this node's log differs from the asker's.
+    LogTold(Result<LogTold, Refusal>),
     /// What this node knows and the asker may not.
     Reconciled(Result<Arc<Announcement>, Refusal>),
 }

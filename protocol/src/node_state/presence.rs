@@ -141,7 +141,9 @@ impl NodeState {
                 false => WATCHERS,
             };
             let fresher = self.incarnation(node) != Some(incarnation);
-            if fresher || self.presence.is_away(node) || self.links.is_up(node) {
+            // Where enough have said it, one more tells nobody anything.
+            let said = self.presence.suspicion.holds(node);
+            if fresher || said || self.presence.is_away(node) || self.links.is_up(node) {
                 self.presence.watch.heard(node);
             } else if self.is_watcher(node, self.me, places) {
                 self.presence.watch.heard(node);
@@ -172,8 +174,9 @@ impl NodeState {
 
     fn look_around(&mut self, now: Now) {
         let members = self.roster.as_ref().map_or(0, |roster| roster.len());
-        let accused = self.presence.table.accused();
-        let open = accused.filter(|node| !self.presence.is_away(*node)).count();
+        // Whoever is away is accused.
+        let accused = self.presence.table.len();
+        let open = accused.saturating_sub(self.presence.away.len());
         let suspicion = &mut self.presence.suspicion;
         suspicion.look_around(now.monotonic, open, members);
     }
@@ -194,6 +197,7 @@ impl NodeState {
 
     /// This node stops: those who are linked need not find out by themselves.
     pub(super) fn stopping(&mut self, request: RequestId) {
+        self.close_log();
         if !self.unsaved.is_empty() {
             self.persist(Vec::new());
         }

@@ -6,6 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::address_book::KnownAddress;
 use crate::id::{MeshId, NodeId};
+use crate::log::chain::Chain;
+use crate::log::chain_id::ChainId;
+use crate::log::entry::Entry;
+use crate::log::fork::{Fork, ForkedEpoch};
+use crate::log::own_epoch::EpochRecord;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::TicketRecord;
 use crate::membership::member::Member;
@@ -37,6 +42,12 @@ pub enum Record {
         /// Its addresses.
         addresses: Vec<KnownAddress>,
     },
+    /// A chain of the log, without its entries.
+    Chain(Chain),
+    /// Evidence of a fork.
+    Fork(Arc<Fork>),
+    /// The epoch this node last wrote in.
+    Epoch(EpochRecord),
 }
 
 /// Names a record; a later record under the same key replaces the earlier.
@@ -52,6 +63,12 @@ pub enum RecordKey {
     Revocation(RevocationId),
     /// Of [`Record::Addresses`].
     Addresses(NodeId),
+    /// Of [`Record::Chain`].
+    Chain(ChainId),
+    /// Of [`Record::Fork`].
+    Fork(ForkedEpoch),
+    /// Of [`Record::Epoch`].
+    Epoch,
 }
 
 /// A change to what is on disk.
@@ -61,17 +78,26 @@ pub enum Write {
     Put(Record),
     /// Forget this.
     Delete(RecordKey),
+    /// Keep this entry of the log.
+    Append(Arc<Entry>),
+    /// Forget the entries of a chain before `first`, all but the header of the last of them.
+    Prune {
+        /// The chain.
+        chain: ChainId,
+        /// The first that is kept.
+        first: u64,
+    },
     /// Forget everything about the mesh this node was in.
     Clear,
 }
 
 impl Write {
-    /// The key of the record that is written or forgotten; `None` where it is all of them.
+    /// The key of the record that is written or forgotten; `None` where it is all of them, or entries of the log.
     pub fn key(&self) -> Option<RecordKey> {
         match self {
             Write::Put(record) => Some(record.key()),
             Write::Delete(key) => Some(*key),
-            Write::Clear => None,
+            Write::Append(_) | Write::Prune { .. } | Write::Clear => None,
         }
     }
 }
@@ -94,6 +120,9 @@ impl Record {
             Record::Peer(member) => RecordKey::Member(member.node()),
             Record::Revocation(revocation) => RecordKey::Revocation(revocation.id()),
             Record::Addresses { node, .. } => RecordKey::Addresses(*node),
+            Record::Chain(chain) => RecordKey::Chain(chain.id),
+            Record::Fork(fork) => RecordKey::Fork(fork.forked),
+            Record::Epoch(_) => RecordKey::Epoch,
         }
     }
 }
@@ -109,6 +138,8 @@ mod tests {
     use super::*;
     use crate::address_book::Source;
     use crate::id::Hash;
+    use crate::log::chain_id::{EpochId, Lane};
+    use crate::log::entry::SealedEntry;
     use crate::membership::certificate::{CERTIFICATE_VERSION, Certificate, CertificateBody, Role};
     use crate::membership::peer_record::PeerRecord;
     use crate::membership::ticket::TicketSecret;
@@ -302,6 +333,99 @@ mod tests {
             &entry(b"ibootstrap", b"\xf6"),
         ];
         assert_golden(&addresses(), &key, &golden);
+    }
+
+    fn chain_id() -> ChainId {
+        ChainId {
+            author: NodeId::from_public_key([2; 32]),
+            epoch: EpochId([7; 16]),
+            lane: Lane::TASKS,
+        }
+    }
+
+    fn chain_id_bytes() -> Vec<u8> {
+        [
+            b"\xa3fauthor\x58\x20",
+            &[2; 32][..],
+            b"eepoch\x50",
+            &[7; 16],
+            b"dlane\x02",
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn the_bytes_of_a_chain_of_the_log_are_fixed() {
+        let chain = Chain {
+            head: 300,
+            head_hash: Hash::from([8; 32]),
+            head_time: Timestamp(7),
+            first: 2,
+            live_from: 1,
+            bytes: 9,
+            ..Chain::new(chain_id())
+        };
+        let golden = [
+            b"\xa1eChain\xa7bid",
+            &chain_id_bytes()[..],
+            b"dhead\x19\x01\x2cihead_hash\x58\x20",
+            &[8; 32],
+            b"ihead_time\x07efirst\x02ilive_from\x01ebytes\x09",
+        ];
+        let key = [b"\xa1eChain", &chain_id_bytes()[..]];
+        assert_golden(&Record::Chain(chain), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_an_epoch_of_the_log_are_fixed() {
+        let record = Record::Epoch(EpochRecord {
+            epoch: EpochId([7; 16]),
+            closed_cleanly: true,
+        });
+        let golden = [
+            b"\xa1eEpoch\xa2eepoch\x50",
+            &[7; 16][..],
+            b"nclosed_cleanly\xf5",
+        ];
+        assert_golden(&record, &[b"eEpoch"], &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_fork_of_the_log_are_fixed() {
+        let sealed = |byte: u8| SealedEntry {
+            header: vec![byte; 3].into(),
+            signature: Signature([byte; 64]),
+            body: None,
+        };
+        let forked = ForkedEpoch::from(chain_id());
+        let (one, other) = (sealed(1), sealed(2));
+        let record = Record::Fork(Arc::new(Fork { forked, one, other }));
+        let forked = [
+            b"\xa2fauthor\x58\x20",
+            &[2; 32][..],
+            b"eepoch\x50",
+            &[7; 16],
+        ]
+        .concat();
+        let bytes = |byte: u8| {
+            [
+                b"\x83\x43",
+                &[byte; 3][..],
+                b"\x58\x40",
+                &[byte; 64],
+                b"\xf6",
+            ]
+            .concat()
+        };
+        let golden = [
+            b"\xa1dFork\xa3fforked",
+            &forked[..],
+            b"cone",
+            &bytes(1),
+            b"eother",
+            &bytes(2),
+        ];
+        assert_golden(&record, &[b"\xa1dFork", &forked[..]], &golden);
     }
 
     prop_compose! {

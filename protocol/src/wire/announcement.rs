@@ -1,4 +1,4 @@
-//! What nodes tell each other of members: as news by gossip, as an answer to a summary, as a goodbye over a link.
+//! What nodes tell each other of members and of the log: as news by gossip, as an answer to a summary, as a goodbye over a link.
 
 use std::sync::Arc;
 
@@ -9,6 +9,8 @@ use crate::limits::{
     ACCUSATIONS_TOLD_MAX, ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, OPENING_BYTES_MAX,
     REVOCATIONS_MAX, REVOCATIONS_PER_BRANCH_MAX, ROSTER_MAX,
 };
+use crate::log::entry::SealedEntry;
+use crate::log::fork::Fork;
 use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::presence::accusation::Accusation;
@@ -33,6 +35,12 @@ pub struct Announcement {
     /// Who does not answer any more. They too prove themselves.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub accusations: Vec<Arc<Accusation>>,
+    /// Entries of public lanes of the log, bare where they are too large for gossip. They too prove themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<SealedEntry>,
+    /// Evidence of forks in the log. It too proves itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forks: Vec<Arc<Fork>>,
     /// There was more to tell than fits.
     #[serde(default)]
     pub more: bool,

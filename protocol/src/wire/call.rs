@@ -66,6 +66,9 @@ pub struct Client {
     /// The level from which on it wants log messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log_level: Option<String>,
+    /// How often its roots have changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub roots_version: u64,
 }
 
 impl Client {
@@ -111,6 +114,14 @@ pub struct ReplyHeader {
     /// Whether the substream takes another opening after the END of this answer.
     #[serde(default, skip_serializing_if = "is_false")]
     pub again: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 #[expect(
@@ -248,6 +259,7 @@ mod tests {
             capabilities: r#"{"sampling":{}}"#.to_owned(),
             info: None,
             log_level: Some("info".to_owned()),
+            roots_version: 0,
         };
         let call = CallHeader {
             client: Some(client.clone()),
@@ -259,6 +271,7 @@ mod tests {
             client: Some(Client {
                 capabilities: "x".repeat(CLIENT_BYTES_MAX + 1),
                 log_level: None,
+                roots_version: 2,
                 ..client
             }),
             ..header()

@@ -1,10 +1,11 @@
-//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries, manifests, soundings.
+//! The bytes between nodes: frames, the gate handshake, calls, announcements, summaries, manifests, the log, soundings.
 
 pub mod announcement;
 pub mod call;
 pub mod failure;
 pub mod frame;
 pub mod hello;
+pub mod log;
 pub mod manifests;
 pub mod sounding;
 pub mod summary;

@@ -6,6 +6,7 @@
 mod admission;
 mod audience;
 mod bounds;
+mod log;
 pub(crate) mod names;
 mod presence;
 mod promises;
@@ -14,6 +15,8 @@ mod sampling;
 
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::NodeId;
+use peerage_protocol::log::Appended;
+use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Verdict;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::issuer::TicketRecord;
@@ -95,6 +98,20 @@ pub(crate) enum Observation<'a> {
         /// Whom.
         silent: NodeId,
     },
+    /// A node acts on an entry of the log.
+    Applied {
+        /// Which.
+        node: usize,
+        /// What.
+        entry: &'a Entry,
+    },
+    /// A node says that items are in its log.
+    Appended {
+        /// Which.
+        node: usize,
+        /// Where.
+        appended: Appended,
+    },
     /// A node was killed and starts again, and another that nothing kept from it has not noticed.
     CrashMissed {
         /// Which has not.
@@ -151,6 +168,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),
         Box::new(bounds::Bounds),
+        Box::new(log::Log::default()),
     ]
 }
 

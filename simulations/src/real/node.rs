@@ -66,7 +66,7 @@ impl RealNode {
             verifier: Arc::new(Ed25519),
         };
         let clock = Clock::start();
-        let control = Control::load(clock, keys, store).await?;
+        let control = Control::load(clock, keys, store.clone()).await?;
         let (snapshots, handle) = (control.snapshots(), control.handle());
         let (events, received) = mpsc::channel(EVENTS_WAITING_MAX);
         let settings = NetworkSettings {
@@ -79,6 +79,7 @@ impl RealNode {
             handle.clone(),
             snapshots.clone(),
             Arc::new(Soundings::new(clock)),
+            store.clone(),
         );
         let frontend = PeerFrontend::new(
             id,

@@ -42,6 +42,12 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     let (partitions, degradations) = (draw.times(mix.partition), draw.times(mix.degrade));
     (0..partitions).for_each(|_| draw.partition());
     (0..degradations).for_each(|_| draw.degrade());
+    // By themselves, so that all else is drawn as it is without them.
+    draw.randomness = Randomness::new(seed, "appends");
+    draw.for_nodes(mix.append, Draw::append);
+    draw.for_nodes(mix.contradict, |draw, node| {
+        draw.push(Action::Contradict { node })
+    });
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }
@@ -293,6 +299,30 @@ impl Draw {
             .unwrap_or(Misbehaviour::Replay);
         let for_us = self.span_us();
         self.push(Action::Misbehave { node, how, for_us });
+    }
+
+    /// Mostly a few small items for everybody, sometimes many, large ones, or for one member.
+    fn append(&mut self, node: NodeNumber) {
+        let to = match self.randomness.chance(0.3) {
+            true => Some(self.any_node()),
+            false => None,
+        };
+        let lane = self.randomness.between(1, 4) as u8;
+        let items = match self.randomness.chance(0.1) {
+            true => self.randomness.between(10, 300) as u32,
+            false => self.randomness.between(1, 3) as u32,
+        };
+        let bytes = match self.randomness.chance(0.05) {
+            true => self.randomness.between(1_000, 60_000) as u32,
+            false => self.randomness.between(0, 400) as u32,
+        };
+        self.push(Action::Append {
+            node,
+            lane,
+            to,
+            items,
+            bytes,
+        });
     }
 
     fn partition(&mut self) {

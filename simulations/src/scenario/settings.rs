@@ -90,6 +90,10 @@ pub(super) struct Mix {
     pub(super) misbehave: f64,
     pub(super) partition: f64,
     pub(super) degrade: f64,
+    /// Not among those that a seed draws anew.
+    pub(super) append: f64,
+    /// Neither.
+    pub(super) contradict: f64,
 }
 
 impl Settings {
@@ -155,6 +159,15 @@ impl Settings {
             let key = "a latency in network.latency_ms or disk.write_ms";
             check(key, *latency, 0.0, 10_000.0, "from 0 to 10000")?;
         }
+        check(
+            "mix.append",
+            self.mix.append,
+            0.0,
+            1_000.0,
+            "from 0 to 1000",
+        )?;
+        let contradict = self.mix.contradict;
+        check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         for (key, amount) in self.mix.clone().amounts() {
             check(&format!("mix.{key}"), *amount, 0.0, 100.0, "from 0 to 100")?;
         }

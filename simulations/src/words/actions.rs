@@ -132,6 +132,13 @@ fn of_tickets_and_wrongdoers(action: &Action, names: &Names) -> String {
                 us(*for_us)
             )
         }
+        Action::Append {
+            node, to, items, ..
+        } => {
+            let items = plural(u64::from(*items), "item");
+            let whom = to.map_or("everybody".to_owned(), |to| names.name(to));
+            format!("{} puts {items} for {whom} into its log", names.name(*node))
+        }
         other => other.kind().to_owned(),
     }
 }

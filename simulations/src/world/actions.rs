@@ -128,6 +128,14 @@ impl World {
                 self.redeem(node);
             }
             Action::Stranger { attempt, .. } => self.stranger(place, attempt, node),
+            Action::Append {
+                lane,
+                to,
+                items,
+                bytes,
+                ..
+            } => self.append(node, lane, to, items, bytes),
+            Action::Contradict { .. } => self.contradict(node),
             Action::Misbehave { how, for_us, .. } => self.misbehave(node, how, for_us),
             Action::Partition { .. } | Action::Degrade { .. } => {}
         }

@@ -1,6 +1,7 @@
 //! Inputs and outputs in a few words, for people who read a trace.
 
 use peerage_protocol::id::NodeId;
+use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Verdict;
 use peerage_protocol::membership::member::Member;
 use peerage_protocol::node_state::{Input, Output, Reply};
@@ -25,7 +26,19 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::ReconcileAsked { from, .. }
         | Input::ReconcileFailed { from }
         | Input::ManifestFetched { from, .. }
+        | Input::LogAsked { from, .. }
+        | Input::LogTold { from, .. }
         | Input::ManifestUnavailable { from } => called(*from),
+        Input::Append { lane, items, .. } => format!("{} items to {lane}", items.len()),
+        Input::EntriesTold { from, told, .. } => {
+            let count = told.as_ref().map_or(0, |told| told.entries.len());
+            format!("{count} by {}", called(*from))
+        }
+        Input::EntriesPushed { from, entries } => {
+            format!("{} by {}", entries.len(), called(*from))
+        }
+        Input::LogSwept(swept) => format!("{} chains", swept.len()),
+        Input::LookedUp { theirs, .. } => entry(theirs, called),
         Input::ManifestsAsked { from, asked, .. } => {
             format!("{} by {}", asked.hashes.len(), called(*from))
         }
@@ -66,6 +79,8 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Rename { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
+        | Input::LogSeed { .. }
+        | Input::DiskRoom { .. }
         | Input::PublishFailed
         | Input::Wake => String::new(),
     };
@@ -108,6 +123,16 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             format!("{} from {}", asked.hashes.len(), called(*from))
         }
         Output::RequestRenewal { from } => called(*from),
+        Output::Applied(entries) => match &entries[..] {
+            [one] => entry(one, called),
+            entries => format!("{} entries", entries.len()),
+        },
+        Output::SweepLog(sweeps) => format!("{} chains", sweeps.len()),
+        Output::LookUp { theirs } => entry(theirs, called),
+        Output::AskLog { to, .. } | Output::PushEntries { to, .. } => called(*to),
+        Output::AskEntries { from, asked } => {
+            format!("{} ranges from {}", asked.ranges.len(), called(*from))
+        }
     };
     format!("{} {about}", output_kind(output))
 }
@@ -134,9 +159,26 @@ fn replied(reply: &Reply) -> String {
         Reply::Gossiped(judgement) => format!("{judgement:?}"),
         Reply::Manifests(Ok(told)) => format!("told of {}", told.manifests.len()),
         Reply::Manifests(Err(refusal)) => format!("not told: {refusal}"),
+        Reply::Appended(Ok(appended)) => format!("no. {}", appended.sequence),
+        Reply::Appended(Err(refused)) => format!("not appended: {refused}"),
+        Reply::LogTold(Ok(told)) => {
+            format!("differs: {}, {} heads", told.differs, told.heads.len())
+        }
+        Reply::LogTold(Err(refusal)) => format!("not told: {refusal}"),
         Reply::Reconciled(Ok(announcement)) => format!("told of {}", announcement.members.len()),
         Reply::Reconciled(Err(refusal)) => format!("not told: {refusal}"),
     }
+}
+
+fn entry(entry: &Entry, called: Called<'_>) -> String {
+    let chain = entry.chain();
+    let author = called(chain.author);
+    format!(
+        "{author} {:?} {} no. {}",
+        chain.epoch,
+        chain.lane,
+        entry.sequence()
+    )
 }
 
 fn told(announcement: &Announcement, called: Called<'_>) -> String {
@@ -152,6 +194,12 @@ fn told(announcement: &Announcement, called: Called<'_>) -> String {
             called(one.accuser)
         )
     }));
+    if !announcement.entries.is_empty() {
+        named.push(format!("{} entries", announcement.entries.len()));
+    }
+    if !announcement.forks.is_empty() {
+        named.push(format!("{} forks", announcement.forks.len()));
+    }
     match announcement.members.len().saturating_sub(NAMED_MAX) {
         0 => named.join(", "),
         others => format!("{} and {others} others", named.join(", ")),

@@ -4,12 +4,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use peerage_protocol::log::chain::Chain;
+use peerage_protocol::log::chain_id::ChainId;
+use peerage_protocol::log::entry::Entry;
+use peerage_protocol::log::fork::ForkedEpoch;
+use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::node_state::{Record, RecordKey, Write};
+use peerage_protocol::wire::log::{ENTRIES_TOLD_BYTES, EntriesAsked, EntriesTold};
 
 /// What one node has on disk.
 #[derive(Default)]
 pub(crate) struct Disk {
     records: BTreeMap<RecordKey, Record>,
+    entries: BTreeMap<(ChainId, u64), Arc<Entry>>,
     /// The root key of the mesh it founded, kept outside the records.
     pub(crate) root: Option<Arc<SigningKey>>,
     /// Every transaction and its time, where an old backup of this disk will be wanted.
@@ -34,7 +41,7 @@ impl Disk {
             if self.forgets_others && is_of_others(write) {
                 continue;
             }
-            apply(&mut self.records, write.clone());
+            self.apply(write);
         }
         if let Some(history) = &mut self.history {
             history.push((at_us, writes));
@@ -43,15 +50,114 @@ impl Disk {
 
     /// Puts the disk back to what it held at `at_us`.
     pub(crate) fn go_back_to(&mut self, at_us: u64) {
-        let Some(history) = &mut self.history else {
+        let Some(mut history) = self.history.take() else {
             return;
         };
         history.retain(|(when, _)| *when <= at_us);
         self.records.clear();
-        for (_, writes) in history {
-            for write in writes {
-                apply(&mut self.records, write.clone());
+        self.entries.clear();
+        for write in history.iter().flat_map(|(_, writes)| writes) {
+            self.apply(write);
+        }
+        self.history = Some(history);
+    }
+
+    /// What is known of the chains of the log.
+    pub(crate) fn chains(&self) -> impl Iterator<Item = &Chain> {
+        self.records.values().filter_map(|record| match record {
+            Record::Chain(chain) => Some(chain),
+            _ => None,
+        })
+    }
+
+    /// The epochs of which there is evidence that they are forked.
+    pub(crate) fn forks(&self) -> impl Iterator<Item = ForkedEpoch> {
+        self.records.keys().filter_map(|key| match key {
+            RecordKey::Fork(forked) => Some(*forked),
+            _ => None,
+        })
+    }
+
+    /// Whether there is evidence that the epoch of a chain is forked.
+    pub(crate) fn is_forked(&self, chain: ChainId) -> bool {
+        self.records.contains_key(&RecordKey::Fork(chain.into()))
+    }
+
+    /// The entry at one place of the log.
+    pub(crate) fn entry(&self, chain: ChainId, sequence: u64) -> Option<&Arc<Entry>> {
+        self.entries.get(&(chain, sequence))
+    }
+
+    /// What may be dropped of a chain, if anything.
+    pub(crate) fn swept(&self, sweep: &Sweep) -> Option<Swept> {
+        let chain = sweep.chain;
+        let all = self.entries.range((chain, 0)..=(chain, u64::MAX));
+        let whole = all.filter(|(_, entry)| entry.sealed().body.is_some());
+        let old = whole.take_while(|((_, sequence), entry)| {
+            entry.header().time < sweep.before || *sequence < sweep.live_from
+        });
+        let (mut first, mut bytes) = (0, 0);
+        for ((_, sequence), entry) in old {
+            (first, bytes) = (sequence + 1, bytes + entry.sealed().len() as u64);
+        }
+        (first > 0).then_some(Swept {
+            chain,
+            first,
+            bytes,
+        })
+    }
+
+    /// As many entries of the ranges as one answer holds.
+    pub(crate) fn answer(&self, asked: &EntriesAsked) -> EntriesTold {
+        let mut told = EntriesTold::default();
+        let mut room = ENTRIES_TOLD_BYTES;
+        let kept = asked.ranges.iter().flat_map(|range| {
+            let places = (range.chain, range.from)..=(range.chain, range.to);
+            self.entries.range(places).map(|(_, entry)| entry)
+        });
+        for entry in kept {
+            let sealed = entry.sealed().clone();
+            if room == 0 {
+                break;
             }
+            room = room.saturating_sub(sealed.len());
+            match sealed.body {
+                Some(_) => told.entries.push(sealed),
+                None => told.pruned.push(sealed),
+            }
+        }
+        told
+    }
+
+    fn apply(&mut self, write: &Write) {
+        match write {
+            Write::Put(record) => {
+                self.records.insert(record.key(), record.clone());
+            }
+            Write::Delete(key) => {
+                self.records.remove(key);
+            }
+            Write::Append(entry) => {
+                let place = (entry.chain(), entry.sequence());
+                self.entries.insert(place, entry.clone());
+            }
+            Write::Prune { chain, first } => self.prune(*chain, *first),
+            Write::Clear => {
+                self.records.clear();
+                self.entries.clear();
+            }
+        }
+    }
+
+    fn prune(&mut self, chain: ChainId, first: u64) {
+        let anchor = first.saturating_sub(1);
+        let gone = self.entries.range((chain, 0)..(chain, anchor));
+        let gone: Vec<(ChainId, u64)> = gone.map(|(place, _)| *place).collect();
+        for place in gone {
+            self.entries.remove(&place);
+        }
+        if let Some(entry) = self.entries.get_mut(&(chain, anchor)) {
+            *entry = Arc::new(entry.without_body());
         }
     }
 
@@ -71,23 +177,11 @@ impl Disk {
     }
 }
 
-fn apply(records: &mut BTreeMap<RecordKey, Record>, write: Write) {
-    match write {
-        Write::Put(record) => {
-            records.insert(record.key(), record);
-        }
-        Write::Delete(key) => {
-            records.remove(&key);
-        }
-        Write::Clear => records.clear(),
-    }
-}
-
 fn is_of_others(write: &Write) -> bool {
     let key = match write {
         Write::Put(record) => record.key(),
         Write::Delete(key) => *key,
-        Write::Clear => return false,
+        Write::Append(_) | Write::Prune { .. } | Write::Clear => return false,
     };
     matches!(key, RecordKey::Member(_) | RecordKey::Addresses(_))
 }

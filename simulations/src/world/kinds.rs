@@ -40,6 +40,15 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::ManifestUnavailable { .. } => "ManifestUnavailable",
         Input::ManifestsAsked { .. } => "ManifestsAsked",
         Input::ManifestsTold { .. } => "ManifestsTold",
+        Input::LogSeed { .. } => "LogSeed",
+        Input::DiskRoom { .. } => "DiskRoom",
+        Input::Append { .. } => "Append",
+        Input::LogAsked { .. } => "LogAsked",
+        Input::LogTold { .. } => "LogTold",
+        Input::EntriesTold { .. } => "EntriesTold",
+        Input::EntriesPushed { .. } => "EntriesPushed",
+        Input::LogSwept(_) => "LogSwept",
+        Input::LookedUp { .. } => "LookedUp",
         Input::Wake => "Wake",
     }
 }
@@ -65,5 +74,11 @@ pub(crate) const fn output_kind(output: &Output) -> &'static str {
         Output::FetchManifest { .. } => "FetchManifest",
         Output::AskManifests { .. } => "AskManifests",
         Output::RequestRenewal { .. } => "RequestRenewal",
+        Output::Applied(_) => "Applied",
+        Output::AskLog { .. } => "AskLog",
+        Output::AskEntries { .. } => "AskEntries",
+        Output::PushEntries { .. } => "PushEntries",
+        Output::SweepLog(_) => "SweepLog",
+        Output::LookUp { .. } => "LookUp",
     }
 }

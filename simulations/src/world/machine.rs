@@ -128,6 +128,10 @@ pub(crate) enum Request {
     Renew { question: Id },
     /// Manifests that a member asks for.
     Manifests { question: Id },
+    /// How the log of a member differs.
+    Log { question: Id },
+    /// Items that are put into the log.
+    Append,
     /// What a member does not know.
     Reconcile { question: Id },
     /// Whether a gossip message is passed on.

@@ -17,6 +17,7 @@ mod gate;
 mod gossip;
 mod joins;
 mod kinds;
+mod log;
 pub(crate) mod machine;
 mod measure;
 mod misbehaviour;
@@ -109,6 +110,8 @@ pub(crate) struct World {
     tickets: Tickets,
     recorded: Recorded,
     old_news: OldNews,
+    /// Items that were put into logs.
+    appended: u64,
     /// How members misbehave, by place; also those that have stopped.
     episodes: FxHashMap<usize, Episode>,
     truth: Truth,
@@ -145,6 +148,7 @@ impl World {
             tickets: Tickets::default(),
             recorded: Recorded::default(),
             old_news: OldNews::default(),
+            appended: 0,
             episodes: FxHashMap::default(),
             truth: Truth::default(),
             checks: checks::all(),

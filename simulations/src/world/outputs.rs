@@ -92,6 +92,20 @@ impl World {
                 self.put_question(node, from, Body::Manifests(asked));
             }
             Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
+            Output::Applied(entries) => {
+                for entry in &entries {
+                    self.observe(&Observation::Applied { node, entry });
+                }
+            }
+            Output::AskLog { to, asked } => self.put_question(node, to, Body::Log(asked)),
+            Output::AskEntries { from, asked } => {
+                self.put_question(node, from, Body::Entries(asked));
+            }
+            Output::PushEntries { to, entries } => {
+                self.put_question(node, to, Body::Push(entries));
+            }
+            Output::SweepLog(sweeps) => self.sweep_log(node, &sweeps),
+            Output::LookUp { theirs } => self.look_up(node, theirs),
         }
     }
 
@@ -163,6 +177,10 @@ impl World {
             (Request::Manifests { question }, Reply::Manifests(told)) => {
                 self.reply_to(question, told.map_or(Answer::Refused, Answer::Manifests));
             }
+            (Request::Log { question }, Reply::LogTold(told)) => {
+                self.reply_to(question, told.map_or(Answer::Refused, Answer::Log));
+            }
+            (Request::Append, Reply::Appended(appended)) => self.appended(node, appended),
             (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
                 self.judged(node, from, message, judgement);
             }
@@ -181,10 +199,14 @@ fn weight(output: &Output) -> u64 {
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),
         Output::Publish(announcement) | Output::Goodbye { announcement, .. } => {
-            announcement.members.len()
+            announcement.members.len() + announcement.entries.len()
         }
         Output::Reconcile { summary, .. } => summary.len(),
         Output::AskManifests { asked, .. } => asked.hashes.len(),
+        Output::Applied(entries) | Output::PushEntries { entries, .. } => entries.len(),
+        Output::LookUp { theirs } => theirs.sealed().len(),
+        Output::AskEntries { asked, .. } => asked.ranges.len(),
+        Output::SweepLog(sweeps) => sweeps.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }
         | Output::Provide(_)
@@ -192,6 +214,7 @@ fn weight(output: &Output) -> u64 {
         | Output::Disconnect { .. }
         | Output::Release { .. }
         | Output::FetchManifest { .. }
+        | Output::AskLog { .. }
         | Output::RequestRenewal { .. } => 0,
     };
     weight as u64

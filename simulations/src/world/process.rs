@@ -77,6 +77,7 @@ impl World {
         } else if member {
             self.truth.entered(node);
         }
+        self.open_log(node);
         self.tell(node, Input::Wake);
         self.tell(node, Input::Listening { addresses });
         self.tell(node, Input::LocalServers { servers });

@@ -4,15 +4,18 @@ use std::sync::Arc;
 
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::id::{Hash, NodeId};
+use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::Input;
 use peerage_protocol::wire::announcement::Announcement;
+use peerage_protocol::wire::log::{EntriesAsked, EntriesTold, LogAsked, LogTold};
 use peerage_protocol::wire::manifests::{ManifestsAsked, ManifestsTold};
 use peerage_protocol::wire::summary::Summary;
 
 use super::World;
 use super::connections::State;
 use super::event::{Boot, Event, Id};
+use super::log::told_bytes;
 use super::machine::Request;
 use super::sizes::{EXCHANGE_BYTES, announcement_bytes, chain_bytes};
 
@@ -37,6 +40,9 @@ pub(crate) enum Body {
     Reconcile(Arc<Summary>),
     Manifest(Hash),
     Manifests(Arc<ManifestsAsked>),
+    Log(LogAsked),
+    Entries(Arc<EntriesAsked>),
+    Push(Vec<Arc<Entry>>),
     Renew,
 }
 
@@ -47,6 +53,8 @@ pub(crate) enum Answer {
     Manifest(Arc<EncodedManifest>),
     Manifests(ManifestsTold),
     Told(Arc<Announcement>),
+    Log(LogTold),
+    Entries(EntriesTold),
     Renewed(Arc<CertificateChain>),
     Refused,
 }
@@ -139,6 +147,25 @@ impl World {
                     asked: ManifestsAsked::clone(&asked),
                 });
             }
+            Body::Log(asked) => {
+                let request = Request::Log { question: id };
+                self.ask(answerer, request, |request| Input::LogAsked {
+                    request,
+                    from,
+                    asked,
+                });
+            }
+            Body::Entries(asked) => {
+                let told = self.kept_entries(answerer, asker, &asked);
+                self.reply_to(id, Answer::Entries(told));
+            }
+            Body::Push(entries) => {
+                for _ in 0..=usize::from(again) {
+                    let entries = entries.clone();
+                    self.tell(answerer, Input::EntriesPushed { from, entries });
+                }
+                self.reply_to(id, Answer::Heard);
+            }
             Body::Renew => {
                 self.ask(answerer, Request::Renew { question: id }, |request| {
                     Input::RenewalAsked { request, from }
@@ -217,7 +244,27 @@ impl World {
             process.asking.remove(&id);
         }
         let input = match (question.body, answer) {
-            (Body::Goodbye(_), _) => return,
+            (Body::Goodbye(_) | Body::Push(_), _) => return,
+            (Body::Log(asked), Some(Answer::Log(told))) => Input::LogTold {
+                from,
+                asked,
+                told: Some(told),
+            },
+            (Body::Log(asked), _) => Input::LogTold {
+                from,
+                asked,
+                told: None,
+            },
+            (Body::Entries(asked), Some(Answer::Entries(told))) => Input::EntriesTold {
+                from,
+                asked,
+                told: self.opened(asker, told),
+            },
+            (Body::Entries(asked), _) => Input::EntriesTold {
+                from,
+                asked,
+                told: None,
+            },
             (Body::Reconcile(_), Some(Answer::Told(announcement))) => Input::Reconciled {
                 from,
                 announcement: Announcement::clone(&announcement),
@@ -252,6 +299,9 @@ impl Body {
             Body::Reconcile(summary) => 8 * summary.len(),
             Body::Manifest(_) => 32,
             Body::Manifests(asked) => 32 * asked.hashes.len(),
+            Body::Log(asked) => asked.encode().len(),
+            Body::Entries(asked) => 100 * asked.ranges.len(),
+            Body::Push(entries) => entries.iter().map(|entry| entry.sealed().len()).sum(),
             Body::Renew => 0,
         }
     }
@@ -264,6 +314,8 @@ impl Answer {
             Answer::Manifest(manifest) => manifest.bytes.len(),
             Answer::Manifests(told) => told.manifests.iter().map(|bytes| 3 + bytes.len()).sum(),
             Answer::Told(announcement) => announcement_bytes(announcement),
+            Answer::Log(told) => told.encode().len(),
+            Answer::Entries(told) => told_bytes(told),
             Answer::Renewed(chain) => chain_bytes(chain),
             Answer::Refused => 64,
         }

@@ -1,4 +1,5 @@
-//! A legacy stdio MCP server for tests that talks back: it reports progress, asks its client, and hears when it is cancelled.
+//! A legacy stdio MCP server for tests that talks back: it reports progress, logs, asks its client, announces updates of
+//! a resource, and hears what its client tells it.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead, Write};
@@ -8,12 +9,20 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+/// The one resource.
+const NOTE: &str = "note://a";
+
 /// What the threads of all calls share.
 #[derive(Default)]
 struct Heard {
     /// Answers of the client, by the id of our request.
     answers: HashMap<String, Value>,
     cancelled: HashSet<String>,
+    /// The level that was set last.
+    level: Option<String>,
+    /// How often the client's roots have changed.
+    roots_changed: u64,
+    subscribed: HashSet<String>,
 }
 
 #[derive(Default)]
@@ -38,6 +47,9 @@ fn main() -> io::Result<()> {
                     .cancelled
                     .insert(message["params"]["requestId"].to_string());
             }),
+            Some("notifications/roots/list_changed") => {
+                server.hear(|heard| heard.roots_changed += 1);
+            }
             Some(_) => drop(thread::spawn(move || server.answer(&message))),
         }
     }
@@ -52,6 +64,11 @@ fn say(message: &Value) {
 
 fn text(text: impl Into<String>) -> Value {
     json!({"content": [{"type": "text", "text": text.into()}]})
+}
+
+fn task(id: &Value, status: &str) -> Value {
+    let time = "2026-01-01T00:00:00Z";
+    json!({"taskId": id, "status": status, "createdAt": time, "lastUpdatedAt": time, "ttl": null})
 }
 
 impl Server {
@@ -82,15 +99,52 @@ impl Server {
         let result = match request["method"].as_str() {
             Some("initialize") => json!({
                 "protocolVersion": "2025-11-25",
-                "capabilities": {"tools": {}},
+                "capabilities": {"tools": {}, "logging": {}, "resources": {"subscribe": true},
+                    "tasks": {"cancel": {}, "requests": {"tools": {"call": {}}}}},
                 "serverInfo": {"name": "asking", "version": "1"},
             }),
             Some("tools/list") => {
-                let names = ["count", "elicit", "sample", "hold", "cancelled"];
+                let names = [
+                    "count",
+                    "elicit",
+                    "sample",
+                    "hold",
+                    "cancelled",
+                    "withdraw",
+                    "log",
+                    "roots",
+                    "touch",
+                    "later",
+                ];
                 let tool = |name| json!({"name": name, "inputSchema": {"type": "object"}});
                 json!({"tools": names.map(tool)})
             }
             Some("tools/call") => self.call(id, params),
+            Some("tasks/get") => task(&params["taskId"], "completed"),
+            Some("tasks/cancel") => task(&params["taskId"], "cancelled"),
+            Some("tasks/result") => {
+                let mut result = text(params["taskId"].as_str().unwrap_or_default());
+                let related = json!({"taskId": params["taskId"]});
+                result["_meta"] = json!({"io.modelcontextprotocol/related-task": related});
+                result
+            }
+            Some("resources/list") => json!({"resources": [{"uri": NOTE, "name": "note"}]}),
+            Some("resources/read") => {
+                let part = format!("{NOTE}#part");
+                json!({"contents": [{"uri": params["uri"], "text": "a"}, {"uri": part, "text": "b"}]})
+            }
+            Some("logging/setLevel") => {
+                self.hear(|heard| heard.level = params["level"].as_str().map(str::to_owned));
+                json!({})
+            }
+            Some(method @ ("resources/subscribe" | "resources/unsubscribe")) => {
+                let uri = params["uri"].as_str().unwrap_or_default().to_owned();
+                self.hear(|heard| match method {
+                    "resources/subscribe" => drop(heard.subscribed.insert(uri)),
+                    _ => drop(heard.subscribed.remove(&uri)),
+                });
+                json!({})
+            }
             _ => {
                 let error = json!({"code": -32601, "message": "Method not found"});
                 return say(&json!({"jsonrpc": "2.0", "id": id, "error": error}));
@@ -124,6 +178,44 @@ impl Server {
                 let params =
                     json!({"messages": [{"role": "user", "content": content}], "maxTokens": 5});
                 self.ask(id, "sampling/createMessage", &params)
+            }
+            Some("withdraw") => {
+                let params =
+                    json!({"message": arguments["who"], "requestedSchema": {"type": "object"}});
+                let asked = json!({"jsonrpc": "2.0", "id": "back", "method": "elicitation/create", "params": params});
+                say(&asked);
+                let params = json!({"requestId": "back", "reason": "never mind"});
+                say(
+                    &json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": params}),
+                );
+                text("taken back")
+            }
+            Some("log") => {
+                for level in ["debug", "info", "error"] {
+                    let params = json!({"level": level, "data": arguments["who"]});
+                    say(
+                        &json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params}),
+                    );
+                }
+                let level = self.wait(|heard| Some(heard.level.clone()));
+                text(level.unwrap_or_default())
+            }
+            Some("roots") => {
+                let changed = self.wait(|heard| Some(heard.roots_changed));
+                let roots = self.ask(id, "roots/list", &json!({}));
+                json!({"content": roots["content"], "changed": changed})
+            }
+            Some("touch") => {
+                let is_followed = self.wait(|heard| Some(heard.subscribed.contains(NOTE)));
+                if is_followed {
+                    say(
+                        &json!({"jsonrpc": "2.0", "method": "notifications/resources/updated", "params": {"uri": NOTE}}),
+                    );
+                }
+                text(is_followed.to_string())
+            }
+            Some("later") if params["task"].is_object() => {
+                json!({"task": task(&json!("a:1"), "working")})
             }
             Some("hold") => {
                 let call = id.to_string();

@@ -57,7 +57,12 @@ pub(super) fn database(home: &Home) -> Kept {
                 let known = addresses.entry(member.node().to_string()).or_default();
                 known.extend(said.iter().cloned());
             }
-            Record::Ticket(_) | Record::Member(_) | Record::Revocation(_) => {}
+            Record::Ticket(_)
+            | Record::Member(_)
+            | Record::Revocation(_)
+            | Record::Chain(_)
+            | Record::Fork(_)
+            | Record::Epoch(_) => {}
         }
     }
     for known in addresses.values_mut() {

@@ -94,10 +94,8 @@ impl<Session> Desk<Session> {
     }
 
     /// Counts one call in; it is counted out when the guard is dropped.
-    pub(crate) fn enter(&self) -> Result<Entered<'_>, CallError> {
-        let entered = Entered {
-            in_flight: &self.in_flight,
-        };
+    pub(crate) fn enter(self: &Arc<Self>) -> Result<Entered<Session>, CallError> {
+        let entered = Entered(Arc::clone(self));
         if self.in_flight.fetch_add(1, Ordering::SeqCst) >= IN_FLIGHT_MAX {
             return Err(CallError::Busy {
                 what: format!("{} has {IN_FLIGHT_MAX} calls in flight", self.server),
@@ -192,13 +190,11 @@ impl<Session> Desk<Session> {
 
 /// One call being served.
 #[derive(Debug)]
-pub(crate) struct Entered<'a> {
-    in_flight: &'a AtomicUsize,
-}
+pub(crate) struct Entered<Session>(Arc<Desk<Session>>);
 
-impl Drop for Entered<'_> {
+impl<Session> Drop for Entered<Session> {
     fn drop(&mut self) {
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.0.in_flight.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -208,13 +204,13 @@ mod tests {
 
     use super::*;
 
-    fn desk() -> Desk<u8> {
-        Desk::new("files".parse().unwrap())
+    fn desk() -> Arc<Desk<u8>> {
+        Arc::new(Desk::new("files".parse().unwrap()))
     }
 
     #[tokio::test]
     async fn a_caller_waits_while_starting_and_fails_at_once_while_down() {
-        let desk = Arc::new(desk());
+        let desk = desk();
         let waiting = tokio::spawn({
             let desk = Arc::clone(&desk);
             async move { desk.session().await }

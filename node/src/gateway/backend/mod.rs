@@ -3,6 +3,7 @@
 mod announcements;
 pub mod backoff;
 pub mod builtin;
+mod client_news;
 mod desk;
 mod followed;
 mod greeting;
@@ -10,6 +11,7 @@ mod handshake;
 pub mod http;
 mod incoming;
 mod offer_list;
+mod open_requests;
 mod origin;
 mod outgoing;
 pub mod peer;
@@ -30,15 +32,13 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use peerage_protocol::id::ServerName;
 
-use crate::gateway::call::{Call, CallError, Reply};
+use crate::gateway::call::{Call, CallError, Replying};
 use crate::gateway::router::subscriptions::Updates;
 
 /// Something that answers MCP requests.
-///
-/// Dropping the returned future cancels the request, also at the far end.
 pub trait Backend: Send + Sync + 'static {
     /// Answers `call`; its tool name is already the one that this backend knows.
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
+    fn call(self: Arc<Self>, call: Call) -> Replying;
 
     /// Follows the resource `uri`; a server that announces no updates never says anything.
     fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>>;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use tokio::sync::mpsc::error::TrySendError;
 
-use crate::gateway::aside::{Aside, AsideSender, ServerRequest};
+use crate::gateway::aside::{Aside, AsideSender, ServerRequest, Withdrawn};
 use crate::gateway::call::Call;
 use crate::gateway::client::{Client, ClientCapabilities, LogLevel};
 use crate::gateway::mcp::era::{CAPABILITIES_KEY, LOG_LEVEL_KEY};
@@ -48,6 +48,22 @@ impl Origin {
         match &self.client {
             Client::Session(session) => session.capabilities().clone(),
             Client::Stateless => self.meta(CAPABILITIES_KEY).unwrap_or_default(),
+        }
+    }
+
+    /// The caller's client.
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The level from which on the caller wants log messages, where it has said so.
+    pub(crate) fn named_log_level(&self) -> Option<LogLevel> {
+        match &self.client {
+            Client::Session(session) => session.log_level(),
+            Client::Stateless => {
+                let raw = self.meta(LOG_LEVEL_KEY)?;
+                LogLevel::parse(&serde_json::from_slice::<String>(&raw).ok()?)
+            }
         }
     }
 
@@ -115,6 +131,12 @@ impl Origin {
         {
             request.refuse("the caller does not read what it is told");
         }
+    }
+
+    /// Tells the caller's client that a request which it was asked needs no answer any more; one that does not read what
+    /// it is told answers it in vain.
+    pub(crate) fn withdraw(&self, withdrawn: Withdrawn) {
+        let _ = self.asides.try_send(Aside::Withdrawn(withdrawn));
     }
 
     fn meta(&self, key: &str) -> Option<Bytes> {

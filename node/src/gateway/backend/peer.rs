@@ -16,7 +16,10 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 
 use super::Backend;
-use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Reply, ReplyBody};
+use crate::gateway::aside::AsideSender;
+use crate::gateway::call::{
+    ASIDES_WAITING_MAX, Call, CallError, Caller, Era, Reply, ReplyBody, Replying,
+};
 use crate::gateway::client::Client;
 use crate::gateway::failure;
 use crate::gateway::mcp::splice::Params;
@@ -53,28 +56,35 @@ impl<O: OpenSubstream> PeerBackend<O> {
         }
     }
 
-    async fn ask(&self, call: Call) -> Result<Reply, CallError> {
+    /// Asks, and keeps of the call only what is to be sent.
+    fn ask(self: Arc<Self>, call: Call) -> impl Future<Output = Result<Reply, CallError>> + Send {
         let deadline = call.deadline;
-        timeout_at(deadline, self.ask_in_time(call))
-            .await
-            .unwrap_or_else(|_| {
+        let prepared = self.prepare(call);
+        async move {
+            let asked = timeout_at(deadline, self.ask_in_time(deadline, prepared?)).await;
+            asked.unwrap_or_else(|_| {
                 Err(CallError::DeadlineExceeded {
                     target: format!("{} on {}", self.server, self.node_name),
                 })
             })
+        }
     }
 
-    async fn ask_in_time(&self, call: Call) -> Result<Reply, CallError> {
+    fn prepare(&self, call: Call) -> Result<Prepared, CallError> {
         let params = call.params.to_bytes();
         check(&call, &params)?;
+        Ok(Prepared {
+            header: self.header(&call),
+            params,
+            asides: call.asides,
+        })
+    }
+
+    async fn ask_in_time(&self, deadline: Instant, call: Prepared) -> Result<Reply, CallError> {
         let stream = self.opener.open(self.node).await;
         let stream = stream.map_err(|error| self.not_opened(error))?;
-        let opening = Opening::Call(self.header(&call)).encode();
-        let question = [
-            Frame::new(FrameKind::Opening, opening.into()),
-            Frame::new(FrameKind::Params, params),
-        ];
-        match ask(stream, &question, Some(&call.asides)).await {
+        let (question, asides) = call.question(deadline);
+        match ask(stream, &question, Some(&asides)).await {
             Ok(Heard { answer, rested }) => {
                 if let Some(stream) = rested {
                     self.opener.give_back(stream);
@@ -85,7 +95,7 @@ impl<O: OpenSubstream> PeerBackend<O> {
         }
     }
 
-    /// What is said before the params; the time left is read last, after the substream was opened.
+    /// What is said before the params.
     fn header(&self, call: &Call) -> CallHeader {
         let mut via = call.via.clone();
         via.push(self.own);
@@ -94,7 +104,7 @@ impl<O: OpenSubstream> PeerBackend<O> {
             method: call.method.to_string(),
             agent: agent(&call.caller),
             era: call.era.into(),
-            time_left_ms: u64::try_from(call.time_left().as_millis()).unwrap_or(u64::MAX),
+            time_left_ms: 0,
             trace: call.trace.as_deref().and_then(bounded_trace),
             via,
             client: client(&call.client),
@@ -151,17 +161,38 @@ impl<O: OpenSubstream> Backend for PeerBackend<O> {
             self.server.clone(),
             self.opener.clone(),
         );
-        Box::pin(follow(backend, uri))
+        Box::pin(follow(Arc::new(backend), uri))
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
+    fn call(self: Arc<Self>, call: Call) -> Replying {
         Box::pin(self.ask(call))
+    }
+}
+
+/// A call as it is sent.
+struct Prepared {
+    header: CallHeader,
+    params: Bytes,
+    asides: AsideSender,
+}
+
+impl Prepared {
+    /// The frames that ask; the time left until `deadline` is read now, after the substream was opened.
+    fn question(mut self, deadline: Instant) -> ([Frame; 2], AsideSender) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        self.header.time_left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        let opening = Opening::Call(self.header).encode();
+        let question = [
+            Frame::new(FrameKind::Opening, opening.into()),
+            Frame::new(FrameKind::Params, self.params),
+        ];
+        (question, self.asides)
     }
 }
 
 /// Follows a resource by a call that lasts: acknowledged once the other node follows it, given up when it is dropped.
 async fn follow<O: OpenSubstream>(
-    backend: PeerBackend<O>,
+    backend: Arc<PeerBackend<O>>,
     uri: String,
 ) -> Result<Updates, CallError> {
     let (asides, mut told) = mpsc::channel(ASIDES_WAITING_MAX);
@@ -180,7 +211,7 @@ async fn follow<O: OpenSubstream>(
         client: Client::Stateless,
         asides,
     };
-    let mut lasting = async move { backend.ask(call).await }.boxed();
+    let mut lasting = backend.ask(call).boxed();
     tokio::select! {
         biased;
         _acknowledged = told.recv() => {}
@@ -237,6 +268,7 @@ fn client(client: &Client) -> Option<wire::Client> {
         capabilities: text(session.capabilities())?,
         info: session.info().and_then(text),
         log_level: session.log_level().map(|level| level.as_str().to_owned()),
+        roots_version: session.roots_version(),
     })
 }
 

@@ -160,7 +160,7 @@ pub(crate) fn call_of(capabilities: &str, params: Value) -> (Call, mpsc::Receive
 pub(crate) fn notified(aside: Aside) -> Bytes {
     match aside {
         Aside::Notification(Notification(message)) => message,
-        Aside::Request(request) => panic!("a request: {request:?}"),
+        other => panic!("no notification: {other:?}"),
     }
 }
 

@@ -259,6 +259,7 @@ fn client_of(said: Option<wire::Client>, era: Era) -> Client {
             capabilities: "{}".to_owned(),
             info: None,
             log_level: None,
+            roots_version: 0,
         },
     };
     let info = said.info.map(Bytes::from);
@@ -266,6 +267,7 @@ fn client_of(said: Option<wire::Client>, era: Era) -> Client {
     if let Some(level) = said.log_level.as_deref().and_then(LogLevel::parse) {
         session.set_log_level(level);
     }
+    session.set_roots_version(said.roots_version);
     Client::Session(session)
 }
 

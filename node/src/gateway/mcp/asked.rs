@@ -6,7 +6,8 @@ use bytes::Bytes;
 use tokio::sync::oneshot;
 
 use super::envelope::RequestId;
-use crate::gateway::aside::ServerRequest;
+use super::splice::with_request_id;
+use crate::gateway::aside::{ServerRequest, Withdrawn};
 use crate::gateway::call::ReplyBody;
 
 /// Requests to one client that may be unanswered at a time; one more is refused.
@@ -23,6 +24,8 @@ pub struct Asked {
 struct Open {
     /// The call that the upstream was running when it asked.
     call: Option<RequestId>,
+    /// The request's own number.
+    number: u64,
     answer: oneshot::Sender<ReplyBody>,
 }
 
@@ -49,6 +52,7 @@ impl Asked {
         message.push(b'}');
         let open = Open {
             call: call.cloned(),
+            number: request.number,
             answer: request.answer,
         };
         self.open.insert(id, open);
@@ -60,6 +64,15 @@ impl Asked {
         if let Some(open) = self.open.remove(id) {
             let _ = open.answer.send(body);
         }
+    }
+
+    /// The message that takes a request back; `None` where the client has answered it or was never asked.
+    pub fn withdrawn(&mut self, withdrawn: &Withdrawn) -> Option<Bytes> {
+        let mut open = self.open.iter();
+        let (id, _) = open.find(|(_, open)| open.number == withdrawn.request)?;
+        let id = id.clone();
+        self.open.remove(&id);
+        with_request_id(&withdrawn.message, id.as_json())
     }
 
     /// The call is over: nobody waits for what was asked during it.
@@ -94,6 +107,27 @@ mod tests {
         asked.answered(&RequestId::of_number(1), body.clone());
         assert_eq!(answered.try_recv(), Ok(body));
         assert!(unanswered.try_recv().is_err());
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_taken_back_under_the_id_that_the_client_knows() {
+        let mut asked = Asked::default();
+        let (other, _unanswered) = request();
+        let (one, mut answered) = request();
+        let withdrawn = Withdrawn {
+            request: one.number,
+            message: Bytes::from_static(br#"{"params":{"requestId":"theirs","reason":"late"}}"#),
+        };
+        asked.ask(None, other).unwrap();
+        asked.ask(None, one).unwrap();
+        let message = asked.withdrawn(&withdrawn).unwrap();
+        assert_eq!(
+            message,
+            &br#"{"params":{"requestId":2,"reason":"late"}}"#[..]
+        );
+        assert!(answered.try_recv().is_err());
+        assert_eq!(asked.withdrawn(&withdrawn), None);
+        assert_eq!(asked.open.len(), 1);
     }
 
     #[test]

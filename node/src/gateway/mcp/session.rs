@@ -15,9 +15,8 @@
 //! On HTTP the era is decided message by message; a modern one uses a fresh engine.
 //!
 //! What a frontend does with it: messages go in, and each [`Output`] says what to do. A call that is dispatched gets
-//! asides; its notifications are written as they are, its requests go through [`Session::ask`], which gives the message
-//! to write. The client's response comes back as a message like any other. What a legacy client is told outside of its
-//! calls comes from [`Session::take_unasked`], once per session.
+//! asides, and [`Session::told`] gives the message to write for each. The client's response comes back as a message like
+//! any other. What a legacy client is told outside of its calls comes from [`Session::take_unasked`], once per session.
 
 mod own_answers;
 
@@ -32,7 +31,7 @@ use super::envelope::{Incoming, Request, RequestId};
 use super::era::{self, LegacyVersion, RoutingHeaders};
 use super::splice::Params;
 use crate::gateway::aside::{Aside, ServerRequest};
-use crate::gateway::call::{CallError, Era};
+use crate::gateway::call::{CallError, Era, Notification};
 use crate::gateway::client::{Client, ClientSession};
 
 /// Requests of one session that may be unanswered at a time.
@@ -123,9 +122,17 @@ impl Session {
         self.unasked.take()
     }
 
-    /// The message that asks the client what an upstream wants to know; it belongs to the call `call`, if to any.
-    /// `None` where the client cannot be asked, which the upstream then hears.
-    pub fn ask(&mut self, call: Option<&RequestId>, request: ServerRequest) -> Option<Bytes> {
+    /// The message for something that an upstream says, during the call `call` or outside of any; `None` where there is
+    /// nothing to say to the client. A client that cannot be asked is not, which the upstream then hears.
+    pub fn told(&mut self, call: Option<&RequestId>, aside: Aside) -> Option<Bytes> {
+        match aside {
+            Aside::Notification(Notification(message)) => Some(message),
+            Aside::Request(request) => self.ask(call, request),
+            Aside::Withdrawn(withdrawn) => self.asked.withdrawn(&withdrawn),
+        }
+    }
+
+    fn ask(&mut self, call: Option<&RequestId>, request: ServerRequest) -> Option<Bytes> {
         let modern = matches!(self.client, Client::Stateless);
         let over = call.is_some_and(|call| !self.in_flight.contains(call));
         if modern || over {
@@ -313,8 +320,13 @@ impl Session {
     }
 
     fn notification(&mut self, method: &str, params: &Params) -> Output {
-        if method != "notifications/cancelled" {
-            return Output::Nothing;
+        match (method, &self.client) {
+            ("notifications/cancelled", _) => {}
+            ("notifications/roots/list_changed", Client::Session(session)) => {
+                session.roots_changed();
+                return Output::Nothing;
+            }
+            _ => return Output::Nothing,
         }
         let cancelled = own_answers::cancelled_id(params).and_then(|id| self.in_flight.take(&id));
         if let Some(id) = &cancelled {

@@ -3,21 +3,25 @@
 //! Nothing here builds a document: a scan says where members lie, an edit is a place and its replacement, and
 //! writing copies what lies between. Huge integers, escapes, member order and white space survive as they came.
 
+mod contents;
 mod line;
 mod notification;
 mod params;
 mod removal;
 mod result;
 mod scan;
+mod task_ids;
 
 #[cfg(test)]
 mod arbitrary;
 
+pub use contents::with_content_uris;
 pub use line::line;
-pub use notification::{notification_token, progress_token_of};
+pub use notification::{notification_token, progress_token_of, request_id_of, with_request_id};
 pub use params::{Params, Reference};
 pub use removal::without_meta_members;
 pub use result::{CacheHint, CacheScope, result_for};
+pub use task_ids::{is_task, task_id_of, with_task_ids};
 
 use bytes::Bytes;
 

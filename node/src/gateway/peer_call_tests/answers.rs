@@ -1,7 +1,7 @@
 //! What a call between two nodes carries there and back, and what is refused.
 
 use super::*;
-use crate::gateway::aside::ServerRequest;
+use crate::gateway::aside::{ServerRequest, Withdrawn};
 
 #[tokio::test]
 async fn a_call_reaches_the_server_with_everything_its_owner_decides_by() {
@@ -27,7 +27,9 @@ async fn a_call_reaches_the_server_with_everything_its_owner_decides_by() {
         }
         .boxed()
     });
-    let reply = backend.call(call_with(br#"{"name":"read"}"#).0).await;
+    let reply = Arc::clone(&backend)
+        .call(call_with(br#"{"name":"read"}"#).0)
+        .await;
     assert_eq!(reply, result(&b"{\"content\":[]}"[..]));
 }
 
@@ -48,9 +50,12 @@ async fn an_upstreams_own_error_and_the_nodes_failure_stay_apart() {
         }
         .boxed()
     });
-    assert_eq!(backend.call(call()).await, Ok(error));
+    assert_eq!(Arc::clone(&backend).call(call()).await, Ok(error));
     let unknown = Err(CallError::UnknownTool { name: "y".into() });
-    assert_eq!(backend.call(call_with(b"{ }").0).await, unknown);
+    assert_eq!(
+        Arc::clone(&backend).call(call_with(b"{ }").0).await,
+        unknown
+    );
 }
 
 #[tokio::test]
@@ -67,7 +72,7 @@ async fn progress_arrives_in_order_and_before_the_result() {
         .boxed()
     });
     let (call, mut heard) = call_with(b"{}");
-    backend.call(call).await.unwrap();
+    Arc::clone(&backend).call(call).await.unwrap();
     for number in 0..100 {
         assert_eq!(heard.try_recv().map(told), Ok(notification(number)));
     }
@@ -88,7 +93,7 @@ async fn progress_arrives_while_the_call_goes_on() {
     });
     let (call, mut heard) = call_with(b"{}");
     tokio::select! {
-        reply = backend.call(call) => panic!("it has no answer yet: {reply:?}"),
+        reply = Arc::clone(&backend).call(call) => panic!("it has no answer yet: {reply:?}"),
         first = heard.recv() => assert_eq!(first.map(told), Some(notification(0))),
     }
 }
@@ -114,7 +119,7 @@ async fn more_progress_than_may_wait_arrives_whole_when_the_caller_reads_it() {
             assert_eq!(heard.recv().await.map(told), Some(notification(number)));
         }
     };
-    let (reply, ()) = tokio::join!(backend.call(call), reading);
+    let (reply, ()) = tokio::join!(Arc::clone(&backend).call(call), reading);
     reply.unwrap();
 }
 
@@ -124,11 +129,11 @@ async fn a_peer_over_its_share_is_told_that_the_node_is_busy_even_while_it_sends
     let (service, mut events) = endless();
     let frontend = frontend(&admission, service);
     let backend = backend(Link { frontend });
-    let first = backend.call(call()).map(|_| ());
+    let first = Arc::clone(&backend).call(call()).map(|_| ());
     let second = async {
         assert_eq!(soon(events.recv()).await, Some("called"));
         let large = object_of(1 << 20);
-        backend.call(call_with(&large).0).await
+        Arc::clone(&backend).call(call_with(&large).0).await
     };
     let reply = tokio::select! {
         () = first => panic!("it has no answer"),
@@ -146,12 +151,15 @@ async fn a_request_that_was_here_before_is_refused() {
         via: vec![answerer_id()],
         ..call()
     };
-    assert_eq!(backend.call(around).await, Err(CallError::Loop));
+    assert_eq!(
+        Arc::clone(&backend).call(around).await,
+        Err(CallError::Loop)
+    );
     let far = Call {
         via: vec![NodeId::from_public_key([9; 32]); HOPS_MAX],
         ..call()
     };
-    assert_eq!(backend.call(far).await, Err(CallError::Loop));
+    assert_eq!(Arc::clone(&backend).call(far).await, Err(CallError::Loop));
     let (mut reader, mut writer) = served(&Arc::default(), |_, _| panic!("it is not called"));
     let long = wire::CallHeader {
         via: vec![caller_id(); HOPS_MAX + 1],
@@ -174,7 +182,7 @@ async fn a_substream_that_does_not_begin_with_an_opening_is_told_so() {
 async fn eight_mebibytes_arrive_intact_both_ways() {
     let body = Bytes::from(object_of(8 << 20));
     let backend = linked(|_, call| async move { result(call.params.to_bytes()) }.boxed());
-    let reply = backend.call(call_with(&body).0).await;
+    let reply = Arc::clone(&backend).call(call_with(&body).0).await;
     assert!(reply == result(body), "the bytes differ");
 }
 
@@ -183,7 +191,7 @@ async fn bodies_over_their_bound_are_refused_by_name_at_either_end() {
     let backend = linked(|_, _| async { result(vec![b'x'; BODY_BYTES_MAX + 1]) }.boxed());
     let large = object_of(BODY_BYTES_MAX + 1);
     for call in [call(), call_with(&large).0] {
-        let error = backend.call(call).await.unwrap_err();
+        let error = Arc::clone(&backend).call(call).await.unwrap_err();
         assert!(matches!(
             error,
             CallError::TooLarge {
@@ -203,7 +211,7 @@ async fn many_calls_one_after_another_and_at_once_each_get_their_own_answer() {
     });
     let ask = |number: usize| {
         let params = format!("{{\"number\":{number}}}");
-        let reply = backend.call(call_with(params.as_bytes()).0);
+        let reply = Arc::clone(&backend).call(call_with(params.as_bytes()).0);
         async move { assert_eq!(reply.await, result(params)) }
     };
     for number in 0..1_000 {
@@ -253,7 +261,7 @@ async fn a_request_of_the_upstream_is_answered_by_the_caller_of_that_call() {
         let answer = Bytes::from_static(br#"{"action" : "accept"}"#);
         request.answer.send(ReplyBody::Result(answer)).unwrap();
     };
-    let (reply, ()) = tokio::join!(backend.call(call), answering);
+    let (reply, ()) = tokio::join!(Arc::clone(&backend).call(call), answering);
     let expected = Bytes::from_static(br#"{"action" : "accept"}"#);
     assert_eq!(reply, result_bytes(expected));
 }
@@ -273,11 +281,43 @@ async fn an_upstream_hears_when_the_caller_does_not_answer() {
     });
     let (call, mut heard) = call_with(b"{}");
     let ignoring = async { drop(heard.recv().await) };
-    let (reply, ()) = tokio::join!(backend.call(call), ignoring);
+    let (reply, ()) = tokio::join!(Arc::clone(&backend).call(call), ignoring);
     let ReplyBody::Result(error) = reply.unwrap().body else {
         panic!("no result");
     };
     assert!(String::from_utf8_lossy(&error).contains("-32601"));
+}
+
+#[tokio::test]
+async fn a_request_that_the_upstream_takes_back_is_taken_back_at_the_caller_too() {
+    let backend = linked(|_, call| {
+        async move {
+            let (request, answered) = ServerRequest::new("roots/list", None);
+            let withdrawn = Withdrawn {
+                request: request.number,
+                message: Bytes::from_static(
+                    br#"{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"x"}}"#,
+                ),
+            };
+            call.asides.send(Aside::Request(request)).await.unwrap();
+            call.asides.send(Aside::Withdrawn(withdrawn)).await.unwrap();
+            assert!(answered.await.is_err(), "nobody answers what was taken back");
+            result_bytes(Bytes::from_static(b"{}"))
+        }
+        .boxed()
+    });
+    let (call, mut heard) = call_with(b"{}");
+    let hearing = async {
+        let Some(Aside::Request(request)) = heard.recv().await else {
+            panic!("not asked");
+        };
+        let Some(Aside::Withdrawn(withdrawn)) = heard.recv().await else {
+            panic!("not taken back");
+        };
+        assert_eq!(withdrawn.request, request.number);
+    };
+    let (reply, ()) = tokio::join!(Arc::clone(&backend).call(call), hearing);
+    assert_eq!(reply, result_bytes(Bytes::from_static(b"{}")));
 }
 
 fn result_bytes(json: Bytes) -> Result<Reply, CallError> {

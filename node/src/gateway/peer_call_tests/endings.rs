@@ -7,7 +7,7 @@ async fn a_caller_that_gives_up_sends_cancel_and_the_call_is_dropped() {
     let (service, mut events) = endless();
     let backend = linked(service);
     tokio::select! {
-        reply = backend.call(call()) => panic!("it has no answer: {reply:?}"),
+        reply = Arc::clone(&backend).call(call()) => panic!("it has no answer: {reply:?}"),
         event = soon(events.recv()) => assert_eq!(event, Some("called")),
     }
     assert_eq!(soon(events.recv()).await, Some("dropped"));
@@ -17,7 +17,7 @@ async fn a_caller_that_gives_up_sends_cancel_and_the_call_is_dropped() {
 async fn giving_up_is_said_by_a_cancel_frame() {
     let (backend, mut opened) = scripted();
     let far = tokio::select! {
-        reply = backend.call(call()) => panic!("it has no answer: {reply:?}"),
+        reply = Arc::clone(&backend).call(call()) => panic!("it has no answer: {reply:?}"),
         far = async {
             let (mut reader, writer) = split(opened.recv().await.unwrap());
             for expected in [FrameKind::Opening, FrameKind::Params] {
@@ -65,7 +65,7 @@ async fn told_after(frames: &[Frame]) -> CallError {
         reader.read_frame().await.unwrap();
         writer.write_frames(frames).await.unwrap();
     };
-    let (reply, ()) = tokio::join!(backend.call(call()), far);
+    let (reply, ()) = tokio::join!(Arc::clone(&backend).call(call()), far);
     reply.unwrap_err()
 }
 
@@ -105,7 +105,7 @@ async fn bytes_that_are_no_frames_are_an_error_that_names_the_node() {
             .unwrap();
         far
     };
-    let (reply, _far) = tokio::join!(backend.call(call()), far);
+    let (reply, _far) = tokio::join!(Arc::clone(&backend).call(call()), far);
     assert_unreachable(&reply.unwrap_err());
 }
 
@@ -113,7 +113,7 @@ async fn bytes_that_are_no_frames_are_an_error_that_names_the_node() {
 async fn a_node_without_a_link_is_an_error_that_names_it() {
     let (backend, opened) = scripted();
     drop(opened);
-    assert_unreachable(&backend.call(call()).await.unwrap_err());
+    assert_unreachable(&Arc::clone(&backend).call(call()).await.unwrap_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +123,7 @@ async fn a_deadline_that_passes_cancels_and_names_who_did_not_answer() {
         deadline: Instant::now() + Duration::from_millis(200),
         ..call()
     };
-    let reply = backend.call(hurried).await;
+    let reply = Arc::clone(&backend).call(hurried).await;
     let target = "files on laptop".to_owned();
     assert_eq!(reply, Err(CallError::DeadlineExceeded { target }));
     let (mut reader, _writer) = split(opened.recv().await.unwrap());

@@ -123,15 +123,15 @@ fn caller() -> Peer {
     }
 }
 
-fn backend<O: OpenSubstream>(opener: O) -> PeerBackend<O> {
+fn backend<O: OpenSubstream>(opener: O) -> Arc<PeerBackend<O>> {
     let names = ("laptop".parse().unwrap(), "files".parse().unwrap());
-    PeerBackend::new(
+    Arc::new(PeerBackend::new(
         caller_id(),
         answerer_id(),
         names.0,
         names.1,
         Arc::new(opener),
-    )
+    ))
 }
 
 fn frontend<F>(admission: &Arc<Admission>, service: F) -> PeerFrontend
@@ -147,7 +147,7 @@ where
     )
 }
 
-fn linked<F>(service: F) -> PeerBackend<Link>
+fn linked<F>(service: F) -> Arc<PeerBackend<Link>>
 where
     F: Fn(ServerName, Call) -> Served + Send + Sync + 'static,
 {
@@ -155,7 +155,10 @@ where
     backend(Link { frontend })
 }
 
-fn scripted() -> (PeerBackend<Scripted>, mpsc::UnboundedReceiver<Substream>) {
+fn scripted() -> (
+    Arc<PeerBackend<Scripted>>,
+    mpsc::UnboundedReceiver<Substream>,
+) {
     let (sender, receiver) = mpsc::unbounded_channel();
     (backend(Scripted(sender)), receiver)
 }
@@ -207,7 +210,7 @@ fn result(json: impl Into<Bytes>) -> Result<Reply, CallError> {
 fn told(aside: Aside) -> Notification {
     match aside {
         Aside::Notification(notification) => notification,
-        Aside::Request(request) => panic!("a request: {request:?}"),
+        other => panic!("no notification: {other:?}"),
     }
 }
 

@@ -67,7 +67,7 @@ async fn calls_one_after_another_share_a_substream() {
     let backend = backend(link.clone());
     for length in [64, 1 << 20, 64, 1 << 10] {
         let params = object_of(length);
-        let reply = soon(backend.call(call_with(&params).0)).await;
+        let reply = soon(Arc::clone(&backend).call(call_with(&params).0)).await;
         assert_eq!(reply, result(params));
     }
     assert_eq!(link.opened(), 1);
@@ -79,13 +79,13 @@ async fn a_substream_that_rests_takes_no_place_of_those_in_progress() {
     let one = Arc::new(Admission::new(1));
     let link = kept_link(&one, echo);
     let backend = backend(link.clone());
-    soon(backend.call(call())).await.unwrap();
+    soon(Arc::clone(&backend).call(call())).await.unwrap();
     while one.in_progress() > 0 {
         tokio::task::yield_now().await;
     }
     let other = kept_link(&one, echo);
     soon(super::backend(other).call(call())).await.unwrap();
-    soon(backend.call(call())).await.unwrap();
+    soon(Arc::clone(&backend).call(call())).await.unwrap();
 }
 
 #[tokio::test]
@@ -96,14 +96,14 @@ async fn after_a_failure_or_a_call_that_was_given_up_the_substream_is_not_used_a
     };
     let link = kept_link(&Arc::default(), unknown);
     let failed = backend(link.clone());
-    soon(failed.call(call())).await.unwrap_err();
+    soon(Arc::clone(&failed).call(call())).await.unwrap_err();
     assert_eq!(link.kept(), 0);
 
     let (service, mut events) = endless();
     let link = kept_link(&Arc::default(), service);
     let endless = backend(link.clone());
     tokio::select! {
-        reply = endless.call(call()) => panic!("it has no answer: {reply:?}"),
+        reply = Arc::clone(&endless).call(call()) => panic!("it has no answer: {reply:?}"),
         event = soon(events.recv()) => assert_eq!(event, Some("called")),
     }
     assert_eq!(soon(events.recv()).await, Some("dropped"));
@@ -114,7 +114,7 @@ async fn after_a_failure_or_a_call_that_was_given_up_the_substream_is_not_used_a
 async fn no_more_substreams_rest_than_the_bound() {
     let link = kept_link(&Arc::default(), echo);
     let backend = backend(link.clone());
-    let calls = (0..SUBSTREAMS_RESTING_MAX + 10).map(|_| backend.call(call()));
+    let calls = (0..SUBSTREAMS_RESTING_MAX + 10).map(|_| Arc::clone(&backend).call(call()));
     for reply in soon(futures::future::join_all(calls)).await {
         reply.unwrap();
     }
@@ -128,11 +128,11 @@ async fn an_old_substream_takes_no_further_call() {
     let backend = backend(link.clone());
     let begun = Instant::now();
     while begun.elapsed() < SUBSTREAM_AGE_MAX {
-        backend.call(call()).await.unwrap();
+        Arc::clone(&backend).call(call()).await.unwrap();
         assert_eq!((link.opened(), link.kept()), (1, 1));
         tokio::time::advance(SUBSTREAM_REST_MAX).await;
     }
-    backend.call(call()).await.unwrap();
+    Arc::clone(&backend).call(call()).await.unwrap();
     assert_eq!((link.opened(), link.kept()), (1, 0));
 }
 

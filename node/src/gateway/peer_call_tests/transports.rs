@@ -136,7 +136,7 @@ fn drive(muxer: StreamMuxerBox) -> (Opener, mpsc::UnboundedReceiver<SubstreamBox
 async fn joined(
     transport: fn() -> (Connections, Multiaddr),
     frontend: PeerFrontend,
-) -> PeerBackend<Arc<Keeping<Opener>>> {
+) -> Arc<PeerBackend<Arc<Keeping<Opener>>>> {
     let (opener, far) = soon(connect(transport(), transport())).await;
     let (idle, mut inbound) = drive(far);
     tokio::spawn(async move {
@@ -156,7 +156,7 @@ async fn answers_arrive_whole(transport: fn() -> (Connections, Multiaddr)) {
     let backend = joined(transport, echo).await;
     let ask = |length: usize| {
         let params = object_of(length);
-        let reply = backend.call(call_with(&params).0);
+        let reply = Arc::clone(&backend).call(call_with(&params).0);
         async move { assert!(reply.await == result(params), "the bytes differ") }
     };
     soon(ask(8 << 20)).await;
@@ -172,7 +172,7 @@ async fn giving_up_reaches_the_far_end(transport: fn() -> (Connections, Multiadd
     let admission = Arc::default();
     let backend = joined(transport, frontend(&admission, service)).await;
     tokio::select! {
-        reply = backend.call(call()) => panic!("it has no answer: {reply:?}"),
+        reply = Arc::clone(&backend).call(call()) => panic!("it has no answer: {reply:?}"),
         event = soon(events.recv()) => assert_eq!(event, Some("called")),
     }
     assert_eq!(soon(events.recv()).await, Some("dropped"));
@@ -185,7 +185,7 @@ async fn a_refusal_is_heard_while_the_request_is_being_sent(
     let (service, _events) = endless();
     let full = joined(transport, frontend(&admission, service)).await;
     for length in [1 << 10, 1 << 20, 8 << 20] {
-        let reply = soon(full.call(call_with(&object_of(length)).0)).await;
+        let reply = soon(Arc::clone(&full).call(call_with(&object_of(length)).0)).await;
         assert!(matches!(reply, Err(CallError::Busy { .. })), "{reply:?}");
     }
     let (service, _events) = endless();

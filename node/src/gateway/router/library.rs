@@ -1,13 +1,14 @@
 //! Prompts, resources and completion, and methods that this version does not know: whose they are.
 
 use peerage_protocol::catalog::library::{Item, Located};
+use peerage_protocol::catalog::resource_uri::qualified_uri;
 use peerage_protocol::catalog::snapshot::{Catalog, Lookup, Provider};
 
 use super::Router;
 use super::members::is_for_servers;
 use crate::config::choices::ToolNames;
-use crate::gateway::call::{Call, CallError, Reply};
-use crate::gateway::mcp::splice::Reference;
+use crate::gateway::call::{Call, CallError, Reply, ReplyBody};
+use crate::gateway::mcp::splice::{Reference, with_content_uris};
 use crate::net::substream::OpenSubstream;
 
 impl<O: OpenSubstream> Router<O> {
@@ -20,7 +21,7 @@ impl<O: OpenSubstream> Router<O> {
         let prompt = self.prompt(&catalog, &name)?;
         call.params.set_name(&prompt.key);
         let unknown = CallError::UnknownPrompt { name };
-        self.send(&prompt.provider, prompt.reachable, call, unknown)
+        self.send(&prompt.provider, prompt.reachable, call, unknown)?
             .await
     }
 
@@ -29,9 +30,14 @@ impl<O: OpenSubstream> Router<O> {
         let catalog = self.snapshots.catalog();
         let resource = locate(&catalog, &uri)?;
         call.params.set_uri(&resource.uri);
+        let is_qualified = resource.uri != uri;
         let unknown = CallError::UnknownResource { uri };
-        self.send(resource.provider, resource.reachable, call, unknown)
-            .await
+        let reply = self.send(resource.provider, resource.reachable, call, unknown)?;
+        let reply = reply.await?;
+        Ok(match is_qualified {
+            true => qualified_contents(reply, resource.provider),
+            false => reply,
+        })
     }
 
     pub(super) async fn complete(&self, mut call: Call) -> Result<Reply, CallError> {
@@ -46,14 +52,14 @@ impl<O: OpenSubstream> Router<O> {
                 let prompt = self.prompt(&catalog, &name)?;
                 call.params.set_reference(&prompt.key);
                 let unknown = CallError::UnknownPrompt { name };
-                self.send(&prompt.provider, prompt.reachable, call, unknown)
+                self.send(&prompt.provider, prompt.reachable, call, unknown)?
                     .await
             }
             Reference::Resource(uri) => {
                 let template = locate_template(&catalog, &uri)?;
                 call.params.set_reference(&template.uri);
                 let unknown = CallError::UnknownResource { uri };
-                self.send(template.provider, template.reachable, call, unknown)
+                self.send(template.provider, template.reachable, call, unknown)?
                     .await
             }
         }
@@ -75,7 +81,7 @@ impl<O: OpenSubstream> Router<O> {
             let unknown = method();
             call.params.set_name(&entry.tool);
             return self
-                .send(&entry.provider, entry.reachable, call, unknown)
+                .send(&entry.provider, entry.reachable, call, unknown)?
                 .await;
         }
         let uri = call.params.uri().map(|uri| uri.into_owned());
@@ -85,7 +91,7 @@ impl<O: OpenSubstream> Router<O> {
             let unknown = method();
             call.params.set_uri(&resource.uri);
             return self
-                .send(resource.provider, resource.reachable, call, unknown)
+                .send(resource.provider, resource.reachable, call, unknown)?
                 .await;
         }
         Err(method())
@@ -102,6 +108,19 @@ impl<O: OpenSubstream> Router<O> {
         };
         prompts.named(name).or_else(plain).ok_or_else(unknown)
     }
+}
+
+/// Who asked for a resource by its qualified URI is told by such URIs what it got.
+fn qualified_contents(reply: Reply, provider: &Provider) -> Reply {
+    let Reply { era, body } = reply;
+    let body = match body {
+        ReplyBody::Result(raw) => {
+            let qualified = with_content_uris(&raw, |own| qualified_uri(provider, own));
+            ReplyBody::Result(qualified.unwrap_or(raw))
+        }
+        error => error,
+    };
+    Reply { era, body }
 }
 
 /// Methods that are this node's own to answer, or that an era does not have.

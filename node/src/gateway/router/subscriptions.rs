@@ -6,16 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::ServerName;
 use serde::Deserialize;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::library::{locate, uri_of};
-use super::{Peer, Router, own_reply};
+use super::{Router, own_reply};
 use crate::gateway::aside::Aside;
-use crate::gateway::backend::Backend;
 use crate::gateway::call::{Call, CallError, Reply};
 use crate::gateway::client::{Client, SUBSCRIPTIONS_PER_SESSION_MAX};
 use crate::net::substream::OpenSubstream;
@@ -74,30 +72,11 @@ impl<O: OpenSubstream> Router<O> {
     pub async fn follow(&self, uri: &str) -> Result<Updates, CallError> {
         let catalog = self.snapshots.catalog();
         let resource = locate(&catalog, uri)?;
-        match resource.provider {
-            Provider::Local { server } => {
-                let backend = self.locals.backend(server);
-                let unknown = || CallError::UnknownResource {
-                    uri: uri.to_owned(),
-                };
-                backend
-                    .ok_or_else(unknown)?
-                    .follow(resource.uri.clone())
-                    .await
-            }
-            Provider::Peer {
-                node,
-                node_name,
-                server,
-            } => {
-                let peer = Peer {
-                    node: *node,
-                    name: node_name,
-                    server,
-                };
-                self.peer_backend(peer).follow(resource.uri.clone()).await
-            }
-        }
+        let unknown = || CallError::UnknownResource {
+            uri: uri.to_owned(),
+        };
+        let backend = self.backend_of(resource.provider).ok_or_else(unknown)?;
+        backend.follow(resource.uri).await
     }
 
     /// Says for ever when the resource `uri` may have changed: with each update, and after each loss.
@@ -126,10 +105,10 @@ impl<O: OpenSubstream> Router<O> {
         &self,
         server: &ServerName,
         call: Call,
-        unknown: CallError,
     ) -> Result<Reply, CallError> {
         let uri = followed_uri(&call)?;
-        let backend = self.locals.backend(server).ok_or(unknown)?;
+        let unknown = || CallError::UnknownResource { uri: uri.clone() };
+        let backend = self.locals.backend(server).ok_or_else(unknown)?;
         let mut updates = backend.follow(uri.clone()).await?;
         let acknowledged =
             br#"{"jsonrpc":"2.0","method":"notifications/subscriptions/acknowledged"}"#;

@@ -20,6 +20,7 @@ use crate::membership::ticket::{TicketId, TicketSecret, Transcript};
 use crate::signature::Ed25519;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
+use crate::wire::log::{EntriesAsked, EntriesTold, LogAsked, LogTold};
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
 use crate::wire::summary::Summary;
 
@@ -27,6 +28,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 mod exchange;
 mod gate;
+mod log;
 mod presence;
 mod revocation;
 mod sparing;
@@ -100,6 +102,7 @@ impl Machine {
                 Write::Delete(key) => {
                     kept.remove(key);
                 }
+                Write::Append(_) | Write::Prune { .. } => {}
                 Write::Clear => kept.clear(),
             }
         }
@@ -319,6 +322,55 @@ fn carry(from: &mut Machine, to: &mut Machine, output: Output) -> Vec<(bool, Out
             let mut followed = at(false, outputs);
             followed.extend(at(true, from.tell(Input::ManifestsTold { asked, told })));
             followed
+        }
+        Output::AskLog { to: whom, asked } if whom == receiver => {
+            let asked = LogAsked::decode(&asked.encode()).unwrap();
+            let mut outputs = to.tell(Input::LogAsked {
+                request: RequestId(0),
+                from: sender,
+                asked: asked.clone(),
+            });
+            let is_answer = |output: &Output| matches!(output, Output::Reply { .. });
+            let answered = outputs.iter().position(is_answer).unwrap();
+            let Output::Reply {
+                reply: Reply::LogTold(Ok(told)),
+                ..
+            } = outputs.remove(answered)
+            else {
+                panic!("no answer: {outputs:?}");
+            };
+            let told = Some(LogTold::decode(&told.encode()).unwrap());
+            let mut followed = at(false, outputs);
+            let from_them = receiver;
+            let input = Input::LogTold {
+                from: from_them,
+                asked,
+                told,
+            };
+            followed.extend(at(true, from.tell(input)));
+            followed
+        }
+        Output::AskEntries { from: whom, asked } if whom == receiver => {
+            let told = to.kept_entries(&EntriesAsked::decode(&asked.encode()).unwrap());
+            let told = EntriesTold::decode(&told.encode()).unwrap();
+            let mesh = from.state.roster().unwrap().mesh;
+            let input = Input::EntriesTold {
+                from: receiver,
+                asked,
+                told: Some(told.open(mesh, &Ed25519).unwrap()),
+            };
+            at(true, from.tell(input))
+        }
+        Output::PushEntries { to: whom, entries } if whom == receiver => at(
+            false,
+            to.tell(Input::EntriesPushed {
+                from: sender,
+                entries,
+            }),
+        ),
+        Output::LookUp { theirs } => {
+            let ours = from.kept_entry(theirs.chain(), theirs.sequence());
+            at(true, from.tell(Input::LookedUp { theirs, ours }))
         }
         Output::FetchManifest { from: whom, hash } if whom == receiver => {
             let manifest = to.state.manifest().clone();

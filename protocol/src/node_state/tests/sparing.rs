@@ -203,9 +203,7 @@ fn news_that_a_question_brings_is_gossiped_unless_somebody_else_does() {
         let (from, last) = (founder.me(), members.pop().unwrap());
         let announcement = |members| Announcement {
             members,
-            more: false,
-            revocations: Vec::new(),
-            accusations: Vec::new(),
+            ..Announcement::default()
         };
         laptop.tell(Input::Reconciled {
             from,
@@ -244,9 +242,7 @@ fn a_goodbye_is_on_disk_before_it_is_passed_on() {
         from: founder.me(),
         announcement: Announcement {
             members: vec![goodbye],
-            more: false,
-            revocations: Vec::new(),
-            accusations: Vec::new(),
+            ..Announcement::default()
         },
     });
     let key = Some(RecordKey::Member(tower.me()));
@@ -284,9 +280,7 @@ fn one_neighbour_is_asked_at_a_time_and_less_often_when_its_answers_bring_nothin
     );
     let known = Announcement {
         members: vec![Arc::new(Member::new(silent, None))],
-        more: false,
-        revocations: Vec::new(),
-        accusations: Vec::new(),
+        ..Announcement::default()
     };
     let mut questions = 0;
     for _ in 0..120 {

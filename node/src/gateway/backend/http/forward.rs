@@ -5,11 +5,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::answer::Aside;
-use super::requests::{CANCELLED, LOG};
+use super::requests::LOG;
 use super::session::{Failure, Session};
 use crate::gateway::aside;
 use crate::gateway::backend::greeting::{with_modern_meta, without_modern_meta};
 use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::open_requests::{CANCELLED, is_task_status};
 use crate::gateway::backend::origin::Origin;
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::progress::{self, PROGRESS};
@@ -23,6 +24,10 @@ impl Session {
         call: &mut Call,
         token: Option<&Bytes>,
     ) -> Result<Reply, Failure> {
+        if self.era() == Era::Legacy {
+            let origin = Origin::of(call, call.params.raw());
+            Box::pin(self.tell_of_client(&origin)).await;
+        }
         let id = self.next_id();
         let params = self.params(call, id, token);
         let message = Outgoing::request(id, &call.method, params);
@@ -89,7 +94,8 @@ impl Relay<'_> {
             Aside::Notification { method } => match &*method {
                 PROGRESS => self.tell(self.with_callers_token(&message)).await,
                 LOG if !self.origin.wants_log(&message) => {}
-                CANCELLED => {}
+                CANCELLED => self.session.open_requests.withdraw(&message),
+                other if is_task_status(other) => {}
                 other if self.session.announcements.take_in(other) => {}
                 other if self.session.followed.take_in(other, &message) => {}
                 _ => self.tell(Some(on_one_line(message))).await,

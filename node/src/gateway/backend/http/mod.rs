@@ -28,7 +28,7 @@ use super::desk::Desk;
 use super::handshake::Ask;
 use super::translate::parking::Parking;
 use super::translate::retries::with_retries;
-use crate::gateway::call::{Call, CallError, Era, Reply};
+use crate::gateway::call::{Call, CallError, Era, Reply, Replying};
 use crate::gateway::router::subscriptions::Updates;
 pub(crate) use endpoint::GATEWAY;
 pub(crate) use link::HttpLink;
@@ -60,6 +60,13 @@ impl HttpUpstream {
         &self.desk
     }
 
+    /// The session for `call`, where nothing has to be waited for or translated: nearly always so.
+    fn session_at_once(&self, call: &Call) -> Option<Arc<Session>> {
+        let session = self.desk.current()?;
+        let is_for_all = session.era() == Era::Modern || !session.has_id();
+        (session.era() == call.era && is_for_all).then_some(session)
+    }
+
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
         let primary = self.desk.session().await?;
@@ -83,16 +90,29 @@ impl HttpUpstream {
         }
     }
 
-    /// A session that the server has forgotten is opened once more: the request certainly did not run.
-    async fn pass_on(&self, primary: &Arc<Session>, mut call: Call) -> Result<Reply, CallError> {
-        let token = call.params.progress_token().map(Bytes::copy_from_slice);
+    async fn pass_on(&self, primary: &Arc<Session>, call: Call) -> Result<Reply, CallError> {
         let session = Arc::clone(primary).for_caller(&call).await;
+        self.pass_on_in(session, call).await
+    }
+
+    /// A session that the server has forgotten is opened once more: the request certainly did not run.
+    async fn pass_on_in(&self, session: Arc<Session>, mut call: Call) -> Result<Reply, CallError> {
+        let token = call.params.progress_token().map(Bytes::copy_from_slice);
         match session.forward(&mut call, token.as_ref()).await {
-            Ok(reply) => return Ok(reply),
-            Err(Failure::Call(error)) => return Err(error),
-            Err(Failure::Forgotten) if Arc::ptr_eq(&session, primary) => self.desk.expire(&session),
-            Err(Failure::Forgotten) => {}
+            Ok(reply) => Ok(reply),
+            Err(Failure::Call(error)) => Err(error),
+            Err(Failure::Forgotten) => {
+                self.desk.expire(&session);
+                Box::pin(self.pass_on_once_more(call, token)).await
+            }
         }
+    }
+
+    async fn pass_on_once_more(
+        &self,
+        mut call: Call,
+        token: Option<Bytes>,
+    ) -> Result<Reply, CallError> {
         let session = self.desk.session().await?.for_caller(&call).await;
         match session.forward(&mut call, token.as_ref()).await {
             Ok(reply) => Ok(reply),
@@ -111,15 +131,28 @@ impl Backend for HttpUpstream {
         self.gateway.load(Ordering::Relaxed)
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
+    fn call(self: Arc<Self>, call: Call) -> Replying {
         let deadline = call.deadline;
+        if let Some(session) = self.session_at_once(&call)
+            && let Ok(entered) = self.desk.enter()
+        {
+            return Box::pin(async move {
+                let _entered = entered;
+                let answered = timeout_at(deadline, self.pass_on_in(session, call)).await;
+                answered.unwrap_or_else(|_| Err(self.late()))
+            });
+        }
         Box::pin(async move {
             let answered = timeout_at(deadline, self.answer(call)).await;
-            answered.unwrap_or_else(|_| {
-                Err(CallError::DeadlineExceeded {
-                    target: self.desk.server().to_string(),
-                })
-            })
+            answered.unwrap_or_else(|_| Err(self.late()))
         })
+    }
+}
+
+impl HttpUpstream {
+    fn late(&self) -> CallError {
+        CallError::DeadlineExceeded {
+            target: self.desk.server().to_string(),
+        }
     }
 }

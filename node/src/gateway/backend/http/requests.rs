@@ -7,13 +7,16 @@ use bytes::Bytes;
 
 use super::session::Session;
 use crate::gateway::aside::ServerRequest;
+use crate::gateway::backend::client_news::{ROOTS_CHANGED, SET_LEVEL, level_params};
+use crate::gateway::backend::greeting::bare_params;
+use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::open_requests::{CANCELLED, is_task_status};
 use crate::gateway::backend::origin::{Meant, Origin, meant};
 use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
+use crate::gateway::call::Era;
 
 /// The log notifications of a server.
 pub(super) const LOG: &str = "notifications/message";
-/// A server gives up a request of its own.
-pub(super) const CANCELLED: &str = "notifications/cancelled";
 
 /// The calls under way in one session, by our ids.
 #[derive(Debug, Default)]
@@ -47,10 +50,36 @@ impl Drop for Entered<'_> {
 }
 
 impl Session {
+    /// Tells a legacy server what the client of a call has said since its last call. A server that does not take it
+    /// goes on as before.
+    pub(super) async fn tell_of_client(&self, origin: &Origin) {
+        if self.client_news.roots_to_tell(origin.client()) {
+            let told = self.tell(ROOTS_CHANGED, bare_params(Era::Legacy)).await;
+            self.note_untold(told.is_ok());
+        }
+        if !self.capabilities().logging {
+            return;
+        }
+        let wanted = origin.named_log_level();
+        if let Some(level) = wanted.and_then(|wanted| self.client_news.level_to_set(wanted)) {
+            let set = self.ask(SET_LEVEL, level_params(level)).await;
+            self.note_untold(set.is_ok());
+        }
+    }
+
+    fn note_untold(&self, is_told: bool) {
+        if !is_told {
+            tracing::debug!(target: "upstream", server = %self.server, "it does not hear what its client says");
+        }
+    }
+
     /// Takes a notification that came on the server's own stream. What says nothing of the session as a whole goes to
     /// the one client that has calls under way.
     pub(super) fn take_unasked(&self, method: &str, message: &Bytes) {
-        let of_the_session = method == CANCELLED
+        if method == CANCELLED {
+            return self.open_requests.withdraw(message);
+        }
+        let of_the_session = is_task_status(method)
             || self.announcements.take_in(method)
             || self.followed.take_in(method, message);
         if of_the_session {
@@ -83,22 +112,29 @@ impl Session {
         if method == "ping" {
             return refuse("");
         }
-        let (request, answered) = ServerRequest::new(method, params);
-        match origin {
-            Some(origin) => origin.ask(request),
+        let origin = match origin {
+            Some(origin) => origin.clone(),
             None => match meant(self.under_way.lock().values()) {
-                Meant::One(origin) => origin.ask(request),
+                Meant::One(origin) => origin.clone(),
                 Meant::Nobody => return refuse("no call of this server is under way"),
                 Meant::Several => {
                     return refuse("calls of several clients are under way, and none is named");
                 }
             },
-        }
-        let id = id.to_owned();
-        self.post_later(async move {
+        };
+        let (request, answered) = ServerRequest::new(method, params);
+        let number = request.number;
+        let (session, own_id) = (Arc::clone(self), id.to_owned());
+        let posted = self.post_later(async move {
             let body = answered.await.ok();
             let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
-            Outgoing::response(&id, body)
+            let is_wanted = session.open_requests.answered(&own_id, number);
+            is_wanted.then(|| Outgoing::response(&own_id, body))
         });
+        if posted {
+            self.open_requests.enter(id, number, origin.clone());
+            self.client_news.asked(origin.client(), method);
+            origin.ask(request);
+        }
     }
 }

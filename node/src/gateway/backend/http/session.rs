@@ -18,10 +18,12 @@ use super::name_header;
 use super::param_headers::ParamHeaders;
 use super::requests::UnderWay;
 use crate::gateway::backend::announcements::Announcements;
+use crate::gateway::backend::client_news::{Audience, ClientNews};
 use crate::gateway::backend::desk::Outage;
 use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{MODERN_VERSION, ServerCapabilities};
 use crate::gateway::backend::handshake::Ask;
+use crate::gateway::backend::open_requests::OpenRequests;
 use crate::gateway::backend::outgoing::Outgoing;
 use crate::gateway::backend::upstream::Definition;
 use crate::gateway::call::{Call, CallError, Era, ReplyBody};
@@ -73,6 +75,8 @@ pub(crate) struct Session {
     pub(super) suspect: Arc<Notify>,
     /// Calls of a legacy session, for what the server says without naming one.
     pub(super) under_way: UnderWay,
+    pub(super) open_requests: OpenRequests,
+    pub(super) client_news: ClientNews,
     asides: Arc<Semaphore>,
     pub(super) caller_sessions: CallerSessions,
     reach: Duration,
@@ -125,6 +129,8 @@ impl Session {
             followed: Followed::default(),
             suspect: Arc::default(),
             under_way: UnderWay::default(),
+            open_requests: OpenRequests::default(),
+            client_news: ClientNews::new(Audience::Many),
             asides: Arc::new(Semaphore::new(ASIDES_MAX)),
             caller_sessions: CallerSessions::default(),
             reach,
@@ -139,9 +145,10 @@ impl Session {
         }
     }
 
-    /// What `initialize` is sent with to the same server.
+    /// What `initialize` is sent with to the same server for one client.
     pub(super) fn legacy_greeting(&self) -> Self {
         Self {
+            client_news: ClientNews::new(Audience::One),
             announcements: Arc::clone(&self.announcements),
             suspect: Arc::clone(&self.suspect),
             ..Self::greeting(self.server.clone(), Arc::clone(&self.endpoint), self.reach)
@@ -316,21 +323,23 @@ impl Session {
         }
     }
 
-    /// Posts what is yet to be known and nobody waits for, if not too much of that is under way. The wait itself ends
-    /// with the call that it belongs to.
+    /// Posts what is yet to be known, if anything, and nobody waits for; false where too much of that is under way. The
+    /// wait itself ends with the call that it belongs to.
     pub(super) fn post_later(
         self: &Arc<Self>,
-        message: impl Future<Output = Outgoing> + Send + 'static,
-    ) {
+        message: impl Future<Output = Option<Outgoing>> + Send + 'static,
+    ) -> bool {
         let Ok(permit) = Arc::clone(&self.asides).try_acquire_owned() else {
-            return;
+            return false;
         };
         let session = Arc::clone(self);
         tokio::spawn(async move {
-            let message = message.await;
-            let _ = timeout(session.reach, session.post(message, "")).await;
+            if let Some(message) = message.await {
+                let _ = timeout(session.reach, session.post(message, "")).await;
+            }
             drop(permit);
         });
+        true
     }
 
     /// Tells something of our own; any answer but a refusal will do.

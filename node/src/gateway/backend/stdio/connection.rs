@@ -3,6 +3,7 @@
 //! A reader task brings messages to those who wait, in the order in which they came; it waits for nobody. A writer
 //! task is the only one to write.
 
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -15,47 +16,40 @@ use tokio_util::sync::CancellationToken;
 
 use super::lines::{LineError, Lines, LongLine};
 use super::outbox::{Closed, Outbox, Outflow, outbox};
-use super::pending::{Caller, Outcome, Pending, Unasked};
-use crate::gateway::aside::ServerRequest;
+use super::pending::{Caller, Outcome, Pending};
+use super::requests::ASKING_MAX;
 use crate::gateway::backend::announcements::Announcements;
+use crate::gateway::backend::client_news::{Audience, ClientNews};
 use crate::gateway::backend::followed::Followed;
 use crate::gateway::backend::greeting::{
     ServerCapabilities, with_modern_meta, without_modern_meta,
 };
 use crate::gateway::backend::handshake::Ask;
 use crate::gateway::backend::incoming::{Incoming, NotAMessage};
+use crate::gateway::backend::open_requests::OpenRequests;
 use crate::gateway::backend::origin::Origin;
-use crate::gateway::backend::outgoing::{Outgoing, on_one_line, own_answer};
-use crate::gateway::backend::progress::PROGRESS;
+use crate::gateway::backend::outgoing::{Outgoing, on_one_line};
 use crate::gateway::backend::spoiled::spoiled_answer;
-use crate::gateway::call::{Call, CallError, Era, Reply, ReplyBody};
-
-/// Requests of one child that callers have not answered yet; one more is refused.
-const ASKING_MAX: usize = 256;
-/// The log notifications of a server.
-const LOG: &str = "notifications/message";
-/// A server gives up a request of its own.
-const CANCELLED: &str = "notifications/cancelled";
-/// Why a request goes to nobody although somebody is calling.
-const AMBIGUOUS: &str = "calls of several clients are under way, and it is not said which of them is meant; \
-    set \"instance\": \"per-session\" for this server in mcp.json";
+use crate::gateway::call::{Call, CallError, Era, Reply};
 
 /// The two pipes of a child, and everything that waits on them.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    server: ServerName,
+    pub(super) server: ServerName,
     era: OnceLock<Era>,
-    outbox: Outbox,
+    pub(super) outbox: Outbox,
     pub(super) pending: Pending,
     capabilities: OnceLock<ServerCapabilities>,
-    announcements: Announcements,
-    followed: Followed,
+    pub(super) announcements: Announcements,
+    pub(super) followed: Followed,
     garbage: AtomicU64,
     /// Requests that were refused because several callers could be meant.
-    ambiguous: AtomicU64,
-    asking: Arc<Semaphore>,
+    pub(super) ambiguous: AtomicU64,
+    pub(super) asking: Arc<Semaphore>,
+    pub(super) open_requests: OpenRequests,
+    pub(super) client_news: ClientNews,
     /// Stops both tasks.
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     /// The reader has ended, and why.
     read_out: CancellationToken,
     break_reason: Mutex<Option<Break>>,
@@ -91,6 +85,8 @@ impl Connection {
             garbage: AtomicU64::new(0),
             ambiguous: AtomicU64::new(0),
             asking: Arc::new(Semaphore::new(ASKING_MAX)),
+            open_requests: OpenRequests::default(),
+            client_news: ClientNews::new(Audience::Many),
             stop: CancellationToken::new(),
             read_out: CancellationToken::new(),
             break_reason: Mutex::new(None),
@@ -133,28 +129,49 @@ impl Connection {
         self.stop.cancel();
     }
 
-    /// Passes a call on and waits for its answer. Dropping the future cancels the call at the child.
-    pub(crate) async fn call(&self, mut call: Call) -> Result<Reply, CallError> {
+    /// Passes a call on and waits for its answer. Dropping the future cancels the call at the child. It keeps what has to
+    /// be sent, not the call.
+    pub(crate) fn call(
+        self: Arc<Self>,
+        call: Call,
+    ) -> impl Future<Output = Result<Reply, CallError>> + Send + 'static {
+        let era = self.era();
+        let level = self.hear_client(&call);
+        let connection = level.map(|_| Arc::clone(&self));
+        let prepared = self.prepare(call);
+        async move {
+            let (mut request, message) = prepared?;
+            if let Some((connection, level)) = connection.zip(level) {
+                Box::pin(connection.set_level(level)).await;
+            }
+            request.put(message).await?;
+            let body = request.answer().await?;
+            Ok(Reply { era, body })
+        }
+    }
+
+    /// Enters a call; its request, and the message that makes it.
+    fn prepare(
+        self: Arc<Self>,
+        mut call: Call,
+    ) -> Result<(Request<Arc<Self>>, Outgoing), CallError> {
         let token = call.params.progress_token().map(Bytes::copy_from_slice);
         let remap = token.is_some();
         let caller = Caller {
             origin: Origin::of(&call, call.params.raw()),
             token,
         };
-        let mut request = self.enter(Some(caller))?;
+        let (id, answered) = self.pending.enter(Some(caller))?;
         if remap {
-            let ours = request.id.to_string();
-            call.params.set_progress_token(ours.as_bytes());
+            call.params.set_progress_token(id.to_string().as_bytes());
         }
-        let era = self.era();
-        let params = match (era, call.era) {
+        let params = match (self.era(), call.era) {
             (Era::Modern, Era::Legacy) => with_modern_meta(call.params.to_bytes(), &call.client),
             (Era::Legacy, Era::Modern) => without_modern_meta(&call.params.to_bytes()),
             _ => call.params.to_bytes(),
         };
-        request.send(&call.method, params).await?;
-        let body = request.answer().await?;
-        Ok(Reply { era, body })
+        let message = Outgoing::request(id, &call.method, on_one_line(params));
+        Ok((Request::new(self, id, answered), message))
     }
 
     /// Tells something of our own, before any request that is made later.
@@ -163,16 +180,6 @@ impl Connection {
             true => Ok(()),
             false => Err(self.lost()),
         }
-    }
-
-    fn enter(&self, caller: Option<Caller>) -> Result<Request<'_>, CallError> {
-        let (id, answered) = self.pending.enter(caller)?;
-        Ok(Request {
-            connection: self,
-            id,
-            answered,
-            sent: false,
-        })
     }
 
     fn lost(&self) -> CallError {
@@ -261,62 +268,8 @@ impl Connection {
         }
     }
 
-    fn take_notification(&self, method: &str, line: &Bytes) {
-        let lost = match method {
-            PROGRESS => self.pending.progress(line),
-            CANCELLED => None,
-            other if self.announcements.take_in(other) => None,
-            other if self.followed.take_in(other, line) => None,
-            other => self.pending.tell(line.clone(), other == LOG),
-        };
-        if let Some(id) = lost {
-            self.note(Outgoing::cancelled(id));
-        }
-    }
-
-    /// Brings a request of the child to the caller it can only mean; where that is not certain, it is refused.
-    fn take_request(self: &Arc<Self>, id: &str, method: &str, params: Option<Bytes>) {
-        let refuse = |why| self.note(Outgoing::response(id, own_answer(method, why)));
-        if method == "ping" {
-            return refuse("");
-        }
-        let Ok(place) = Arc::clone(&self.asking).try_acquire_owned() else {
-            return refuse("too many requests of this server are unanswered");
-        };
-        let (request, answered) = ServerRequest::new(method, params);
-        match self.pending.ask(request) {
-            Ok(()) => {}
-            Err((Unasked::Nobody, _)) => return refuse("no call of this server is under way"),
-            Err((Unasked::Several, _)) => {
-                self.note_ambiguous();
-                return refuse(AMBIGUOUS);
-            }
-        }
-        let (connection, id) = (Arc::clone(self), id.to_owned());
-        tokio::spawn(async move {
-            let answered = connection.stop.run_until_cancelled(answered).await;
-            let body = answered.and_then(Result::ok);
-            let body = body.unwrap_or_else(|| own_answer("", "the caller gave no answer"));
-            let response = Outgoing::response(&id, on_one_line_body(body));
-            connection.outbox.respond(response).await;
-            drop(place);
-        });
-    }
-
-    /// Requests that were refused because they could have meant several callers.
-    pub(super) fn ambiguous(&self) -> u64 {
-        self.ambiguous.load(Ordering::Relaxed)
-    }
-
-    fn note_ambiguous(&self) {
-        let count = self.ambiguous.fetch_add(1, Ordering::Relaxed) + 1;
-        if is_power_of_ten(count) {
-            tracing::warn!(target: "upstream", server = %self.server, count, "refused its request: {AMBIGUOUS}");
-        }
-    }
-
     /// Sends what the child can do without, unless it has not read for long.
-    fn note(&self, message: Outgoing) {
+    pub(super) fn note(&self, message: Outgoing) {
         if !self.outbox.note(message) {
             tracing::debug!(target: "upstream", server = %self.server, "it does not read its input");
         }
@@ -331,15 +284,8 @@ impl Connection {
     }
 }
 
-fn on_one_line_body(body: ReplyBody) -> ReplyBody {
-    match body {
-        ReplyBody::Result(raw) => ReplyBody::Result(on_one_line(raw)),
-        ReplyBody::Error(raw) => ReplyBody::Error(on_one_line(raw)),
-    }
-}
-
 /// Garbage is logged ever more rarely: a child that prints nothing else must not fill the disk.
-fn is_power_of_ten(count: u64) -> bool {
+pub(super) fn is_power_of_ten(count: u64) -> bool {
     count == 10_u64.pow(count.max(1).ilog10())
 }
 
@@ -358,23 +304,34 @@ impl Ask for Connection {
     }
 
     async fn ask(&self, method: &str, params: Bytes) -> Outcome {
-        let mut request = self.enter(None)?;
-        request.send(method, params).await?;
+        let (id, answered) = self.pending.enter(None)?;
+        let mut request = Request::new(self, id, answered);
+        request
+            .put(Outgoing::request(id, method, on_one_line(params)))
+            .await?;
         request.answer().await
     }
 }
 
 /// One request to the child; dropped unanswered, it is cancelled there and forgotten here.
-struct Request<'a> {
-    connection: &'a Connection,
+struct Request<C: Deref<Target = Connection>> {
+    connection: C,
     id: u64,
     answered: oneshot::Receiver<Outcome>,
     sent: bool,
 }
 
-impl Request<'_> {
-    async fn send(&mut self, method: &str, params: Bytes) -> Result<(), CallError> {
-        let message = Outgoing::request(self.id, method, on_one_line(params));
+impl<C: Deref<Target = Connection>> Request<C> {
+    fn new(connection: C, id: u64, answered: oneshot::Receiver<Outcome>) -> Self {
+        Self {
+            connection,
+            id,
+            answered,
+            sent: false,
+        }
+    }
+
+    async fn put(&mut self, message: Outgoing) -> Result<(), CallError> {
         let put = self.connection.outbox.request(self.id, message).await;
         put.map_err(|Closed| self.connection.lost())?;
         self.sent = true;
@@ -387,7 +344,7 @@ impl Request<'_> {
     }
 }
 
-impl Drop for Request<'_> {
+impl<C: Deref<Target = Connection>> Drop for Request<C> {
     fn drop(&mut self) {
         if self.connection.pending.forget(self.id) && self.sent {
             self.connection.note(Outgoing::cancelled(self.id));

@@ -22,7 +22,7 @@ use crate::gateway::backend::runner::{OfferNews, Runner};
 use crate::gateway::backend::timing::Timing;
 use crate::gateway::backend::translate::parking::Parking;
 use crate::gateway::backend::upstream::UpstreamState;
-use crate::gateway::call::{Call, CallError, Caller, Era, Reply};
+use crate::gateway::call::{Call, CallError, Caller, Era, Replying};
 use crate::gateway::router::subscriptions::Updates;
 
 /// Processes of one program that callers may have at a time.
@@ -208,9 +208,11 @@ impl Running {
 }
 
 impl Backend for Instances {
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
-        let owner = self.owner(&call);
-        Box::pin(async move { self.upstream_of(owner)?.call(call).await })
+    fn call(self: Arc<Self>, call: Call) -> Replying {
+        match self.upstream_of(self.owner(&call)) {
+            Ok(upstream) => upstream.call(call),
+            Err(error) => Box::pin(std::future::ready(Err(error))),
+        }
     }
 
     fn follow(&self, uri: String) -> BoxFuture<'_, Result<Updates, CallError>> {

@@ -9,6 +9,7 @@ mod lines;
 mod link;
 mod outbox;
 mod pending;
+mod requests;
 mod stderr;
 #[cfg(test)]
 mod tests;
@@ -19,11 +20,11 @@ use futures::future::BoxFuture;
 use tokio::time::timeout_at;
 
 use super::Backend;
-use super::desk::Desk;
+use super::desk::{Desk, Entered};
 use super::handshake::Ask;
 use super::translate::parking::Parking;
 use super::translate::retries::with_retries;
-use crate::gateway::call::{Call, CallError, Era, Reply};
+use crate::gateway::call::{Call, CallError, Era, Reply, Replying};
 use crate::gateway::router::subscriptions::Updates;
 use connection::Connection;
 pub(crate) use instances::{Instances, Program};
@@ -65,6 +66,14 @@ impl StdioUpstream {
             .sum()
     }
 
+    /// A process that need not be waited for and speaks the caller's era: nearly always there, and then little has to be
+    /// kept while it answers.
+    fn enter_at_once(&self, era: Era) -> Option<(Entered<Connection>, Arc<Connection>)> {
+        let entered = self.desk.enter().ok()?;
+        let connection = self.desk.current()?;
+        (connection.era() == era).then_some((entered, connection))
+    }
+
     async fn answer(&self, call: Call) -> Result<Reply, CallError> {
         let _entered = self.desk.enter()?;
         let connection = self.desk.session().await?;
@@ -88,15 +97,11 @@ impl StdioUpstream {
         }
         drop(entered);
         let server = self.desk.server().as_str();
-        with_retries(call, server, |call| modern.call(call)).await
+        with_retries(call, server, |call| Arc::clone(&modern).call(call)).await
     }
 
     /// A call that may be parked: it keeps what it needs.
-    fn run(
-        &self,
-        call: Call,
-        connection: Arc<Connection>,
-    ) -> BoxFuture<'static, Result<Reply, CallError>> {
+    fn run(&self, call: Call, connection: Arc<Connection>) -> Replying {
         let desk = Arc::clone(&self.desk);
         Box::pin(async move {
             let _entered = desk.enter()?;
@@ -110,15 +115,26 @@ impl Backend for StdioUpstream {
         Box::pin(async move { self.desk.session().await?.follow(uri).await })
     }
 
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
+    fn call(self: Arc<Self>, call: Call) -> Replying {
         let deadline = call.deadline;
+        if let Some((entered, connection)) = self.enter_at_once(call.era) {
+            let answered = timeout_at(deadline, connection.call(call));
+            return Box::pin(async move {
+                let _entered = entered;
+                answered.await.unwrap_or_else(|_| Err(self.late()))
+            });
+        }
         Box::pin(async move {
             let answered = timeout_at(deadline, self.answer(call)).await;
-            answered.unwrap_or_else(|_| {
-                Err(CallError::DeadlineExceeded {
-                    target: self.desk.server().to_string(),
-                })
-            })
+            answered.unwrap_or_else(|_| Err(self.late()))
         })
+    }
+}
+
+impl StdioUpstream {
+    fn late(&self) -> CallError {
+        CallError::DeadlineExceeded {
+            target: self.desk.server().to_string(),
+        }
     }
 }

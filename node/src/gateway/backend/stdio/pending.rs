@@ -6,7 +6,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::oneshot;
 
-use crate::gateway::aside::ServerRequest;
 use crate::gateway::backend::origin::{Meant, Origin, Slow, meant};
 use crate::gateway::backend::progress;
 use crate::gateway::call::{CallError, ReplyBody};
@@ -131,15 +130,12 @@ impl Pending {
         self.lose(id, told)
     }
 
-    /// Asks the one client that has calls under way, through its newest call.
-    pub(crate) fn ask(&self, request: ServerRequest) -> Result<(), (Unasked, ServerRequest)> {
+    /// The one client that has calls under way; its newest call.
+    pub(crate) fn meant(&self) -> Result<Origin, Unasked> {
         match meant(self.lock().origins()) {
-            Meant::One(origin) => {
-                origin.ask(request);
-                Ok(())
-            }
-            Meant::Nobody => Err((Unasked::Nobody, request)),
-            Meant::Several => Err((Unasked::Several, request)),
+            Meant::One(origin) => Ok(origin.clone()),
+            Meant::Nobody => Err(Unasked::Nobody),
+            Meant::Several => Err(Unasked::Several),
         }
     }
 
@@ -177,7 +173,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::gateway::aside::Aside;
+    use crate::gateway::aside::{Aside, ServerRequest};
     use crate::gateway::backend::test_upstream::call_with;
     use crate::gateway::call::{ASIDES_WAITING_MAX, Notification};
 
@@ -218,15 +214,17 @@ mod tests {
     #[test]
     fn what_names_no_call_reaches_the_only_client_and_none_of_several() {
         let pending = Pending::default();
-        let request = || ServerRequest::new("x/unknown", None).0;
-        assert!(matches!(pending.ask(request()), Err((Unasked::Nobody, _))));
+        assert_eq!(pending.meant().unwrap_err(), Unasked::Nobody);
         let (one, mut heard) = caller();
         pending.enter(Some(one)).unwrap();
-        assert!(pending.ask(request()).is_ok());
+        pending
+            .meant()
+            .unwrap()
+            .ask(ServerRequest::new("x/unknown", None).0);
         assert!(matches!(heard.try_recv(), Ok(Aside::Request(_))));
         let (other, _heard) = caller();
         pending.enter(Some(other)).unwrap();
-        assert!(matches!(pending.ask(request()), Err((Unasked::Several, _))));
+        assert_eq!(pending.meant().unwrap_err(), Unasked::Several);
         assert_eq!(pending.tell(Bytes::new(), false), None);
         assert!(heard.try_recv().is_err());
     }

@@ -189,6 +189,10 @@ impl Parked {
                 self.last_key += 1;
                 self.asked.insert(format!("r{}", self.last_key), request);
             }
+            Aside::Withdrawn(withdrawn) => {
+                self.asked
+                    .retain(|_, request| request.number != withdrawn.request);
+            }
             Aside::Notification(Notification(message)) => {
                 // Each round has a progress token of its own.
                 let message = match call.params.progress_token() {

@@ -4,16 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
-use futures::{FutureExt, Stream, stream};
+use futures::{Stream, stream};
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 use tokio::time::{Instant, timeout_at};
 
 use super::Frontend;
 use super::request::Exchange;
 use super::service::Service;
-use crate::gateway::aside::{Aside, ServerRequest};
-use crate::gateway::call::{ASIDES_WAITING_MAX, Call, CallError, Era, Notification, Reply};
+use crate::gateway::aside::Aside;
+use crate::gateway::call::{
+    ASIDES_WAITING_MAX, Call, CallError, Era, Notification, Reply, Replying,
+};
 use crate::gateway::client::Client;
 use crate::gateway::mcp::answer::Answer;
 use crate::gateway::mcp::envelope::{self, Request, RequestId};
@@ -57,8 +58,9 @@ impl Event {
     }
 }
 
-/// Makes the message that asks the client what an upstream wants to know; `None` where it cannot be asked.
-pub(super) type Asker = Box<dyn FnMut(ServerRequest) -> Option<Bytes> + Send>;
+/// Makes the message for a request of an upstream, or for one that it takes back; `None` where the client cannot be
+/// asked.
+pub(super) type Asker = Box<dyn FnMut(Aside) -> Option<Bytes> + Send>;
 
 /// A call under way. Dropping it cancels the call.
 pub(super) struct Answering {
@@ -68,7 +70,7 @@ pub(super) struct Answering {
     /// Whether log messages may be sent: a modern client must have named a level (2026-07-28, "Logging").
     logs: bool,
     deadline: Instant,
-    call: Option<BoxFuture<'static, Result<Reply, CallError>>>,
+    call: Option<Replying>,
     asides: mpsc::Receiver<Aside>,
     ask: Option<Asker>,
     answer: Option<Answer>,
@@ -116,7 +118,7 @@ impl Answering {
             hint,
             logs,
             deadline,
-            call: Some(in_time(frontend.service.clone(), call).boxed()),
+            call: Some(in_time(frontend.service.clone(), call)),
             asides,
             ask: None,
             answer: None,
@@ -130,13 +132,14 @@ impl Answering {
         self
     }
 
-    fn asked(&mut self, request: ServerRequest) -> Option<Bytes> {
-        match &mut self.ask {
-            Some(ask) => ask(request),
-            None => {
+    fn asked(&mut self, aside: Aside) -> Option<Bytes> {
+        match (&mut self.ask, aside) {
+            (Some(ask), aside) => ask(aside),
+            (None, Aside::Request(request)) => {
                 request.refuse("this client cannot be asked now");
                 None
             }
+            (None, _) => None,
         }
     }
 
@@ -154,13 +157,13 @@ impl Answering {
     pub(super) async fn next(&mut self) -> Option<Event> {
         while let Some(aside) = self.aside().await {
             match aside {
-                Aside::Request(request) => {
-                    if let Some(message) = self.asked(request) {
+                Aside::Notification(Notification(message)) => {
+                    if self.logs || !is_log_message(&message) {
                         return Some(Event::Notification(message));
                     }
                 }
-                Aside::Notification(Notification(message)) => {
-                    if self.logs || !is_log_message(&message) {
+                aside => {
+                    if let Some(message) = self.asked(aside) {
                         return Some(Event::Notification(message));
                     }
                 }
@@ -199,12 +202,12 @@ fn is_log_message(message: &[u8]) -> bool {
     method.is_ok_and(|method| method.as_deref() == Some("notifications/message"))
 }
 
-async fn in_time(service: Arc<dyn Service>, call: Call) -> Result<Reply, CallError> {
-    let deadline = call.deadline;
+fn in_time(service: Arc<dyn Service>, call: Call) -> Replying {
     let target = call.params.name().map(|name| name.into_owned());
     let target = target.unwrap_or_else(|| call.method.to_string());
-    match timeout_at(deadline, service.call(call)).await {
-        Ok(reply) => reply,
-        Err(_) => Err(CallError::DeadlineExceeded { target }),
-    }
+    let replying = timeout_at(call.deadline, service.call(call));
+    Box::pin(async move {
+        let late = |_| Err(CallError::DeadlineExceeded { target });
+        replying.await.unwrap_or_else(late)
+    })
 }

@@ -17,7 +17,7 @@ use super::refusal::HttpRefusal;
 use super::request::Exchange;
 use super::{Frontend, subscription};
 use crate::gateway::aside::Aside;
-use crate::gateway::call::{Era, Notification};
+use crate::gateway::call::Era;
 use crate::gateway::client::Client;
 use crate::gateway::mcp::answer::Answer;
 use crate::gateway::mcp::envelope::{self, Request, RequestId};
@@ -125,9 +125,9 @@ impl Conversation {
         match Answering::begin(&self.frontend, &self.client, era, client, request) {
             Ok(answering) => {
                 let (asking, call) = (Arc::downgrade(self), id.clone());
-                let answering = answering.asking(Box::new(move |request| {
+                let answering = answering.asking(Box::new(move |aside| {
                     let conversation = asking.upgrade()?;
-                    conversation.state().engine.ask(Some(&call), request)
+                    conversation.state().engine.told(Some(&call), aside)
                 }));
                 let task = tokio::spawn(self.clone().carry(id.clone(), answering));
                 state.tasks.insert(id, task.abort_handle());
@@ -188,10 +188,8 @@ impl Conversation {
         let asking = Arc::downgrade(&self);
         stream::unfold((told, asking), |(mut told, asking)| async move {
             loop {
-                let message = match told.recv().await? {
-                    Aside::Notification(Notification(message)) => Some(message),
-                    Aside::Request(request) => asking.upgrade()?.state().engine.ask(None, request),
-                };
+                let aside = told.recv().await?;
+                let message = asking.upgrade()?.state().engine.told(None, aside);
                 if let Some(message) = message {
                     return Some((message, (told, asking)));
                 }

@@ -265,7 +265,7 @@ fn ask_on(session: &Arc<LegacySession>, accept: Accept, answering: Answering) ->
         return answering;
     }
     let (session, id) = (session.clone(), answering.id().clone());
-    answering.asking(Box::new(move |request| session.ask(Some(&id), request)))
+    answering.asking(Box::new(move |aside| session.told(Some(&id), aside)))
 }
 
 /// Lets the session's own task answer, so that the call outlives the response.

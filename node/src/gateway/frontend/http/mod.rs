@@ -44,6 +44,7 @@ use crate::gateway::mcp::envelope::{self, Incoming};
 use crate::gateway::mcp::era;
 use body::Budget;
 use http_sse::EventStreams;
+use modern::Begun;
 use refusal::HttpRefusal;
 use replay::KEPT_BYTES_MAX;
 use request::Exchange;
@@ -124,7 +125,7 @@ async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Respons
     let served = match head.method {
         Method::POST => post_message(&frontend, &head, body).await,
         Method::GET if websocket::is_asked_for(&head.headers) => {
-            websocket::upgrade(&frontend, &mut head).await
+            Box::pin(websocket::upgrade(&frontend, &mut head)).await
         }
         Method::GET => legacy::get(&frontend, &head),
         Method::DELETE => legacy::delete(&frontend, &head),
@@ -159,8 +160,11 @@ async fn post_message(
         Err(answer) => return Ok(respond::json(StatusCode::BAD_REQUEST, answer)),
     };
     match era_of(&incoming, exchange.routing.version) {
-        Era::Modern => modern::post(frontend, &exchange, head, incoming).await,
-        Era::Legacy => legacy::post(frontend, &exchange, head, incoming).await,
+        Era::Modern => match modern::begin(frontend, &exchange, head, incoming)? {
+            Begun::Response(response) => Ok(response),
+            Begun::Call(call) => Ok(respond::events(Era::Modern, exchange.accept, call).await),
+        },
+        Era::Legacy => Box::pin(legacy::post(frontend, &exchange, head, incoming)).await,
     }
 }
 

@@ -15,31 +15,40 @@ use crate::gateway::mcp::answer::{Answer, Refusal};
 use crate::gateway::mcp::envelope::{Incoming, Request};
 use crate::gateway::mcp::session::{Output, Session, Transport};
 
-/// Serves one message. Dropping the response, or the future, cancels the call.
-pub(super) async fn post(
+/// Begins to serve one message: the response, or the call that is to give one. Dropping either cancels the call.
+pub(super) fn begin(
     frontend: &Arc<Frontend>,
     exchange: &Exchange<'_>,
     head: &Parts,
     incoming: Incoming,
-) -> Result<Response, HttpRefusal> {
+) -> Result<Begun, HttpRefusal> {
     let mut session = Session::new(Transport::Http);
-    match session.message(incoming, Some(&exchange.routing)) {
-        Output::Answer(answer) => Ok(respond::answer(Era::Modern, exchange.accept, answer)),
+    let begun = match session.message(incoming, Some(&exchange.routing)) {
+        Output::Answer(answer) => Err(answer),
         Output::Dispatch {
             era,
             client,
             request,
-        } => Ok(match check_arguments(frontend, head, &request) {
-            Err(answer) => respond::answer(era, exchange.accept, answer),
-            Ok(()) => match Answering::begin(frontend, exchange, era, client, request) {
-                Ok(answering) => respond::events(era, exchange.accept, answering.events()).await,
-                Err(answer) => respond::answer(era, exchange.accept, answer),
-            },
-        }),
-        Output::Listen(request) => subscription::listen(frontend, exchange, &request),
+        } => check_arguments(frontend, head, &request)
+            .and_then(|()| Answering::begin(frontend, exchange, era, client, request)),
+        Output::Listen(request) => {
+            return subscription::listen(frontend, exchange, &request).map(Begun::Response);
+        }
         // Over HTTP a client cancels by closing the response; notifications have nothing to act on.
-        Output::Cancel(_) | Output::Nothing => Ok(respond::accepted()),
-    }
+        Output::Cancel(_) | Output::Nothing => return Ok(Begun::Response(respond::accepted())),
+    };
+    Ok(begun.map_or_else(
+        |answer| Begun::Response(respond::answer(Era::Modern, exchange.accept, answer)),
+        Begun::Call,
+    ))
+}
+
+/// What came of one message.
+pub(super) enum Begun {
+    /// The whole response.
+    Response(Response),
+    /// A call whose events make the response.
+    Call(Answering),
 }
 
 /// Refuses a call whose `Mcp-Param-*` headers do not say what its arguments say (2026-07-28, "Standard request

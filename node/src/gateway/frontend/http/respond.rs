@@ -6,13 +6,13 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures::StreamExt;
 use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt};
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use tokio::time::timeout;
 
-use super::answering::Event;
+use super::answering::{Answering, Event};
 use super::request::Accept;
 use crate::gateway::call::Era;
 use crate::gateway::mcp::answer::Answer;
@@ -50,19 +50,14 @@ pub(super) fn accepted() -> Response {
 
 /// The answer as JSON if it is the first event, else all events as a stream. A client that takes no streams is
 /// spared the notifications; one whose call was cancelled gets an empty stream.
-pub(super) async fn events(
-    era: Era,
-    accept: Accept,
-    events: impl Stream<Item = Event> + Send + 'static,
-) -> Response {
-    let mut events = events.boxed();
+pub(super) async fn events(era: Era, accept: Accept, mut answering: Answering) -> Response {
     loop {
-        match events.next().await {
+        match answering.next().await {
             Some(Event::Answer(first)) => return answer(era, accept, first),
             Some(Event::Notification(_)) if !accept.stream => {}
             Some(first) => {
                 let first = stream::once(std::future::ready(first));
-                return event_stream(first.chain(events).map(frame).boxed());
+                return event_stream(first.chain(answering.events()).map(frame).boxed());
             }
             None if accept.stream => return event_stream(stream::empty().boxed()),
             None => return accepted(),

@@ -8,13 +8,13 @@ use serde::Serialize;
 use tokio::sync::{mpsc, watch};
 
 use crate::control::ListVersions;
-use crate::gateway::call::{Call, CallError, Caller, Reply};
+use crate::gateway::call::{Call, CallError, Caller, Replying};
 use crate::identity::TokenId;
 
 /// The rest of the node, as a frontend sees it.
 pub trait Service: Send + Sync + 'static {
-    /// Answers a request of a client. Dropping the future cancels the call.
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>>;
+    /// Answers a request of a client.
+    fn call(self: Arc<Self>, call: Call) -> Replying;
 
     /// The raw definition of the tool that goes by `name` here.
     fn tool_definition(&self, name: &str) -> Option<Arc<str>>;

@@ -14,8 +14,7 @@ use tokio::time::Instant;
 use super::refusal::HttpRefusal;
 use super::replay::{EventId, Numbered, Resumed, Streams, Writer};
 use super::service::Credential;
-use crate::gateway::aside::{Aside, ServerRequest};
-use crate::gateway::call::Notification;
+use crate::gateway::aside::Aside;
 use crate::gateway::mcp::envelope::{Incoming, RequestId};
 use crate::gateway::mcp::era::{LegacyVersion, RoutingHeaders};
 use crate::gateway::mcp::session::{Loss, Output, Session};
@@ -179,9 +178,9 @@ impl LegacySession {
         output
     }
 
-    /// The message that asks the client what an upstream wants to know during the call `call`, or outside of any.
-    pub(super) fn ask(&self, call: Option<&RequestId>, request: ServerRequest) -> Option<Bytes> {
-        lock(&self.state).engine.ask(call, request)
+    /// The message for something that an upstream says during the call `call`, or outside of any.
+    pub(super) fn told(&self, call: Option<&RequestId>, aside: Aside) -> Option<Bytes> {
+        lock(&self.state).engine.told(call, aside)
     }
 
     /// Starts the task that answers `id`; `start` must not block.
@@ -274,9 +273,8 @@ impl Talking {
         let mut told = self.session.unasked.lock().await;
         while let Some(unasked) = told.as_mut() {
             match unasked.recv().await {
-                Some(Aside::Notification(Notification(message))) => return message,
-                Some(Aside::Request(request)) => {
-                    if let Some(message) = self.session.ask(None, request) {
+                Some(aside) => {
+                    if let Some(message) = self.session.told(None, aside) {
                         return message;
                     }
                 }

@@ -136,7 +136,7 @@ impl OwnerService {
             client: Client::Session(client),
             asides,
         };
-        let reply = self.gateway.call(call).await;
+        let reply = self.gateway.clone().call(call).await;
         as_response(reply.map_err(|error| Refused::from(&error))?)
     }
 

@@ -58,7 +58,7 @@ pub(super) fn initialize(request: &Request) -> Result<Initialized, Refusal> {
     let version = LegacyVersion::negotiate(&asked.protocol_version);
     let result = json!({
         "protocolVersion": version.as_str(),
-        "capabilities": capabilities_of_this_node(),
+        "capabilities": legacy_capabilities(),
         "serverInfo": {"name": NAME, "version": VERSION},
         "instructions": INSTRUCTIONS,
     });
@@ -81,6 +81,19 @@ fn capabilities_of_this_node() -> Value {
     })
 }
 
+/// Tasks are not listed: a server may serve many callers in one session, and would show each the others'.
+fn legacy_capabilities() -> Value {
+    let mut capabilities = capabilities_of_this_node();
+    capabilities["tasks"] = json!({"cancel": {}, "requests": {"tools": {"call": {}}}});
+    capabilities
+}
+
+fn modern_capabilities() -> Value {
+    let mut capabilities = capabilities_of_this_node();
+    capabilities["extensions"] = json!({"io.modelcontextprotocol/tasks": {}});
+    capabilities
+}
+
 /// The level that `logging/setLevel` sets.
 pub(super) fn log_level(params: &Params) -> Result<LogLevel, Refusal> {
     #[derive(Deserialize)]
@@ -100,7 +113,7 @@ pub(super) fn log_level(params: &Params) -> Result<LogLevel, Refusal> {
 pub(super) fn discover(id: &RequestId) -> Answer {
     let result = json!({
         "supportedVersions": [MODERN_VERSION],
-        "capabilities": capabilities_of_this_node(),
+        "capabilities": modern_capabilities(),
         "instructions": INSTRUCTIONS,
         "resultType": "complete",
         "ttlMs": DISCOVER_TTL_MS,

@@ -4,7 +4,7 @@
 
 use super::super::envelope::read;
 use super::*;
-use crate::gateway::aside::ServerRequest;
+use crate::gateway::aside::{Aside, ServerRequest};
 use serde_json::{Value, json};
 
 const CONNECTIONS: [Transport; 4] = [
@@ -266,18 +266,18 @@ fn the_log_level_of_a_session_is_set_and_nonsense_refused() {
 fn what_an_upstream_asks_during_a_call_is_answered_to_it_and_dropped_with_the_call() {
     let mut session = legacy_with_call(Transport::Http);
     let (asked, mut answered) = ServerRequest::new("roots/list", None);
-    let message = session.ask(Some(&id(1)), asked).unwrap();
+    let message = session.told(Some(&id(1)), Aside::Request(asked)).unwrap();
     let message: Value = serde_json::from_slice(&message).unwrap();
     assert_eq!(message["method"], "roots/list");
     let response = json!({"jsonrpc": "2.0", "id": message["id"], "result": {"roots": []}});
     assert!(matches!(say(&mut session, response), Output::Nothing));
     assert!(answered.try_recv().is_ok());
     let (asked, mut unanswered) = ServerRequest::new("roots/list", None);
-    session.ask(Some(&id(1)), asked).unwrap();
+    session.told(Some(&id(1)), Aside::Request(asked)).unwrap();
     assert!(session.answered(&id(1)));
     assert!(unanswered.try_recv().is_err());
     let (late, mut refused) = ServerRequest::new("roots/list", None);
-    assert_eq!(session.ask(Some(&id(1)), late), None);
+    assert_eq!(session.told(Some(&id(1)), Aside::Request(late)), None);
     assert!(refused.try_recv().is_ok());
 }
 
@@ -285,7 +285,7 @@ fn what_an_upstream_asks_during_a_call_is_answered_to_it_and_dropped_with_the_ca
 fn a_modern_client_is_never_asked() {
     let mut session = modern_with_call(Transport::Stdio);
     let (asked, mut refused) = ServerRequest::new("roots/list", None);
-    assert_eq!(session.ask(Some(&id(1)), asked), None);
+    assert_eq!(session.told(Some(&id(1)), Aside::Request(asked)), None);
     assert!(refused.try_recv().is_ok());
 }
 

@@ -1,4 +1,5 @@
-//! The progress token in a whole `notifications/progress` message.
+//! What a notification is about: the token in a whole `notifications/progress`, the id in a whole
+//! `notifications/cancelled`.
 
 use bytes::Bytes;
 
@@ -18,6 +19,25 @@ pub fn notification_token(message: &Bytes, token: &[u8]) -> Result<Bytes, Splice
     let mut out = Vec::with_capacity(message.len() + token.len());
     write_edited(message, &[(span, token)], &mut out);
     Ok(out.into())
+}
+
+/// The raw JSON of `params.requestId` in a whole JSON-RPC message; `None` where it does not occur exactly once.
+pub fn request_id_of(message: &[u8]) -> Option<&[u8]> {
+    Some(find_request_id(message)?.of(message))
+}
+
+/// `message` with `params.requestId` replaced by raw JSON; `None` where it does not occur exactly once.
+pub fn with_request_id(message: &Bytes, id: &str) -> Option<Bytes> {
+    let span = find_request_id(message)?;
+    let mut out = Vec::with_capacity(message.len() + id.len());
+    write_edited(message, &[(span, id.as_bytes())], &mut out);
+    Some(out.into())
+}
+
+fn find_request_id(message: &[u8]) -> Option<Span> {
+    let params = find(message, whole(message), "message", "params", "params").ok()??;
+    let path = "params.requestId";
+    find(message, params, "params", "requestId", path).ok()?
 }
 
 fn find_token(message: &[u8]) -> Result<Option<Span>, SpliceError> {
@@ -77,6 +97,21 @@ mod tests {
         let path = "params.progressToken";
         let refused = notification_token(&sent, b"3").unwrap_err();
         assert_eq!(refused, SpliceError::Duplicate { path });
+    }
+
+    #[test]
+    fn the_request_that_is_cancelled_is_named_anew_and_nothing_else_changes() {
+        let sent = Bytes::from_static(
+            br#"{"method":"notifications/cancelled","params":{"requestId" : "s-1","reason":"r"}}"#,
+        );
+        assert_eq!(request_id_of(&sent), Some(&b"\"s-1\""[..]));
+        let written = with_request_id(&sent, "4").unwrap();
+        let expected = String::from_utf8(sent.to_vec())
+            .unwrap()
+            .replace("\"s-1\"", "4");
+        assert_eq!(written, expected.as_bytes());
+        let twice = Bytes::from_static(br#"{"params":{"requestId":1,"requestId":2}}"#);
+        assert_eq!(with_request_id(&twice, "4"), None);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub struct Params {
     arguments: Option<Span>,
     meta: Option<Span>,
     progress_token: Option<Span>,
+    asks_for_task: bool,
     new_name: Option<Box<[u8]>>,
     new_uri: Option<Box<[u8]>>,
     new_progress_token: Option<Box<[u8]>>,
@@ -89,6 +90,8 @@ impl Params {
                 once(&mut params.meta, member.value, "params._meta")?;
             } else if member.is(&raw, "uri") {
                 once(&mut params.uri, member.value, "params.uri")?;
+            } else if member.is(&raw, "task") {
+                params.asks_for_task = true;
             }
         }
         params.scan_meta()?;
@@ -104,6 +107,7 @@ impl Params {
             arguments: None,
             meta: None,
             progress_token: None,
+            asks_for_task: false,
             new_name: None,
             new_uri: None,
             new_progress_token: None,
@@ -162,6 +166,11 @@ impl Params {
             "ref/resource" => Some((only(reference, "uri")?, false)),
             _ => None,
         }
+    }
+
+    /// Whether there is a member `task`: a legacy caller wants its call to become a task.
+    pub const fn asks_for_task(&self) -> bool {
+        self.asks_for_task
     }
 
     /// The raw JSON of `arguments`.

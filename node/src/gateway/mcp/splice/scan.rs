@@ -119,7 +119,7 @@ impl Iterator for Members<'_> {
     }
 }
 
-fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
     while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
         at += 1;
     }
@@ -143,7 +143,7 @@ fn string_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
 }
 
 /// Behind the value that begins at `at`.
-fn value_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+pub(super) fn value_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     match bytes.get(at).ok_or(Malformed)? {
         b'"' => string_end(bytes, at),
         b'{' | b'[' => container_end(bytes, at),

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use super::super::{Credential, Health, HttpService, Service, Unauthorized, http_frontend};
 use crate::control::ListVersions;
 use crate::gateway::aside::{Aside, ServerRequest};
-use crate::gateway::call::{Call, CallError, Caller, Era, Reply, ReplyBody};
+use crate::gateway::call::{Call, CallError, Caller, Era, Reply, ReplyBody, Replying};
 use crate::identity::TokenId;
 
 pub(super) const OWN_ID: NodeId = NodeId::from_public_key([1; 32]);
@@ -153,8 +153,8 @@ impl Double {
 }
 
 impl Service for Double {
-    fn call(&self, call: Call) -> BoxFuture<'_, Result<Reply, CallError>> {
-        self.answer(call).boxed()
+    fn call(self: Arc<Self>, call: Call) -> Replying {
+        async move { self.answer(call).await }.boxed()
     }
 
     fn lists_changed(&self) -> watch::Receiver<ListVersions> {
