@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod home;
 pub mod identity;
 pub mod keys;
+pub mod messaging;
 pub mod net;
 pub mod node;
 pub mod store;

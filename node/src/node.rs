@@ -2,12 +2,15 @@
 
 mod addresses;
 mod http_listeners;
+mod message_parts;
 mod parts;
 mod start_error;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -31,6 +34,7 @@ pub struct Node {
     membership: Membership,
     upstreams: Upstreams,
     network: Network,
+    restart: Arc<Notify>,
     _lock: HomeLock,
 }
 
@@ -68,6 +72,12 @@ impl Node {
             Ok(Err(error)) => error.to_string(),
             Err(error) => format!("the control task broke: {error}"),
         }
+    }
+
+    /// Ends when the node is to be stopped and started again with the same settings, because its key is another.
+    pub fn wants_restart(&self) -> impl Future<Output = ()> + 'static {
+        let restart = self.restart.clone();
+        async move { restart.notified().await }
     }
 
     /// Takes no new calls, lets those under way end for a moment, then stops every part; within five seconds.

@@ -13,6 +13,7 @@ pub mod limits;
 pub mod links;
 pub mod log;
 pub mod membership;
+pub mod messaging;
 #[cfg(feature = "mutations")]
 pub mod mutation;
 #[cfg(not(feature = "mutations"))]

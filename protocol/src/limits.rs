@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-/// Difference between two nodes' clocks that is forgiven at both ends of a validity period.
+/// Difference between two nodes' clocks that is forgiven at both ends of a validity period, and at most a quarter of
+/// that period.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(10 * 60);
 /// How long a certificate is valid unless its issuer says otherwise.
 pub const CERTIFICATE_LIFETIME: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// The longest a certificate may be valid; no issuer can make one that outlives its own removal by more.
 pub const CERTIFICATE_LIFETIME_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// The shortest life that an issuer gives a certificate.
+pub const CERTIFICATE_LIFETIME_MIN: Duration = Duration::from_secs(5);
 /// How long a ticket is valid unless its issuer says otherwise.
 pub const TICKET_LIFETIME: Duration = Duration::from_secs(15 * 60);
 /// The longest life a ticket may be given.
@@ -40,6 +43,18 @@ pub const KEPT_AFTER_EXPIRY: Duration = CERTIFICATE_LIFETIME_MAX;
 pub const GOSSIP_BYTES_MAX: usize = 32 * 1024;
 /// Addresses kept or told for one node.
 pub const ADDRESSES_PER_NODE_MAX: usize = 16;
+/// Bytes of what a node says of the version of its program.
+pub const PROGRAM_VERSION_BYTES_MAX: usize = 32;
+/// Agents that one node tells the mesh of.
+pub const AGENTS_PER_NODE_MAX: usize = 64;
+/// Bytes of all that one node tells of its agents, encoded.
+pub const AGENTS_BYTES_MAX: usize = 8 * 1024;
+/// Capabilities that one agent tells of.
+pub const AGENT_CAPABILITIES_MAX: usize = 8;
+/// Bytes of one capability.
+pub const AGENT_CAPABILITY_BYTES_MAX: usize = 32;
+/// Bytes of an agent's status.
+pub const AGENT_STATUS_BYTES_MAX: usize = 160;
 /// Bytes of one textual multiaddress.
 pub const ADDRESS_BYTES_MAX: usize = 256;
 /// Bytes of a gate message before the sender is known.

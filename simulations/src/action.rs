@@ -205,6 +205,10 @@ pub enum Attempt {
     GuessedTicket,
     /// A claim that was recorded in another handshake.
     ReplayedClaim,
+    /// It asks to be let in where nobody has opened a window.
+    AskedUninvited,
+    /// It comes for a certificate that nobody has approved.
+    CollectedUnapproved,
     /// Many nodes of nobody's mesh are sighted where this one is.
     Crowd,
 }

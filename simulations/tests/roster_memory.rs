@@ -33,6 +33,7 @@ fn member(number: usize) -> Arc<Member> {
         not_before: NOW,
         expires: Timestamp(NOW.0 + 1_000_000),
         only: Vec::new(),
+        replaces: None,
     };
     let certificate = Certificate {
         body,

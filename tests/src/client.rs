@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use rmcp::model::{CallToolRequestParams, CallToolResult, ProtocolVersion};
+use rmcp::model::{
+    CallToolRequestParams, CallToolResult, ProtocolVersion, ReadResourceRequestParams,
+    ResourceUpdatedNotificationParam, SubscribeRequestParams,
+};
 use rmcp::service::{
     ClientLifecycleMode, ClientServiceExt, NotificationContext, RunningService, ServiceError,
 };
@@ -27,15 +30,39 @@ pub enum Era {
 pub struct Client {
     running: RunningService<RoleClient, Listening>,
     changes: mpsc::UnboundedReceiver<()>,
+    updates: mpsc::UnboundedReceiver<String>,
 }
 
-/// Passes on that the list of tools has changed.
-struct Listening(mpsc::UnboundedSender<()>);
+/// Passes on that the list of tools, or a resource, has changed.
+struct Listening {
+    lists: mpsc::UnboundedSender<()>,
+    resources: mpsc::UnboundedSender<String>,
+}
+
+impl Listening {
+    fn new() -> (
+        Self,
+        mpsc::UnboundedReceiver<()>,
+        mpsc::UnboundedReceiver<String>,
+    ) {
+        let (lists, changes) = mpsc::unbounded_channel();
+        let (resources, updates) = mpsc::unbounded_channel();
+        (Self { lists, resources }, changes, updates)
+    }
+}
 
 impl ClientHandler for Listening {
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
         // The test may have ended.
-        let _ = self.0.send(());
+        let _ = self.lists.send(());
+    }
+
+    async fn on_resource_updated(
+        &self,
+        updated: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        let _ = self.resources.send(updated.uri);
     }
 }
 
@@ -43,18 +70,22 @@ impl Client {
     /// Connects to the MCP endpoint of `node` as its guest.
     pub async fn connect(node: &Peerage, era: Era) -> Self {
         let transport = StreamableHttpClientTransport::from_uri(node.ready().http.as_str());
-        let (told, changes) = mpsc::unbounded_channel();
+        let (listening, changes, updates) = Listening::new();
         let running = match era {
-            Era::Legacy => Listening(told).serve(transport).await,
+            Era::Legacy => listening.serve(transport).await,
             Era::Modern => {
                 let mode = ClientLifecycleMode::Discover {
                     preferred_versions: vec![ProtocolVersion::V_2026_07_28],
                 };
-                Listening(told).serve_with_lifecycle(transport, mode).await
+                listening.serve_with_lifecycle(transport, mode).await
             }
         };
         let running = running.expect("the client connects");
-        Self { running, changes }
+        Self {
+            running,
+            changes,
+            updates,
+        }
     }
 
     /// Connects with a bearer token; the error says what the node answered.
@@ -62,10 +93,14 @@ impl Client {
         let config = StreamableHttpClientTransportConfig::with_uri(node.ready().http.as_str())
             .auth_header(token);
         let transport = StreamableHttpClientTransport::from_config(config);
-        let (told, changes) = mpsc::unbounded_channel();
-        let running = Listening(told).serve(transport).await;
+        let (listening, changes, updates) = Listening::new();
+        let running = listening.serve(transport).await;
         let running = running.map_err(|error| error.to_string())?;
-        Ok(Self { running, changes })
+        Ok(Self {
+            running,
+            changes,
+            updates,
+        })
     }
 
     /// Waits until the node says that the list of tools has changed, for at most `patience`.
@@ -73,6 +108,51 @@ impl Client {
         tokio::time::timeout(patience, self.changes.recv())
             .await
             .expect("the node tells of a change");
+    }
+
+    /// Connects as the agent `name` of `node`, with a fresh token.
+    pub async fn connect_agent(node: &Peerage, name: &str) -> Self {
+        let made = node.cli(&["token", "create", name, "--json"]).await;
+        let made = made.done().json();
+        let token = made["token"].as_str().expect("a token is text");
+        let connected = Self::connect_with_token(node, token).await;
+        connected.expect("the node knows the token")
+    }
+
+    /// Subscribes to a resource, as a legacy client.
+    #[expect(deprecated, reason = "the method of the legacy era is what is asked")]
+    pub async fn subscribe(&self, uri: &str) {
+        let subscribed = self.running.subscribe(SubscribeRequestParams::new(uri));
+        subscribed.await.expect("the resource can be followed");
+    }
+
+    /// Waits until the node says that the resource `uri` has changed, for at most `patience`.
+    pub async fn wait_for_update(&mut self, uri: &str, patience: Duration) {
+        let told = async { while self.updates.recv().await.is_some_and(|told| told != uri) {} };
+        let told = tokio::time::timeout(patience, told).await;
+        told.expect("the node tells of an update");
+    }
+
+    /// Reads a resource that is JSON.
+    pub async fn read(&self, uri: &str) -> Value {
+        let read = self
+            .running
+            .read_resource(ReadResourceRequestParams::new(uri));
+        let read = read.await.expect("the resource can be read");
+        let read = serde_json::to_value(&read).expect("a result is JSON");
+        let text = read["contents"][0]["text"]
+            .as_str()
+            .expect("a text resource");
+        serde_json::from_str(text).expect("the resource is JSON")
+    }
+
+    /// Calls a tool that answers with a structure, which must be no error.
+    pub async fn ask(&self, name: &str, arguments: Value) -> Value {
+        let result = self.call(name, arguments).await.expect("an answer");
+        assert_ne!(result.is_error, Some(true), "{result:?}");
+        result
+            .structured_content
+            .expect("the tool answers with a structure")
     }
 
     /// The names of all tools, over all pages.

@@ -180,6 +180,7 @@ impl Inside {
             not_before,
             expires: not_before + CERTIFICATE_LIFETIME,
             only: Vec::new(),
+            replaces: None,
         };
         let chain = Arc::new(body.sign(&root, Vec::new()));
         Self::start(byte, transport, vec![Record::Home { mesh, chain }]).await
@@ -195,7 +196,7 @@ impl Inside {
         let addresses = self.network.listen_addresses();
         let addresses = addresses.iter().map(ToString::to_string).collect();
         self.membership
-            .invite(lifetime, uses, Role::Member.into(), addresses)
+            .invite(lifetime, uses, Role::Member.into(), None, addresses)
             .await
             .expect("a ticket")
     }
@@ -214,6 +215,7 @@ impl Inside {
             not_before,
             expires: not_before + Duration::from_secs(60 * 60),
             only: Vec::new(),
+            replaces: None,
         };
         body.sign(&self.key, vec![roster.own.certificate.clone()])
     }

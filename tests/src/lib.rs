@@ -19,6 +19,7 @@ pub mod client;
 pub mod inside;
 pub mod log_node;
 pub mod mesh;
+pub mod messages;
 pub mod mutation;
 pub mod node;
 pub mod process;

@@ -126,7 +126,7 @@ impl LogNode {
         let addresses = self.addresses();
         let ticket = self
             .membership
-            .invite(PATIENCE, 1, Role::Member.into(), addresses);
+            .invite(PATIENCE, 1, Role::Member.into(), None, addresses);
         let ticket = ticket.await.expect("a ticket");
         let name = name.parse().expect("a name");
         other.membership.join(ticket, name).await.expect("joined");

@@ -20,7 +20,8 @@ async fn a_client_is_told_when_another_node_shares_something() {
     let laptop = Peerage::up(&folder.path().join("a"), &["--name", "laptop"]).await;
     join(&desk, &laptop).await;
     let mut client = Client::connect(&laptop, Era::Legacy).await;
-    assert_eq!(client.tool_names().await, [] as [String; 0]);
+    let names = client.tool_names().await;
+    assert!(!names.iter().any(|name| name.contains("toy")), "{names:?}");
     desk.cli(&["serve", "toy", "--share", "--", TOY])
         .await
         .done();

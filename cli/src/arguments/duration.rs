@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use peerage_protocol::limits::TICKET_LIFETIME_MAX;
+use peerage_protocol::limits::{
+    CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MIN, TICKET_LIFETIME_MAX,
+};
+use peerage_protocol::membership::join_requests::REQUEST_WINDOW_MAX;
+use peerage_protocol::messaging::message::LIFETIME_MAX;
 
 /// The longest that a call may be waited for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -24,6 +28,27 @@ pub fn ticket_lifetime(text: &str) -> Result<Duration, DurationError> {
         TICKET_LIFETIME_MAX,
         LIFETIME_FORMS,
     )
+}
+
+/// The life of a certificate: from [`CERTIFICATE_LIFETIME_MIN`] to [`CERTIFICATE_LIFETIME`].
+pub fn certificate_lifetime(text: &str) -> Result<Duration, DurationError> {
+    within(
+        text,
+        CERTIFICATE_LIFETIME_MIN,
+        CERTIFICATE_LIFETIME,
+        LIFETIME_FORMS,
+    )
+}
+
+/// How long requests are heard: from a second to [`REQUEST_WINDOW_MAX`].
+pub fn request_window(text: &str) -> Result<Duration, DurationError> {
+    const FORMS: &str = "60s, 15m or 1h";
+    within(text, Duration::from_secs(1), REQUEST_WINDOW_MAX, FORMS)
+}
+
+/// The life of a message: from a second to [`LIFETIME_MAX`].
+pub fn message_lifetime(text: &str) -> Result<Duration, DurationError> {
+    within(text, Duration::from_secs(1), LIFETIME_MAX, LIFETIME_FORMS)
 }
 
 /// The patience of a caller: from a millisecond to a day.

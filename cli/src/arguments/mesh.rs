@@ -1,4 +1,4 @@
-//! `invite` and `join`: how machines come together.
+//! `invite`, `requests`, `approve` and `join`: how machines come together.
 
 use std::time::Duration;
 
@@ -23,9 +23,43 @@ pub struct Invite {
     /// Let them see and call these servers and nothing else; SERVER is one of this node, NODE/SERVER one of a member
     #[arg(long, value_name = "SERVER", num_args = 1..)]
     pub only: Vec<String>,
+    /// How long each certificate of those who join lives; they renew it by themselves while an admin is reachable
+    #[arg(long, value_parser = duration::certificate_lifetime)]
+    pub lifetime: Option<Duration>,
     /// Do not start the node when none runs
     #[arg(long)]
     pub no_start: bool,
+}
+
+/// Who asks to be let in.
+#[derive(Debug, Args)]
+pub struct Requests {
+    /// Hear requests from now on, for this long at most
+    #[arg(long, value_name = "TIME", value_parser = duration::request_window)]
+    pub open: Option<Duration>,
+    /// Hear none any more, and forget those who wait
+    #[arg(long, conflicts_with = "open")]
+    pub close: bool,
+    /// Do not start the node when none runs
+    #[arg(long)]
+    pub no_start: bool,
+}
+
+/// Let somebody in who asked.
+#[derive(Debug, Args)]
+pub struct Approve {
+    /// The words that the other machine shows
+    #[arg(required = true, num_args = 1..)]
+    pub words: Vec<String>,
+    /// What it becomes
+    #[arg(long, value_enum, default_value_t = Role::Member, conflicts_with = "only")]
+    pub role: Role,
+    /// Let it see and call these servers and nothing else; SERVER is one of this node, NODE/SERVER one of a member
+    #[arg(long, value_name = "SERVER", num_args = 1..)]
+    pub only: Vec<String>,
+    /// How long each of its certificates lives; it renews them by itself while an admin is reachable
+    #[arg(long, value_parser = duration::certificate_lifetime)]
+    pub lifetime: Option<Duration>,
 }
 
 /// What to do with the tickets of this node.
@@ -47,11 +81,19 @@ fn ticket_id(text: &str) -> Result<String, &'static str> {
     }
 }
 
-/// Join the mesh of a ticket.
+/// Join a mesh.
 #[derive(Debug, Args)]
 pub struct Join {
     /// The line that `peerage invite` printed
-    pub ticket: String,
+    #[arg(required_unless_present = "ask", conflicts_with = "ask")]
+    pub ticket: Option<String>,
+    /// Ask to be let in without a ticket, at an address that `peerage requests` printed; without one, at every node that
+    /// this one has seen
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1)]
+    pub ask: Option<Option<String>>,
+    /// Take for granted that the admin's machine shows the same words: only where nobody can stand between the two
+    #[arg(long, requires = "ask")]
+    pub same_words: bool,
     /// Put this node into the configuration of a client too, as `peerage connect CLIENT --write` does
     #[arg(long, value_enum, value_name = "CLIENT")]
     pub connect: Option<KnownClient>,

@@ -4,6 +4,7 @@ mod agents;
 mod duration;
 mod log;
 mod mesh;
+mod messages;
 mod pair;
 mod serve;
 mod up;
@@ -22,11 +23,12 @@ use peerage_protocol::id::{NodeName, ServerName};
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
 pub use log::{Log, LogFilter};
-pub use mesh::{Invite, Join, Revoke, Tickets};
+pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
+pub use messages::{Ack, Acting, Inbox, Messages, Priority as MessagePriority, Send};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
 pub use up::Up;
-pub use upkeep::{Backup, Logs, Restore};
+pub use upkeep::{Backup, Keys, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 refused, 4 unreachable, \
@@ -56,6 +58,11 @@ impl Arguments {
         {
             return Err(twice("call", name));
         }
+        if let Command::Send(send) = &arguments.command
+            && send.split().is_none()
+        {
+            return Err(without_text());
+        }
         Ok(arguments)
     }
 }
@@ -68,6 +75,17 @@ fn twice(command: &str, name: &str) -> clap::Error {
     match all.find_subcommand_mut(command) {
         Some(command) => command.error(ErrorKind::ArgumentConflict, message),
         None => all.error(ErrorKind::ArgumentConflict, message),
+    }
+}
+
+/// A message that says nothing.
+fn without_text() -> clap::Error {
+    let mut all = Arguments::command();
+    all.build();
+    let message = "the text is missing: peerage send AGENT TEXT, or peerage send --all TEXT";
+    match all.find_subcommand_mut("send") {
+        Some(command) => command.error(ErrorKind::MissingRequiredArgument, message),
+        None => all.error(ErrorKind::MissingRequiredArgument, message),
     }
 }
 
@@ -97,7 +115,11 @@ pub enum Command {
         #[command(subcommand)]
         deed: Option<Tickets>,
     },
-    /// Join the mesh of a ticket; starts the node if need be
+    /// List who asks to be let in without a ticket; with --open, let them ask
+    Requests(Requests),
+    /// Let in who asked, by the words that its machine shows
+    Approve(Approve),
+    /// Join the mesh of a ticket, or ask to be let into one; starts the node if need be
     Join(Join),
     /// List who belongs to the mesh and who was put out of it
     Members {
@@ -114,6 +136,12 @@ pub enum Command {
         /// Show where each is or was, how often that worked, and what was told and not believed
         #[arg(short, long)]
         addresses: bool,
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
+    /// List the agents that are present on all machines of the mesh
+    Agents {
         /// Show it again whenever it changes, until Ctrl-C
         #[arg(short, long)]
         watch: bool,
@@ -136,6 +164,14 @@ pub enum Command {
     },
     /// Call a tool and print what it answers
     Call(Call),
+    /// Send a message to an agent, to those who follow a topic, or to all
+    Send(Send),
+    /// Show the messages that wait for an agent of this node
+    Inbox(Inbox),
+    /// Search the messages of an agent of this node
+    Messages(Messages),
+    /// Take messages out of an inbox for good
+    Ack(Ack),
     /// Print the endpoint that a client on this machine should use
     Endpoint,
     /// Speak MCP over standard input and output, for clients that know no HTTP
@@ -161,8 +197,11 @@ pub enum Command {
     },
     /// Write the whole node, its keys too, into one file
     Backup(Backup),
-    /// Make this home the node of a backup
+    /// Make this home the node of a backup, or bring the root key back from its words
     Restore(Restore),
+    /// Give this node another key, or show the root key as words
+    #[command(subcommand)]
+    Keys(Keys),
     /// Show how the system would start the node at every login, or set that up
     Install {
         /// Write the file that is shown

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 /// Most lines of a log that are shown at once.
 const LOG_LINES_MAX: i64 = 100_000;
@@ -26,12 +26,38 @@ pub struct Backup {
     pub file: PathBuf,
 }
 
-/// Make a home the node of a backup.
+/// Make a home the node of a backup, or bring the root key back.
 #[derive(Debug, Args)]
 pub struct Restore {
     /// What `peerage backup` wrote, or - for standard input
-    pub file: PathBuf,
+    #[arg(
+        required_unless_present = "recovery_words",
+        conflicts_with = "recovery_words"
+    )]
+    pub file: Option<PathBuf>,
     /// Put aside what is in the home, its keys too
-    #[arg(long)]
+    #[arg(long, conflicts_with = "recovery_words")]
     pub force: bool,
+    /// Bring the root key back from its words, read from standard input, and this node into its mesh
+    #[arg(long)]
+    pub recovery_words: bool,
+    /// Where a member of the mesh is: a multiaddress that ends in /p2p/ID; without it, the local network is looked at
+    #[arg(long, value_name = "ADDRESS", requires = "recovery_words")]
+    pub member: Option<String>,
+    /// Do not start the node when none runs
+    #[arg(long, requires = "recovery_words")]
+    pub no_start: bool,
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Give this node another key: it keeps its name and its rights, and the old key is put out of the mesh
+    Rotate,
+    /// Show the root key as 24 words, to be kept on paper
+    RecoveryWords {
+        /// Show them without asking, to programs too
+        #[arg(long)]
+        show: bool,
+    },
 }

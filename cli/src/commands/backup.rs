@@ -11,7 +11,7 @@ use peerage_protocol::signature::Signer;
 use serde_json::json;
 
 use super::{Context, now};
-use crate::arguments::{Backup, Restore};
+use crate::arguments::Backup;
 use crate::backup::{Archive, Label, collect, present, put_back, set_aside};
 use crate::failure::Failure;
 use crate::render;
@@ -79,8 +79,8 @@ fn node_of(home: &Home) -> Result<String, Failure> {
     }
 }
 
-pub(super) fn restore(context: &Context, restore: &Restore) -> Result<(), Failure> {
-    let archive = read(&restore.file)?;
+pub(super) fn restore(context: &Context, file: &Path, force: bool) -> Result<(), Failure> {
+    let archive = read(file)?;
     let home = context
         .home
         .prepare()
@@ -96,7 +96,7 @@ pub(super) fn restore(context: &Context, restore: &Restore) -> Result<(), Failur
         );
         Failure::failed("restore", message)
     };
-    if !restore.force {
+    if !force {
         refuse_what_is_there(&home, &present(&home).map_err(unwritable)?)?;
     }
     let aside = set_aside(&home, now()).map_err(unwritable)?;

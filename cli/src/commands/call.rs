@@ -23,6 +23,7 @@ pub(super) async fn call(context: &Context, call: Call) -> Result<(), Failure> {
         name: call.name,
         arguments: arguments.0,
         timeout_ms: u64::try_from(call.timeout.as_millis()).unwrap_or(u64::MAX),
+        agent: None,
     };
     let client = context.client().patient_for(call.timeout + GRACE);
     let response: CallResponse = client.post("/v1/call", &request).await?;

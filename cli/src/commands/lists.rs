@@ -1,6 +1,7 @@
-//! `nodes`, `tools`, `status`: what is there.
+//! `nodes`, `agents`, `tools`, `status`: what is there.
 
 use peerage_node::gateway::frontend::rest::addresses_api::AddressesResponse;
+use peerage_node::gateway::frontend::rest::agents_api::AgentsResponse;
 use peerage_node::gateway::frontend::rest::api::{NodesResponse, StatusResponse, ToolsResponse};
 
 use super::{Context, now};
@@ -12,7 +13,15 @@ pub(super) async fn nodes(context: &Context) -> Result<String, Failure> {
     let NodesResponse { nodes } = context.client().get("/v1/nodes").await?;
     match context.json {
         true => render::json(&nodes),
-        false => Ok(render::nodes(&nodes, context.view)),
+        false => Ok(render::nodes(&nodes, now(), context.view)),
+    }
+}
+
+pub(super) async fn agents(context: &Context) -> Result<String, Failure> {
+    let AgentsResponse { agents } = context.client().get("/v1/agents").await?;
+    match context.json {
+        true => render::json(&agents),
+        false => Ok(render::agents(&agents, context.view)),
     }
 }
 

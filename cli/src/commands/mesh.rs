@@ -9,6 +9,7 @@ use peerage_node::gateway::frontend::rest::api::{
 use peerage_protocol::membership::ticket::Ticket;
 use serde_json::json;
 
+use super::requests::ask;
 use super::{Context, connect, now};
 use crate::arguments::{Connect, Invite, Join};
 use crate::background::{Running, ensure_running};
@@ -31,6 +32,7 @@ pub(super) async fn invite(context: &Context, invite: &Invite) -> Result<(), Fai
         }
         .to_owned(),
         only: invite.only.clone(),
+        certificate_seconds: invite.lifetime.map(|lifetime| lifetime.as_secs()),
     };
     ensure_node(context, invite.no_start).await?;
     let response: InviteResponse = context.client().post("/v1/invite", &request).await?;
@@ -48,19 +50,19 @@ pub(super) async fn join(
     environment: &dyn Environment,
 ) -> Result<(), Failure> {
     // What cannot work is found here, before anyone is dialed: damage in copying, a configuration that is not readable.
-    Ticket::from_text(&join.ticket).map_err(|error| Failure::failed("ticket", error))?;
+    if let Some(ticket) = &join.ticket {
+        Ticket::from_text(ticket).map_err(|error| Failure::failed("ticket", error))?;
+    }
     let client = join.connect.map(|client| {
         let asked = Connect::written(client);
         connect::prepare(context, client, asked, environment)
     });
     let client = client.transpose()?;
     ensure_node(context, join.no_start).await?;
-    let ticket = join.ticket;
-    let response: JoinResponse = context
-        .client()
-        .patient_for(JOIN_PATIENCE)
-        .post("/v1/join", &JoinRequest { ticket })
-        .await?;
+    let response = match join.ticket {
+        Some(ticket) => redeem(context, ticket).await?,
+        None => ask(context, join.ask.flatten(), join.same_words).await?,
+    };
     let client = match client {
         Some(prepared) => Some(connect::apply(context, prepared).await?),
         None => None,
@@ -72,8 +74,13 @@ pub(super) async fn join(
     }
 }
 
+async fn redeem(context: &Context, ticket: String) -> Result<JoinResponse, Failure> {
+    let client = context.client().patient_for(JOIN_PATIENCE);
+    client.post("/v1/join", &JoinRequest { ticket }).await
+}
+
 /// Starts the node in the background where none runs, and says so.
-async fn ensure_node(context: &Context, no_start: bool) -> Result<(), Failure> {
+pub(super) async fn ensure_node(context: &Context, no_start: bool) -> Result<(), Failure> {
     if no_start {
         return Ok(());
     }

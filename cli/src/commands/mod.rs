@@ -8,6 +8,7 @@ mod doctor;
 mod endpoint;
 mod import;
 mod install;
+mod keys;
 mod lifecycle;
 mod lists;
 mod log;
@@ -15,7 +16,9 @@ mod logs;
 mod mcp;
 mod members;
 mod mesh;
+mod messages;
 mod rename;
+mod requests;
 mod scan;
 mod serve;
 mod shell;
@@ -68,6 +71,8 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Unserve { name } => serve::unserve(&context, &name).await,
         Command::Invite(invite) => mesh::invite(&context, &invite).await,
         Command::Tickets { deed } => tickets::tickets(&context, deed).await,
+        Command::Requests(asked) => requests::requests(&context, &asked).await,
+        Command::Approve(approve) => requests::approve(&context, &approve).await,
         Command::Join(join) => mesh::join(&context, join, &environment).await,
         Command::Members { watch } => {
             watch::show(&context, watch, || members::list(&context)).await
@@ -81,6 +86,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Nodes { watch, .. } => {
             watch::show(&context, watch, || lists::nodes(&context)).await
         }
+        Command::Agents { watch } => watch::show(&context, watch, || lists::agents(&context)).await,
         Command::Scan => scan::scan(&context).await,
         Command::Tools { query, watch } => {
             let query = query.join(" ");
@@ -88,6 +94,10 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::Status { watch } => watch::show(&context, watch, || lists::status(&context)).await,
         Command::Call(call) => call::call(&context, call).await,
+        Command::Send(send) => messages::send(&context, send, &environment).await,
+        Command::Inbox(inbox) => messages::inbox(&context, inbox, &environment).await,
+        Command::Messages(query) => messages::messages(&context, query, &environment).await,
+        Command::Ack(ack) => messages::ack(&context, ack, &environment).await,
         Command::Endpoint => endpoint::endpoint(&context, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,
@@ -98,7 +108,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Log(deed) => log::log(&context, &deed),
         Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
-        Command::Restore(restore) => backup::restore(&context, &restore),
+        Command::Restore(restore) => match restore.file.clone() {
+            Some(file) => backup::restore(&context, &file, restore.force),
+            None => keys::restore(&context, restore).await,
+        },
+        Command::Keys(deed) => keys::keys(&context, &deed).await,
         Command::Install { write } => install::install(&context, write, &environment),
         Command::Uninstall => install::uninstall(&context, &environment),
         Command::Completions { shell } => shell::completions(shell),

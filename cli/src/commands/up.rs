@@ -35,29 +35,42 @@ pub(super) async fn up(
     log::start(settings.log, View::of_stderr(environment).colour);
     raise_descriptor_limit();
     warn(&settings);
-    let mut node = tokio::select! {
-        node = Node::start(settings) => node.map_err(start_failed)?,
-        () = signals.any() => return Ok(()),
-    };
-    match context.json {
-        true => print(&render::json(node.ready())?)?,
-        false => print(&render::ready(node.ready()))?,
+    let mut orphaned = std::pin::pin!(standard_input_ends());
+    loop {
+        let mut node = tokio::select! {
+            node = Node::start(settings.clone()) => node.map_err(start_failed)?,
+            () = signals.any() => return Ok(()),
+        };
+        match context.json {
+            true => print(&render::json(node.ready())?)?,
+            false => print(&render::ready(node.ready()))?,
+        }
+        let restart = node.wants_restart();
+        let end = tokio::select! {
+            () = signals.any() => End::Stop,
+            () = &mut orphaned, if while_stdin_open => End::Stop,
+            why = node.failure() => End::Failed(why),
+            () = restart => End::Restart,
+        };
+        tracing::info!("stopping; a second signal ends it at once");
+        tokio::select! {
+            () = node.stop() => {}
+            () = tokio::time::sleep(DRAIN) => tracing::warn!("some calls did not end in time"),
+            () = signals.any() => {}
+        }
+        match end {
+            End::Restart => tracing::info!("starting again under another key"),
+            End::Stop => return Ok(()),
+            End::Failed(why) => return Err(Failure::failed("node", why)),
+        }
     }
-    let failure = tokio::select! {
-        () = signals.any() => None,
-        () = standard_input_ends(), if while_stdin_open => None,
-        why = node.failure() => Some(why),
-    };
-    tracing::info!("stopping; a second signal ends it at once");
-    tokio::select! {
-        () = node.stop() => {}
-        () = tokio::time::sleep(DRAIN) => tracing::warn!("some calls did not end in time"),
-        () = signals.any() => {}
-    }
-    match failure {
-        None => Ok(()),
-        Some(why) => Err(Failure::failed("node", why)),
-    }
+}
+
+/// Why a node stops.
+enum End {
+    Stop,
+    Failed(String),
+    Restart,
 }
 
 /// Begins a session of its own, without a terminal that could end it.

@@ -115,6 +115,7 @@ async fn invite(desk: &Machine, timeline: &mut Timeline) -> Result<String, Failu
         uses: 2,
         role: "member".to_owned(),
         only: Vec::new(),
+        certificate_seconds: None,
     };
     let begun = Instant::now();
     let invited: InviteResponse = desk.client().post("/v1/invite", &request).await?;
@@ -257,6 +258,7 @@ async fn call(machine: &Machine, tool: &str, arguments: &Value) -> Result<String
         name: tool.to_owned(),
         arguments: to_raw_value(arguments).map_err(|error| Failure::failed("json", error))?,
         timeout_ms: u64::try_from(CALL.as_millis()).unwrap_or(u64::MAX),
+        agent: None,
     };
     let response: CallResponse = machine.client().post("/v1/call", &request).await?;
     if response.is_error {

@@ -109,7 +109,7 @@ pub enum DatabaseFacts {
         /// What SQLite says is damaged.
         complaints: Vec<String>,
         /// The mesh, and this node's certificate in it.
-        membership: Option<(MeshId, CertificateBody)>,
+        membership: Option<(MeshId, Box<CertificateBody>)>,
     },
 }
 
@@ -201,6 +201,7 @@ impl Evidence {
             not_before: self.now - since,
             expires: self.now + until,
             only: Vec::new(),
+            replaces: None,
         }
     }
 
@@ -210,7 +211,7 @@ impl Evidence {
             identity: KeyFacts::Of(*certificate.subject.public_key()),
             database: DatabaseFacts::Read {
                 complaints: Vec::new(),
-                membership: Some((mesh(), certificate)),
+                membership: Some((mesh(), Box::new(certificate))),
             },
             ..self
         }

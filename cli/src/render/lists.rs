@@ -6,9 +6,10 @@ use super::table::{cell, state, table};
 use super::time::from_now;
 use crate::terminal::View;
 
-/// The members of the mesh.
-pub fn nodes(nodes: &[NodeStatus], view: View) -> String {
+/// The members of the mesh; `now` in milliseconds since the Unix epoch.
+pub fn nodes(nodes: &[NodeStatus], now: u64, view: View) -> String {
     let measured = nodes.iter().any(|node| node.round_trip_micros.is_some());
+    let missing = nodes.iter().any(|node| !is_here(node));
     let rows = nodes.iter().map(|node| {
         let round_trip = node.round_trip_micros.map_or("-".to_owned(), milliseconds);
         let mut row = vec![
@@ -18,17 +19,34 @@ pub fn nodes(nodes: &[NodeStatus], view: View) -> String {
             cell(&node.tools.to_string()),
         ];
         row.extend(measured.then(|| cell(&round_trip)));
+        row.push(cell(node.version.as_deref().unwrap_or("-")));
+        row.extend(missing.then(|| cell(&last_seen(node, now))));
         row.push(cell(node.addresses.first().map_or("-", String::as_str)));
         row
     });
     let mut header = vec!["NAME", "STATE", "ROLE", "TOOLS"];
     header.extend(measured.then_some("ROUND TRIP"));
+    header.push("VERSION");
+    header.extend(missing.then_some("LAST SEEN"));
     header.push("ADDRESS");
     let mut text = table(view, &header, rows.collect());
     if nodes.len() <= 1 {
         text.push_str("\nNo other member yet. Let one in: peerage invite\n");
     }
     text
+}
+
+fn is_here(node: &NodeStatus) -> bool {
+    matches!(node.state.as_str(), "self" | "connected")
+}
+
+fn last_seen(node: &NodeStatus, now: u64) -> String {
+    match node.last_seen {
+        _ if is_here(node) => "now".to_owned(),
+        // Zero is the time of what never happened.
+        None | Some(0) => "-".to_owned(),
+        Some(seen) => from_now(now.max(seen.saturating_add(1)), seen),
+    }
 }
 
 fn milliseconds(micros: u64) -> String {
@@ -99,6 +117,8 @@ mod tests {
             tools: 3,
             round_trip_micros,
             clock_ahead_ms: None,
+            version: Some("0.1.0".to_owned()),
+            last_seen: Some(60_000),
             path: None,
             away_since: None,
         }
@@ -119,7 +139,7 @@ mod tests {
             node("laptop", "self", None),
             node("desk", "connected", Some(1_250)),
         ];
-        insta::assert_snapshot!(nodes(&listed, View::default()));
+        insta::assert_snapshot!(nodes(&listed, 180_000, View::default()));
     }
 
     #[test]
@@ -128,7 +148,7 @@ mod tests {
             node("laptop", "self", None),
             node("desk", "unreachable", None),
         ];
-        insta::assert_snapshot!(nodes(&listed, View::default()));
+        insta::assert_snapshot!(nodes(&listed, 180_000, View::default()));
     }
 
     #[test]
@@ -139,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_lonely_node_is_told_how_to_let_others_in() {
-        let text = nodes(&[node("laptop", "self", None)], View::default());
+        let text = nodes(&[node("laptop", "self", None)], 0, View::default());
         assert!(text.ends_with("Let one in: peerage invite\n"), "{text}");
     }
 
@@ -173,8 +193,8 @@ mod tests {
             colour: true,
             ..View::default()
         };
-        assert!(nodes(&listed, colour).contains('\u{1b}'));
-        assert!(!nodes(&listed, View::default()).contains('\u{1b}'));
+        assert!(nodes(&listed, 0, colour).contains('\u{1b}'));
+        assert!(!nodes(&listed, 180_000, View::default()).contains('\u{1b}'));
     }
 
     #[test]

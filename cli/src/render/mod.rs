@@ -1,6 +1,7 @@
 //! Turns answers into text: pure functions, so that what people see is tested.
 
 mod addresses;
+mod agents;
 mod backup;
 mod call;
 mod clients;
@@ -8,12 +9,15 @@ mod demo;
 mod doctor;
 mod failure;
 mod import;
+mod keys;
 mod layout;
 mod lifecycle;
 mod lists;
 mod log;
 mod members;
 mod mesh;
+mod messages;
+mod requests;
 mod servers;
 mod status;
 mod table;
@@ -22,6 +26,7 @@ mod time;
 mod upkeep;
 
 pub use addresses::{addresses, scanned, scanning};
+pub use agents::agents;
 pub use backup::{backed_up, restored};
 pub use call::call;
 pub use clients::{ClientState, Outcome, changed, clients, unified_diff};
@@ -29,12 +34,15 @@ pub use demo::{demo_closing, demo_moment, demo_opening};
 pub use doctor::examined;
 pub use failure::failure;
 pub use import::{Imported, imported};
+pub use keys::{WORDS_WARNING, founded_anew, recovery_words, rotated};
 pub use layout::in_place;
 pub use lifecycle::{log_line, started, started_along, stopped};
 pub use lists::{nodes, tokens, tools};
 pub use log::{LaneStats, ShownEntry, log_entries, log_stats, log_verified};
 pub use members::{members, revoked};
 pub use mesh::{Joined, invite, joined, left, ready, token_made};
+pub use messages::{acknowledged, inbox, messages, sent};
+pub use requests::{approved, heard, requests};
 pub use servers::{served, unserved};
 pub use status::status;
 #[cfg(test)]

@@ -215,6 +215,8 @@ pub(super) mod tests {
             tools: 0,
             round_trip_micros: None,
             clock_ahead_ms: None,
+            version: None,
+            last_seen: None,
             path: None,
             away_since: None,
         };

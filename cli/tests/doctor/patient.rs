@@ -113,6 +113,7 @@ impl Patient {
             not_before: from_now(begins),
             expires: from_now(ends),
             only: Vec::new(),
+            replaces: None,
         };
         let chain = Arc::new(body.sign(&root, Vec::new()));
         let runtime = tokio::runtime::Builder::new_current_thread()

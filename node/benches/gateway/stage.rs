@@ -165,6 +165,7 @@ impl Stage {
             uses: 1,
             role: "member".to_owned(),
             only: Vec::new(),
+            certificate_seconds: None,
         };
         let invited = self.ask_owner(NEAR, "/v1/invite", &invite).await?;
         let InviteResponse { ticket, .. } = serde_json::from_slice(&invited)?;

@@ -9,6 +9,7 @@ use peerage_protocol::membership::admission::{
     Claim, Refusal, Verdict, check_belongs, check_member,
 };
 use peerage_protocol::membership::certificate::{CertificateChain, Role, Validity};
+use peerage_protocol::membership::join_request::RequestWords;
 use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::Transcript;
 use peerage_protocol::node_state::{Input, Reply};
@@ -16,7 +17,7 @@ use peerage_protocol::signature::Ed25519;
 
 use super::clock::wall;
 use super::handle::{ControlClosed, ControlHandle};
-use super::joining::{JoinError, Joining};
+use super::joining::{JoinError, Joined, Joining};
 use super::snapshots::Snapshots;
 use crate::net::gatekeeper::{Credentials, Gatekeeper, Purpose};
 
@@ -43,15 +44,44 @@ impl ControlGate {
     /// Signatures and times are checked before control hears of it: a stranger's certificate costs control nothing.
     fn precheck(&self, dialer: NodeId, claim: &Claim) -> Result<(), Refusal> {
         let roster = self.snapshots.roster().ok_or(Refusal::NoMesh)?;
+        if let Claim::Rotate { chain, rotation } = claim {
+            // Also by a key that was put out: its successor may not have heard the answer.
+            return check_member(chain, roster.mesh, rotation.old, wall(), &Ed25519);
+        }
         roster.revocations().check_node(dialer)?;
         match claim {
             Claim::Member { chain, .. } => {
                 check_member(chain, roster.mesh, dialer, wall(), &Ed25519)
             }
             Claim::Renew { chain } => check_belongs(chain, roster.mesh, dialer, &Ed25519),
-            Claim::Redeem { .. } if roster.is_admin() => Ok(()),
-            Claim::Redeem { .. } => Err(Refusal::NotAnIssuer),
+            Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect if !roster.is_admin() => {
+                Err(Refusal::NotAnIssuer)
+            }
+            Claim::Redeem { .. } | Claim::Rotate { .. } => Ok(()),
+            Claim::Collect if roster.member(dialer).is_some() => Ok(()),
+            Claim::Ask { .. } | Claim::Collect if self.snapshots.hears_requests() => Ok(()),
+            Claim::Ask { .. } | Claim::Collect => Err(Refusal::Unspoken),
         }
+    }
+
+    async fn rotated(
+        &self,
+        listener: NodeId,
+        theirs: CertificateChain,
+        (new, issued): (NodeId, CertificateChain),
+    ) -> Result<(), Refusal> {
+        let taken = self.taken(move |request| Input::Rotated {
+            request,
+            listener,
+            theirs,
+            new,
+            issued,
+        });
+        let taken = taken.await;
+        let outcome = taken.clone().map(|()| Joined::Certified);
+        self.joining
+            .end(listener, outcome.map_err(JoinError::Refused));
+        taken
     }
 
     async fn taken(
@@ -84,8 +114,8 @@ impl Gatekeeper for ControlGate {
     fn purpose(&self, listener: NodeId) -> Purpose {
         // A dial tries several addresses: until all of it is over, each is told the same, so that the link that
         // follows is made by a dial of its own, over the best address.
-        if let Some((ticket, name)) = self.joining.ticket_for(listener) {
-            return Purpose::Redeem { ticket, name };
+        if let Some(purpose) = self.joining.purpose(listener) {
+            return purpose;
         }
         let Some(roster) = self.snapshots.roster() else {
             return Purpose::Member;
@@ -99,7 +129,7 @@ impl Gatekeeper for ControlGate {
         }
     }
 
-    fn judge(&self, transcript: Transcript, claim: Claim) -> BoxFuture<'_, Verdict> {
+    fn judge(&self, transcript: Transcript, claim: Claim, place: String) -> BoxFuture<'_, Verdict> {
         async move {
             if let Err(refusal) = self.precheck(transcript.dialer, &claim) {
                 return Verdict::refused(refusal);
@@ -108,6 +138,7 @@ impl Gatekeeper for ControlGate {
                 request,
                 transcript,
                 claim,
+                place,
             });
             match judged.await {
                 Ok(Reply::Verdict(verdict)) => verdict,
@@ -139,13 +170,13 @@ impl Gatekeeper for ControlGate {
         issued: CertificateChain,
     ) -> BoxFuture<'_, Result<(), Refusal>> {
         async move {
-            let joining = self.joining.ticket_for(listener);
+            if let Some(new) = self.joining.rotating(listener) {
+                return self.rotated(listener, theirs, (new, issued)).await;
+            }
             let known = self.snapshots.roster().map(|roster| roster.mesh);
-            let (mesh, addresses) = match (&joining, known) {
-                (Some((ticket, _)), _) => (ticket.mesh, ticket.addresses.clone()),
-                (None, Some(mesh)) => (mesh, Vec::new()),
-                (None, None) => return Err(Refusal::NoMesh),
-            };
+            let known = known.map(|mesh| (mesh, Vec::new()));
+            let expected = self.joining.expects(listener, &issued).or(known);
+            let (mesh, addresses) = expected.ok_or(Refusal::NoMesh)?;
             let taken = self
                 .taken(move |request| Input::Certified {
                     request,
@@ -163,6 +194,10 @@ impl Gatekeeper for ControlGate {
             taken
         }
         .boxed()
+    }
+
+    fn asked(&self, listener: NodeId, words: RequestWords) {
+        self.joining.end(listener, Ok(Joined::Asked(words)));
     }
 
     fn refused(&self, listener: NodeId, refusal: Refusal) {

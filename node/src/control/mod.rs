@@ -3,6 +3,7 @@
 //! The data plane never waits for it: calls read the snapshots it publishes. Arrows: everything tells control
 //! through [`ControlHandle`]; control does through [`PeerNetwork`] and the store, and tells nobody else.
 
+mod asking;
 mod clock;
 mod disk_room;
 mod exchanges;
@@ -11,10 +12,12 @@ mod gossip;
 mod handle;
 mod joining;
 mod links_on_demand;
+mod local_agents;
 mod local_offers;
 mod log;
 mod network;
 mod requests;
+mod rotation;
 mod servers;
 mod sightings;
 mod snapshots;
@@ -23,6 +26,7 @@ mod task;
 #[cfg(test)]
 mod task_tests;
 
+pub use asking::HeardRequest;
 pub use clock::{Clock, wall};
 pub use disk_room::watch_disk_room;
 pub use exchanges::MemberExchanges;
@@ -30,6 +34,7 @@ pub use gatekeeper::ControlGate;
 pub use handle::{ControlClosed, ControlHandle};
 pub use joining::JoinError;
 pub use links_on_demand::LinksOnDemand;
+pub use local_agents::tell_of_agents;
 pub use local_offers::{LocalOffers, OfferChange};
 pub use network::{JoiningDials, PeerNetwork, follow_network};
 pub use requests::{Membership, MembershipError};

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::gossip::judge_gossip;
 use super::handle::ControlHandle;
-use super::joining::{JoinError, Joining};
+use super::joining::{JoinError, Joined, Joining};
 use super::sightings::{note_refused_record, tell_sighted};
 use super::snapshots::Snapshots;
 use crate::net::substream::exchange;
@@ -127,9 +127,16 @@ fn note(event: &NetworkEvent, snapshots: &Snapshots, joining: &JoiningDials) {
                 snapshots.dial_failed(*node);
             }
         }
+        NetworkEvent::Sighted {
+            node, addresses, ..
+        } => {
+            // A member finds others through control; who is none yet must know whom to ask.
+            if snapshots.roster().is_none() {
+                joining.0.sighted(*node, texts(addresses.clone()));
+            }
+        }
         NetworkEvent::ListenAddresses(addresses) => snapshots.set_listening(addresses.clone()),
-        NetworkEvent::Sighted { .. }
-        | NetworkEvent::RecordRefused { .. }
+        NetworkEvent::RecordRefused { .. }
         | NetworkEvent::AddressesFailed { .. }
         | NetworkEvent::Gossip { .. } => {}
     }
@@ -163,7 +170,7 @@ impl JoiningDials {
     fn failed(&self, node: NodeId, why: &DialFailure) {
         // A refusal was told by the gate already, with its reason.
         match why {
-            DialFailure::Issued => self.0.end(node, Ok(())),
+            DialFailure::Issued => self.0.end(node, Ok(Joined::Certified)),
             DialFailure::Unreachable { why } => {
                 let why = why.clone();
                 self.0.end(node, Err(JoinError::Unreachable { why }));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerage_protocol::address_book::KnownAddress;
+use peerage_protocol::address_book::{KnownAddress, Source};
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::issuer::{Invitation, InviteError, TicketRecord};
@@ -11,13 +11,13 @@ use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::role::Grant;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{Ticket, TicketId, TicketSecret};
-use peerage_protocol::node_state::{Input, Rename, Reply, RevokeError};
+use peerage_protocol::node_state::{Input, Rename, Reply, RequestsError, RevokeError};
 use peerage_protocol::signature::Signer;
 use peerage_protocol::time::Timestamp;
 
 use super::exchanges::{RENAME, decode_chain};
 use super::handle::{ControlClosed, ControlHandle};
-use super::joining::{JOIN_WITHIN, JoinError, Joining};
+use super::joining::{JOIN_WITHIN, JoinErrand, JoinError, JoinOutcome, Joining};
 use super::network::PeerNetwork;
 use super::snapshots::Snapshots;
 
@@ -27,10 +27,10 @@ const LINK_WITHIN: Duration = Duration::from_secs(5);
 /// The mesh as its owner handles it.
 #[derive(Clone)]
 pub struct Membership {
-    control: ControlHandle,
-    snapshots: Arc<Snapshots>,
-    joining: Arc<Joining>,
-    network: Arc<dyn PeerNetwork>,
+    pub(super) control: ControlHandle,
+    pub(super) snapshots: Arc<Snapshots>,
+    pub(super) joining: Arc<Joining>,
+    pub(super) network: Arc<dyn PeerNetwork>,
 }
 
 impl Membership {
@@ -66,12 +66,13 @@ impl Membership {
         }
     }
 
-    /// Makes a ticket that names `addresses`.
+    /// Makes a ticket that names `addresses`. Certificates live as long as usual without `certificate_lifetime`.
     pub async fn invite(
         &self,
         lifetime: Duration,
         uses: u32,
         grant: Grant,
+        certificate_lifetime: Option<Duration>,
         addresses: Vec<String>,
     ) -> Result<Ticket, MembershipError> {
         let roster = self.snapshots.roster().ok_or(MembershipError::NoMesh)?;
@@ -84,6 +85,7 @@ impl Membership {
             lifetime,
             uses,
             grant,
+            certificate_lifetime,
         };
         let asked = self.control.ask(move |request| Input::Invite {
             request,
@@ -171,17 +173,10 @@ impl Membership {
         let addresses = ticket.addresses.clone();
         // A dial of old addresses, from a time when this node was a member, would answer for this one.
         self.network.disconnect(issuer).await;
-        let mut outcome = self.joining.begin(Arc::new(ticket), name)?;
-        self.network.dial(issuer, addresses).await;
-        let ended = tokio::time::timeout(JOIN_WITHIN, &mut outcome).await;
-        self.joining.abandon();
-        let joined = match ended {
-            Ok(Ok(joined)) => joined,
-            Ok(Err(_)) => Err(JoinError::Closed),
-            Err(_) => Err(JoinError::Unreachable {
-                why: format!("no answer within {} s", JOIN_WITHIN.as_secs()),
-            }),
-        };
+        let ticket = Arc::new(ticket);
+        let errand = JoinErrand::Redeem { ticket, name };
+        let joined = self.run_errand(issuer, addresses, errand, JOIN_WITHIN);
+        let joined = joined.await;
         // The issuer may vanish after its certificate was kept: this node is a member all the same.
         if self.snapshots.roster().is_none() {
             joined?;
@@ -190,7 +185,28 @@ impl Membership {
         self.snapshots.roster().ok_or(JoinError::Closed)
     }
 
-    async fn wait_for_link(&self, node: NodeId) {
+    /// One dial of `listener` for `errand`; says how it ended.
+    pub(super) async fn run_errand(
+        &self,
+        listener: NodeId,
+        addresses: Vec<String>,
+        errand: JoinErrand,
+        within: Duration,
+    ) -> JoinOutcome {
+        let mut outcome = self.joining.begin(listener, addresses.clone(), errand)?;
+        self.network.dial(listener, addresses).await;
+        let ended = tokio::time::timeout(within, &mut outcome).await;
+        self.joining.abandon();
+        match ended {
+            Ok(Ok(joined)) => joined,
+            Ok(Err(_)) => Err(JoinError::Closed),
+            Err(_) => Err(JoinError::Unreachable {
+                why: format!("no answer within {} s", within.as_secs()),
+            }),
+        }
+    }
+
+    pub(super) async fn wait_for_link(&self, node: NodeId) {
         let mut links = self.snapshots.links();
         let linked = links.wait_for(|links| links.get(&node).is_some_and(|link| link.up));
         if tokio::time::timeout(LINK_WITHIN, linked).await.is_err() {
@@ -221,6 +237,16 @@ impl Membership {
         if told.await.is_err() {
             tracing::debug!("nobody could be told that this node stops");
         }
+    }
+
+    /// Somebody says that a node may be found at these addresses.
+    pub async fn sighted(&self, node: NodeId, addresses: Vec<String>, source: Source) {
+        let sighted = Input::Sighted {
+            node,
+            addresses,
+            source,
+        };
+        self.control.tell(sighted).await;
     }
 
     /// Where nodes are or were, strangers too; each one's best address first.
@@ -276,6 +302,15 @@ pub enum MembershipError {
         /// Why.
         why: String,
     },
+    /// The node keeps the key it has.
+    #[error("the key is not replaced: {why}")]
+    NotRotated {
+        /// Why.
+        why: String,
+    },
+    /// Nobody is let in, or requests are not heard.
+    #[error(transparent)]
+    Requests(#[from] RequestsError),
     /// The system has no randomness to give.
     #[error("the system's random number generator failed")]
     NoRandomness,

@@ -14,9 +14,11 @@ use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Refusal;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::node_state::Away;
+use peerage_protocol::time::Timestamp;
 use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, timeout_at};
 
+use super::clock::wall;
 use super::sightings::{IgnoredSighting, IgnoredSightings};
 use crate::gateway::backend::upstream::ListChanges;
 
@@ -39,6 +41,8 @@ pub struct LinkStatus {
     pub up: bool,
     /// The address it stands or stood over.
     pub address: String,
+    /// Since when it stands, or does not any more.
+    pub since: Timestamp,
 }
 
 /// Each rises with every change of its list, also one that a server announced and that cannot be seen in it.
@@ -74,7 +78,9 @@ pub struct Snapshots {
     listening: ArcSwap<Vec<Multiaddr>>,
     ignored: Mutex<IgnoredSightings>,
     caught_up: watch::Sender<bool>,
+    member_changes: watch::Sender<u64>,
     applied: broadcast::Sender<Arc<Entry>>,
+    requests_heard_until: ArcSwapOption<Instant>,
 }
 
 impl Default for Snapshots {
@@ -92,7 +98,9 @@ impl Default for Snapshots {
             listening: ArcSwap::default(),
             ignored: Mutex::default(),
             caught_up: watch::Sender::new(true),
+            member_changes: watch::Sender::new(0),
             applied: broadcast::Sender::new(APPLIED_KEPT),
+            requests_heard_until: ArcSwapOption::empty(),
         }
     }
 }
@@ -176,6 +184,21 @@ impl Snapshots {
         matches!(heard, Ok(Ok(_)))
     }
 
+    /// Whether strangers may ask to be let in now.
+    pub fn hears_requests(&self) -> bool {
+        let until = self.requests_heard_until.load();
+        until.as_ref().is_some_and(|until| Instant::now() < **until)
+    }
+
+    pub(super) fn hear_requests(&self, until: Option<Instant>) {
+        self.requests_heard_until.store(until.map(Arc::new));
+    }
+
+    /// Rises whenever the roster, or who is away, has changed.
+    pub fn member_changes(&self) -> watch::Receiver<u64> {
+        self.member_changes.subscribe()
+    }
+
     /// Members that do not answer any more.
     pub fn away(&self) -> Arc<Away> {
         self.away.load_full()
@@ -201,6 +224,7 @@ impl Snapshots {
 
     pub(super) fn set_away(&self, away: Arc<Away>) {
         self.away.store(away);
+        self.members_changed();
     }
 
     pub(super) fn told_put_out(&self, refusal: Option<Refusal>) {
@@ -215,6 +239,11 @@ impl Snapshots {
         let caught_up = roster.as_ref().is_none_or(|roster| roster.is_caught_up());
         self.roster.store(roster);
         self.caught_up.send_replace(caught_up);
+        self.members_changed();
+    }
+
+    fn members_changed(&self) {
+        self.member_changes.send_modify(|version| *version += 1);
     }
 
     pub(super) fn set_manifest(&self, manifest: Arc<EncodedManifest>) {
@@ -228,7 +257,12 @@ impl Snapshots {
 
     pub(super) fn link_up(&self, node: NodeId, address: String) {
         self.change_links(|links| {
-            links.insert(node, LinkStatus { up: true, address });
+            let link = LinkStatus {
+                up: true,
+                address,
+                since: wall(),
+            };
+            links.insert(node, link);
         });
     }
 
@@ -236,6 +270,7 @@ impl Snapshots {
         self.change_links(|links| {
             if let Some(link) = links.get_mut(&node) {
                 link.up = false;
+                link.since = wall();
             }
         });
     }

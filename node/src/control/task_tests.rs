@@ -133,7 +133,7 @@ impl Running {
         let lifetime = Duration::from_secs(60);
         let ticket = self
             .membership
-            .invite(lifetime, 1, Role::Member.into(), vec![]);
+            .invite(lifetime, 1, Role::Member.into(), None, vec![]);
         let ticket = ticket.await.unwrap();
         let node = member();
         let transcript = Transcript {
@@ -151,6 +151,7 @@ impl Running {
             request,
             transcript,
             claim,
+            place: String::new(),
         });
         let Reply::Verdict(Verdict::Issue { issued, .. }) = judged.await.unwrap() else {
             panic!("the member is not let in");

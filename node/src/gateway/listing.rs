@@ -34,14 +34,20 @@ pub struct Listings {
 
 impl Listings {
     /// Renders what of `catalog` comes from providers that `shown` lets through.
-    pub fn render(catalog: &Catalog, style: ListStyle, shown: impl Fn(&Provider) -> bool) -> Self {
+    pub fn render(
+        catalog: &Catalog,
+        style: ListStyle,
+        own: OwnOffers,
+        shown: impl Fn(&Provider) -> bool,
+    ) -> Self {
         let library = catalog.library();
-        let items = |kind, items| Listing::of_items(kind, items, style, &shown);
+        let items =
+            |kind, first: &[&str], items| Listing::of_items(kind, first, items, style, &shown);
         Self {
-            tools: Listing::render(catalog, style, |entry| shown(&entry.provider)),
-            prompts: items(ListKind::Prompts, library.prompts()),
-            resources: items(ListKind::Resources, library.resources()),
-            templates: items(ListKind::Templates, library.templates()),
+            tools: Listing::render(catalog, style, &own.tools, |entry| shown(&entry.provider)),
+            prompts: items(ListKind::Prompts, &[], library.prompts()),
+            resources: items(ListKind::Resources, &own.resources, library.resources()),
+            templates: items(ListKind::Templates, &own.templates, library.templates()),
         }
     }
 
@@ -56,6 +62,17 @@ impl Listings {
     }
 }
 
+/// What the node itself offers, as raw definitions; it comes first in each list.
+#[derive(Clone, Debug, Default)]
+pub struct OwnOffers {
+    /// Tools.
+    pub tools: Vec<&'static str>,
+    /// Resources.
+    pub resources: Vec<&'static str>,
+    /// Templates of resources.
+    pub templates: Vec<&'static str>,
+}
+
 /// How the owner wants tools listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListStyle {
@@ -68,8 +85,13 @@ pub struct ListStyle {
 impl Listing {
     /// Renders the list of those entries of `catalog` that `shown` lets through. A definition that is not a JSON object with a name is left out: it came from
     /// elsewhere and would break the whole list.
-    pub fn render(catalog: &Catalog, style: ListStyle, shown: impl Fn(&Entry) -> bool) -> Self {
-        let mut pages = Pages::default();
+    pub fn render(
+        catalog: &Catalog,
+        style: ListStyle,
+        first: &[&str],
+        shown: impl Fn(&Entry) -> bool,
+    ) -> Self {
+        let mut pages = Pages::beginning_with(first);
         let mut budget = Budget::new(style.list);
         let mut left_out = false;
         for entry in catalog.reachable().filter(|entry| shown(entry)) {
@@ -93,11 +115,12 @@ impl Listing {
 
     fn of_items(
         kind: ListKind,
+        first: &[&str],
         items: &Items,
         style: ListStyle,
         shown: impl Fn(&Provider) -> bool,
     ) -> Self {
-        let mut pages = Pages::default();
+        let mut pages = Pages::beginning_with(first);
         for item in items.reachable().filter(|item| shown(&item.provider)) {
             match item_as_listed(kind, items, item, style.names) {
                 Some(definition) => pages.push(&definition),
@@ -200,6 +223,14 @@ struct Pages {
 }
 
 impl Pages {
+    fn beginning_with(definitions: &[&str]) -> Self {
+        let mut pages = Self::default();
+        for definition in definitions {
+            pages.push(definition.as_bytes());
+        }
+        pages
+    }
+
     fn push(&mut self, definition: &[u8]) {
         if self.on_page >= PAGE_ITEMS_MAX || self.page.len() >= PAGE_BYTES_MAX {
             self.full.push(std::mem::take(&mut self.page));
@@ -303,7 +334,7 @@ mod tests {
 
     #[test]
     fn everything_but_the_name_is_the_servers_own_bytes() {
-        let listing = Listing::render(&catalog(1, 0), BUDGETED, |_| true);
+        let listing = Listing::render(&catalog(1, 0), BUDGETED, &[], |_| true);
         let expected =
             r#"{"tools":[{ "inputSchema":{"x":1e400},"name":"files__tool0", "odd":[ ] }]}"#;
         assert_eq!(listing.page(None).unwrap(), expected);
@@ -311,7 +342,7 @@ mod tests {
 
     #[test]
     fn remote_tools_beyond_the_budget_are_left_to_the_meta_tools() {
-        let listing = Listing::render(&catalog(200, 200), BUDGETED, |_| true);
+        let listing = Listing::render(&catalog(200, 200), BUDGETED, &[], |_| true);
         let names = names(&listing);
         assert_eq!(names.len(), 200 + LISTED_REMOTE_TOOLS_MAX + 3);
         assert_eq!(names.last().unwrap(), "tool_call");
@@ -320,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_list_that_fits_has_no_meta_tools() {
-        let names = names(&Listing::render(&catalog(2, 2), BUDGETED, |_| true));
+        let names = names(&Listing::render(&catalog(2, 2), BUDGETED, &[], |_| true));
         let expected = [
             "files__tool0",
             "files__tool1",
@@ -331,12 +362,19 @@ mod tests {
     }
 
     #[test]
+    fn what_the_node_itself_offers_comes_first() {
+        let own = [r#"{"name":"agent_list"}"#];
+        let listed = names(&Listing::render(&catalog(1, 0), BUDGETED, &own, |_| true));
+        assert_eq!(listed, ["agent_list", "files__tool0"]);
+    }
+
+    #[test]
     fn thousands_of_tools_come_in_pages_without_a_gap() {
         let style = ListStyle {
             list: ToolList::Full,
             ..BUDGETED
         };
-        let listing = Listing::render(&catalog(3_500, 3_500), style, |_| true);
+        let listing = Listing::render(&catalog(3_500, 3_500), style, &[], |_| true);
         assert!(listing.page(Some("6")).is_some());
         let names = names(&listing);
         assert_eq!(names.len(), 7_000);
@@ -345,7 +383,7 @@ mod tests {
 
     #[test]
     fn a_cursor_that_was_never_given_out_names_no_page() {
-        let listing = Listing::render(&catalog(1, 0), BUDGETED, |_| true);
+        let listing = Listing::render(&catalog(1, 0), BUDGETED, &[], |_| true);
         for cursor in ["1", "x", "", "-1", "99999999999999999999"] {
             assert_eq!(listing.page(Some(cursor)), None);
         }
@@ -357,7 +395,7 @@ mod tests {
             names: ToolNames::Plain,
             ..BUDGETED
         };
-        let listed = names(&Listing::render(&catalog(1, 2), style, |_| true));
+        let listed = names(&Listing::render(&catalog(1, 2), style, &[], |_| true));
         assert_eq!(listed, ["tool0", "laptop__far__tool0", "tool1"]);
     }
 
@@ -373,7 +411,7 @@ mod tests {
         };
         let catalog = Catalog::build(vec![files], vec![]);
         assert_eq!(
-            names(&Listing::render(&catalog, BUDGETED, |_| true)),
+            names(&Listing::render(&catalog, BUDGETED, &[], |_| true)),
             ["files__tool1"]
         );
     }

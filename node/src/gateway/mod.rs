@@ -4,6 +4,7 @@ pub mod aside;
 pub mod backend;
 pub mod call;
 pub mod client;
+pub mod directory;
 pub mod failure;
 pub mod frontend;
 pub mod listing;

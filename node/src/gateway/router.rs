@@ -16,12 +16,13 @@ use peerage_protocol::catalog::snapshot::{Catalog, Entry, Lookup, Provider};
 use peerage_protocol::id::{NodeId, ServerName};
 use serde::Deserialize;
 
+use super::backend::builtin::{self, Builtins};
 use super::backend::peer::PeerBackend;
 use super::backend::upstream::ListKind;
-use super::backend::{Backend, LocalBackends, builtin};
+use super::backend::{Backend, LocalBackends};
 use super::call::{Call, CallError, Era, Reply, ReplyBody, Replying};
 use super::frontend::peer::CallService;
-use super::listing::{ListStyle, Listings};
+use super::listing::{ListStyle, Listings, OwnOffers};
 use super::mcp::splice::Params;
 use crate::config::choices::ToolNames;
 use crate::control::Snapshots;
@@ -39,6 +40,7 @@ pub struct Router<O> {
     opener: Arc<O>,
     style: ListStyle,
     listings: Arc<ArcSwapOption<(Arc<Catalog>, Listings)>>,
+    builtins: Option<Arc<Builtins>>,
 }
 
 impl<O> Clone for Router<O> {
@@ -50,6 +52,7 @@ impl<O> Clone for Router<O> {
             opener: self.opener.clone(),
             style: self.style,
             listings: self.listings.clone(),
+            builtins: self.builtins.clone(),
         }
     }
 }
@@ -70,7 +73,21 @@ impl<O: OpenSubstream> Router<O> {
             opener,
             style,
             listings: Arc::new(ArcSwapOption::empty()),
+            builtins: None,
         }
+    }
+
+    /// The same, with what the node itself offers to its local callers.
+    pub fn with_builtins(self, builtins: Arc<Builtins>) -> Self {
+        Self {
+            builtins: Some(builtins),
+            ..self
+        }
+    }
+
+    /// What the node itself offers to this caller: nothing to another node that has this one for an upstream.
+    fn builtins_for(&self, call: &Call) -> Option<&Arc<Builtins>> {
+        self.builtins.as_ref().filter(|_| call.via.is_empty())
     }
 
     /// Answers a local caller.
@@ -133,7 +150,7 @@ impl<O: OpenSubstream> Router<O> {
         {
             return rendered;
         }
-        let listings = Listings::render(&catalog, self.style, |_| true);
+        let listings = Listings::render(&catalog, self.style, self.own_offers(), |_| true);
         let rendered = Arc::new((catalog, listings));
         self.listings.store(Some(rendered.clone()));
         rendered
@@ -143,7 +160,20 @@ impl<O: OpenSubstream> Router<O> {
     /// other's upstreams would else list each other's lists without end.
     fn listings_for_gateways(&self) -> Listings {
         let catalog = self.snapshots.catalog();
-        Listings::render(&catalog, self.style, |provider| self.is_own(provider))
+        let nothing = OwnOffers::default();
+        Listings::render(&catalog, self.style, nothing, |provider| {
+            self.is_own(provider)
+        })
+    }
+
+    fn own_offers(&self) -> OwnOffers {
+        self.builtins
+            .as_ref()
+            .map_or_else(OwnOffers::default, |builtins| OwnOffers {
+                tools: builtins.tools(),
+                resources: builtins.resources(),
+                templates: builtins.templates(),
+            })
     }
 
     /// Whether a server is this node's own: not a member's, and not a node reached as an upstream.
@@ -173,6 +203,15 @@ impl<O: OpenSubstream> Router<O> {
                 name = tool_name(&call.params)?;
             }
             _ => {}
+        }
+        if Builtins::has_tool(&name)
+            && let Some(builtins) = self.builtins_for(&call).cloned()
+        {
+            let answered = async move {
+                let answer = builtins.call(&name, &call).await;
+                answer.map(own_reply).ok_or(CallError::UnknownTool { name })
+            };
+            return Ok(answered.boxed());
         }
         let entry = self.resolve_tool(&catalog, &name)?;
         call.params.set_name(&entry.tool);

@@ -9,6 +9,7 @@ use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 use tokio::sync::{mpsc, watch};
 
 use super::call::{Call, CallError, Caller, Replying};
+use super::directory::{AgentStatus, Directory};
 use super::frontend::http::{Credential, Health, Service, Unauthorized};
 use super::router::Router;
 use crate::control::{Clock, ListVersions, Snapshots};
@@ -22,6 +23,7 @@ pub struct GatewayService<O> {
     router: Arc<Router<O>>,
     snapshots: Arc<Snapshots>,
     tokens: Tokens,
+    directory: Directory,
     guests: bool,
     process: Mutex<Option<System>>,
 }
@@ -35,6 +37,7 @@ impl<O: OpenSubstream> GatewayService<O> {
         router: Arc<Router<O>>,
         snapshots: Arc<Snapshots>,
         tokens: Tokens,
+        directory: Directory,
         guests: bool,
     ) -> Self {
         Self {
@@ -43,6 +46,7 @@ impl<O: OpenSubstream> GatewayService<O> {
             router,
             snapshots,
             tokens,
+            directory,
             guests,
             process: Mutex::new(System::new().ok()),
         }
@@ -82,13 +86,16 @@ impl<O: OpenSubstream> Service for GatewayService<O> {
 
     fn follow(
         &self,
+        caller: Caller,
         uri: String,
         updated: mpsc::Sender<()>,
     ) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, CallError>> {
         let router = Router::clone(&self.router);
         async move {
-            let updates = router.follow(&uri).await?;
-            let following = async move { router.keep_following(uri, updates, updated).await };
+            let updates = router.follow(&caller, &uri).await?;
+            let following = async move {
+                router.keep_following(caller, uri, updates, updated).await;
+            };
             Ok(following.boxed())
         }
         .boxed()
@@ -101,19 +108,34 @@ impl<O: OpenSubstream> Service for GatewayService<O> {
             None => return Err(Unauthorized),
             Some(token) => Caller::Agent(self.tokens.agent(token).ok_or(Unauthorized)?),
         };
+        if let Caller::Agent(name) = &caller {
+            self.directory.local().seen(name);
+        }
         Ok(Credential { caller, token })
     }
 
     fn until_revoked(&self, credential: &Credential) -> BoxFuture<'static, ()> {
         let tokens = self.tokens.clone();
-        match credential.token {
-            None => std::future::pending().boxed(),
-            Some(token) => async move { tokens.until_revoked(token).await }.boxed(),
+        let Some(token) = credential.token else {
+            return std::future::pending().boxed();
+        };
+        let stream = match &credential.caller {
+            Caller::Agent(name) => Some(self.directory.local().open_stream(name.clone())),
+            Caller::Guest | Caller::Owner | Caller::Peer { .. } => None,
+        };
+        async move {
+            let _stream = stream;
+            tokens.until_revoked(token).await;
         }
+        .boxed()
     }
 
     fn node_id(&self) -> NodeId {
         self.me
+    }
+
+    fn agents(&self) -> Vec<AgentStatus> {
+        self.directory.all()
     }
 
     fn health(&self) -> Health {

@@ -119,6 +119,11 @@ impl Home {
         self.root.join("identity.key")
     }
 
+    /// The key that is to follow, while a rotation is under way.
+    pub fn next_identity_key(&self) -> PathBuf {
+        self.root.join("identity-next.key")
+    }
+
     /// The mesh's root key; only on the node that founded one.
     pub fn root_key(&self) -> PathBuf {
         self.root.join("root.key")

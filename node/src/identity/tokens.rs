@@ -82,6 +82,7 @@ impl Tokens {
             created: now,
         };
         self.store.put_token(stored).await?;
+        self.store.open_inbox(agent.clone()).await?;
         self.refresh().await?;
         Ok(token)
     }

@@ -1,9 +1,15 @@
-//! The node's own key and the mesh's root key: made once, kept in the home, never shown.
+//! The node's own key and the mesh's root key: made in the home and kept there; the root key can be shown as words.
+
+mod recovery;
+mod rotation;
 
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use zeroize::Zeroizing;
+
+pub use recovery::{RECOVERY_WORDS, RecoveryError, key_of_words, recovery_words};
+pub use rotation::{begun, forget_next, next_key, put_in_force};
 
 use crate::home::{HomeError, read_secret, write_secret};
 
@@ -19,6 +25,12 @@ pub fn load_or_create(path: &Path) -> Result<SigningKey, KeyError> {
         Some(key) => Ok(key),
         None => create(path),
     }
+}
+
+/// Keeps `key` at `path`; it is on disk when this returns.
+pub fn keep(path: &Path, key: &SigningKey) -> Result<(), KeyError> {
+    let secret = Zeroizing::new(key.to_bytes());
+    Ok(write_secret(path, secret.as_ref())?)
 }
 
 /// Makes an Ed25519 key; it is on disk at `path` when this returns.

@@ -6,7 +6,9 @@ use futures::future::BoxFuture;
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
 pub use peerage_protocol::membership::admission::{Claim, Refusal, Verdict};
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::join_request::{Opening, RequestWords};
 use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::rotation::Rotation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 
 /// What this node shows at every gate.
@@ -34,6 +36,22 @@ pub enum Purpose {
         /// The name this node would like.
         name: NodeName,
     },
+    /// To ask to be let in; no link is established.
+    Ask {
+        /// What the hello commits to.
+        opening: Opening,
+        /// The name this node would like.
+        name: NodeName,
+    },
+    /// To fetch the certificate that was asked for; no link is established.
+    Collect,
+    /// To have this node's key replaced; no link is established.
+    Rotate {
+        /// The certificate of the key in force.
+        chain: Arc<CertificateChain>,
+        /// The word of both keys.
+        rotation: Arc<Rotation>,
+    },
 }
 
 /// Control as the gate sees it. Every promise resolves only once what it says is on disk and in the snapshots that
@@ -45,8 +63,9 @@ pub trait Gatekeeper: Send + Sync + 'static {
     /// Why this node dials `listener`, asked once a handshake.
     fn purpose(&self, listener: NodeId) -> Purpose;
 
-    /// At the listener: whether the claim of `transcript.dialer` is good.
-    fn judge(&self, transcript: Transcript, claim: Claim) -> BoxFuture<'_, Verdict>;
+    /// At the listener: whether the claim of `transcript.dialer` is good, which dialed from `place`: an IP address, or
+    /// nothing.
+    fn judge(&self, transcript: Transcript, claim: Claim, place: String) -> BoxFuture<'_, Verdict>;
 
     /// At the dialer, after [`Verdict::Admit`]: whether the listener's certificate is good in turn, now that the
     /// revocations it told are known too.
@@ -64,6 +83,9 @@ pub trait Gatekeeper: Send + Sync + 'static {
         theirs: CertificateChain,
         issued: CertificateChain,
     ) -> BoxFuture<'_, Result<(), Refusal>>;
+
+    /// At the dialer, after [`Purpose::Ask`]: the listener hears the request, and shows these words too.
+    fn asked(&self, listener: NodeId, words: RequestWords);
 
     /// At the dialer: the listener said no.
     fn refused(&self, listener: NodeId, refusal: Refusal);

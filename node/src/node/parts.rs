@@ -1,10 +1,11 @@
 //! Builds the parts of a node and joins them: store, control, upstreams, gateway, network, frontends.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::id::NodeId;
-use peerage_protocol::node_state::Keys;
+use peerage_protocol::node_state::{Keys, Record};
 use peerage_protocol::signature::{Ed25519, Signer};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -12,16 +13,19 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
+use super::message_parts::MessageParts;
 use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
 use crate::config::settings::Settings;
 use crate::control::{
     Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
-    follow_network, watch_disk_room,
+    follow_network, tell_of_agents, watch_disk_room,
 };
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
 use crate::discovery::lan::{Beacon, BeaconSettings, Scanner};
+use crate::gateway::backend::builtin::{Builtins, MembersChanged};
 use crate::gateway::backend::supervisor::Upstreams;
+use crate::gateway::directory::Directory;
 use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
 use crate::gateway::frontend::members::MemberSubstreams;
@@ -31,7 +35,8 @@ use crate::gateway::frontend::rest::service::OwnerService;
 use crate::gateway::listing::ListStyle;
 use crate::gateway::router::Router;
 use crate::gateway::service::GatewayService;
-use crate::identity::Tokens;
+use crate::home::Home;
+use crate::identity::{Agents, Tokens};
 use crate::keys;
 use crate::net::peer_id::keypair;
 use crate::net::{Door, Links, Network, NetworkSettings};
@@ -48,10 +53,10 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let mut lock = home.lock()?;
     let listen = multiaddresses(&settings.listen)?;
     let bootstrap = open_bootstrap(&settings)?;
-    let key = keys::load_or_create(&home.identity_key())?;
-    let me = NodeId::from_public_key(key.public_key());
     let clock = Clock::start();
     let store = Store::open(&home.store())?;
+    let Identity { key, rotates } = identity(&home, &store).await?;
+    let me = NodeId::from_public_key(key.public_key());
     let tokens = Tokens::load(store.clone()).await?;
     let control = load_control(clock, &settings, &key, store.clone()).await?;
     let snapshots = control.snapshots();
@@ -66,8 +71,18 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         handle.clone(),
         snapshots.clone(),
     ));
+    let agents = Agents::default();
+    let directory = Directory::new(me, settings.name.clone(), agents.clone(), snapshots.clone());
+    let messages = MessageParts::load(store.clone(), handle.clone(), snapshots.clone(), &directory);
+    let messages = messages.await?;
+    let changed = MembersChanged::new(&snapshots, &agents);
+    let builtins = Arc::new(Builtins::new(
+        directory.clone(),
+        messages.messaging.clone(),
+        changed,
+    ));
     let links = Links::default();
-    let router = Arc::new(Router::new(
+    let router = Router::new(
         me,
         snapshots.clone(),
         Arc::new(upstreams.clone()),
@@ -80,13 +95,15 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             names: settings.tool_names,
             list: settings.tool_list,
         },
-    ));
+    );
+    let router = Arc::new(router.with_builtins(builtins.clone()));
     let gateway: Arc<dyn Service> = Arc::new(GatewayService::new(
         me,
         clock,
         router.clone(),
         snapshots.clone(),
         tokens.clone(),
+        directory,
         !settings.http.is_exposed(),
     ));
 
@@ -136,6 +153,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .clone()
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
+    messages.start(&stop);
     tokio::spawn(watch_disk_room(
         home.root().to_path_buf(),
         handle.clone(),
@@ -171,6 +189,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     tokio::spawn(async move { watched.watch(watching).await });
     let listening = network.clone();
     let name = settings.name.clone();
+    let restart = Arc::new(Notify::new());
     let owner = OwnerService {
         me,
         name: settings.name,
@@ -185,10 +204,24 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         servers,
         upstreams: upstreams.clone(),
         tokens,
+        agents: agents.clone(),
         gateway: gateway.clone(),
+        restart: restart.clone(),
         listen: Box::new(move || texts(&listening.listen_addresses())),
         door: Box::new(move || door.report()),
     };
+    tokio::spawn(tell_of_agents(agents, handle.clone(), stop.clone()));
+    let owner = Arc::new(owner);
+    if rotates {
+        tokio::spawn(end_rotation(owner.clone(), stop.clone()));
+    }
+    let shown = Arc::downgrade(&owner);
+    builtins.show_nodes(move || {
+        shown
+            .upgrade()
+            .map(|owner| owner.nodes())
+            .unwrap_or_default()
+    });
     let mut allowed_hosts = settings.allowed_hosts;
     allowed_hosts.extend(bound_hosts(&listeners));
     let http = HttpService {
@@ -198,7 +231,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     };
     let frontends = vec![
         tokio::spawn(serve_http(listeners, http)),
-        tokio::spawn(server::serve(socket, Arc::new(owner), stop.clone())),
+        tokio::spawn(server::serve(socket, owner, stop.clone())),
     ];
     let endpoint = endpoints.into_iter().next().unwrap_or_default();
     lock.announce(&endpoint)?;
@@ -219,8 +252,65 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         membership,
         upstreams,
         network,
+        restart,
         _lock: lock,
     })
+}
+
+/// The key in force, and whether a rotation was begun that is to be ended.
+struct Identity {
+    key: SigningKey,
+    rotates: bool,
+}
+
+/// A key whose certificate is kept is in force, whether or not its file had been put in place before a crash.
+async fn identity(home: &Home, store: &Store) -> Result<Identity, StartError> {
+    let key = keys::load_or_create(&home.identity_key())?;
+    let Some(next) = keys::begun(home)? else {
+        return Ok(Identity {
+            key,
+            rotates: false,
+        });
+    };
+    let subject = store
+        .records()
+        .await?
+        .into_iter()
+        .find_map(|record| match record {
+            Record::Home { chain, .. } => Some(chain.body().subject),
+            _ => None,
+        });
+    if subject == Some(NodeId::from_public_key(next.public_key())) {
+        keys::put_in_force(home)?;
+        return Ok(Identity {
+            key: next,
+            rotates: false,
+        });
+    }
+    if subject.is_none() {
+        keys::forget_next(home)?;
+    }
+    Ok(Identity {
+        key,
+        rotates: subject.is_some(),
+    })
+}
+
+/// A rotation that was begun goes on: an admin may have put the old key out already.
+async fn end_rotation(owner: Arc<OwnerService>, stop: CancellationToken) {
+    const TRY_EVERY: Duration = Duration::from_secs(5);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(TRY_EVERY) => {}
+        }
+        match owner.rotate_key().await {
+            Ok(_) => return,
+            Err(refused) => {
+                tracing::warn!(why = %refused.error.message, "the key's rotation is not ended yet");
+            }
+        }
+    }
 }
 
 async fn load_control(

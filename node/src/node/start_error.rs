@@ -10,6 +10,7 @@ use crate::discovery::bootstrap_file::BootstrapFileError;
 use crate::home::HomeError;
 use crate::identity::TokenError;
 use crate::keys::KeyError;
+use crate::messaging::KeyringError;
 use crate::net;
 use crate::store::StoreError;
 
@@ -31,6 +32,9 @@ pub enum StartError {
     /// The tokens cannot be read.
     #[error(transparent)]
     Token(#[from] TokenError),
+    /// There is no key for messages.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// `mcp.json` is wrong.
     #[error(transparent)]
     Servers(#[from] ServersFileError),

@@ -39,7 +39,7 @@ pub(super) fn append(transaction: &Transaction<'_>, entry: &Entry) -> Result<(),
         &sealed.signature.0,
         sealed.body.as_deref(),
     ))?;
-    Ok(())
+    super::messages::appended(transaction, entry)
 }
 
 /// Forgets the entries before `first`, all but the header of the last of them: it says where the rest begins.
@@ -66,7 +66,7 @@ pub(super) fn prune(
 /// Forgets everything.
 pub(super) fn clear(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     transaction.execute_batch("DELETE FROM log_entries; DELETE FROM log_chains;")?;
-    Ok(())
+    super::messages::clear(transaction)
 }
 
 /// What is kept of the ranges, in their order, as much as one answer holds.

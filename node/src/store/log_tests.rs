@@ -49,6 +49,7 @@ fn home() -> Write {
         not_before: Timestamp(0),
         expires: Timestamp(1),
         only: Vec::new(),
+        replaces: None,
     };
     let chain = Arc::new(body.sign(&SigningKey::from_bytes(&[1; 32]), Vec::new()));
     Write::Put(Record::Home {

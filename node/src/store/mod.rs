@@ -6,6 +6,7 @@ mod log;
 mod log_audit;
 #[cfg(test)]
 mod log_tests;
+mod messages;
 mod records;
 mod schema;
 mod tokens;
@@ -26,6 +27,10 @@ pub use copy::copy;
 pub use inspection::{Inspection, inspect};
 pub use log::StoredEntry;
 pub use log_audit::{AuditedChain, LogAudit, LogFault, audit_log, read_log};
+pub use messages::{
+    Acknowledged, Addressee, MESSAGES_FOUND_MAX, MessageQuery, OpenedMessage, StoredMessage,
+    StoredMessageKey, StoredSealed,
+};
 pub use tokens::StoredToken;
 
 /// Writes waiting for the disk; a writer beyond it waits in turn.

@@ -36,6 +36,56 @@ const MIGRATIONS: &[&str] = &[
         PRIMARY KEY (chain, sequence)
     ) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE messages (
+        place INTEGER PRIMARY KEY,
+        id BLOB NOT NULL UNIQUE,
+        number INTEGER NOT NULL,
+        author BLOB NOT NULL,
+        sender TEXT NOT NULL,
+        recipient_node BLOB,
+        recipient TEXT,
+        topic TEXT,
+        sent INTEGER NOT NULL,
+        lifetime INTEGER NOT NULL,
+        received INTEGER NOT NULL,
+        priority INTEGER NOT NULL,
+        reply_to BLOB,
+        text TEXT NOT NULL,
+        acknowledged INTEGER
+    ) STRICT;
+    CREATE INDEX messages_waiting ON messages (recipient, recipient_node) WHERE acknowledged IS NULL;
+    CREATE INDEX messages_public ON messages (topic, number) WHERE recipient IS NULL;
+    CREATE INDEX messages_by_author ON messages (author, number);
+    CREATE VIRTUAL TABLE message_texts USING fts5 (text, content = 'messages', content_rowid = 'place');
+    CREATE TABLE acknowledged (
+        agent TEXT NOT NULL,
+        place INTEGER NOT NULL,
+        PRIMARY KEY (agent, place)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER message_added AFTER INSERT ON messages BEGIN
+        INSERT INTO message_texts (rowid, text) VALUES (new.place, new.text);
+    END;
+    CREATE TRIGGER message_gone AFTER DELETE ON messages BEGIN
+        INSERT INTO message_texts (message_texts, rowid, text) VALUES ('delete', old.place, old.text);
+        DELETE FROM acknowledged WHERE place = old.place;
+    END;
+    CREATE TABLE readers (agent TEXT PRIMARY KEY, since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TABLE topic_readers (
+        agent TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        since INTEGER NOT NULL,
+        PRIMARY KEY (agent, topic)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sealed_messages (
+        place INTEGER PRIMARY KEY,
+        author BLOB NOT NULL,
+        item BLOB NOT NULL,
+        received INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE message_owner (node BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+    CREATE TABLE message_keys (seed BLOB PRIMARY KEY, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// The schema version that brought the log.

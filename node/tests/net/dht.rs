@@ -32,6 +32,7 @@ fn word_of(subject: u8, signer: u8, addresses: Vec<String>) -> Arc<Member> {
         not_before: now - Duration::from_secs(60),
         expires: now + Duration::from_secs(3_600),
         only: Vec::new(),
+        replaces: None,
     };
     let chain = Arc::new(body.sign(&Mesh::new(MESH).root, Vec::new()));
     let key = secret(signer);

@@ -16,6 +16,7 @@ use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::membership::certificate::{
     CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role, Validity,
 };
+use peerage_protocol::membership::join_request::RequestWords;
 use peerage_protocol::membership::revocation::Revocation;
 use peerage_protocol::membership::ticket::{TicketId, TicketSecret, Transcript};
 use peerage_protocol::signature::Ed25519;
@@ -126,6 +127,7 @@ impl Mesh {
             not_before: Timestamp(0),
             expires,
             only: Vec::new(),
+            replaces: None,
         };
         Arc::new(body.sign(&self.root, Vec::new()))
     }
@@ -246,6 +248,9 @@ impl Doorkeeper {
                 let issued = mesh.valid(transcript.dialer).chain;
                 Ok(Verdict::Issue { own, issued })
             }
+            Claim::Ask { .. } | Claim::Collect | Claim::Rotate { .. } => {
+                Err((Refusal::Unspoken, false))
+            }
         }
     }
 }
@@ -262,7 +267,7 @@ impl Gatekeeper for Doorkeeper {
         self.purpose.lock().unwrap().clone()
     }
 
-    fn judge(&self, transcript: Transcript, claim: Claim) -> BoxFuture<'_, Verdict> {
+    fn judge(&self, transcript: Transcript, claim: Claim, _: String) -> BoxFuture<'_, Verdict> {
         let verdict = self.verdict(&transcript, &claim);
         let verdict = verdict.unwrap_or_else(|(reason, tell)| Verdict::Refuse { reason, tell });
         Box::pin(std::future::ready(verdict))
@@ -291,6 +296,8 @@ impl Gatekeeper for Doorkeeper {
         *self.purpose.lock().unwrap() = Purpose::Member;
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn asked(&self, _: NodeId, _: RequestWords) {}
 
     fn refused(&self, _: NodeId, refusal: Refusal) {
         self.refusals.lock().unwrap().push(refusal);

@@ -149,6 +149,15 @@ impl Chains {
         });
     }
 
+    /// Its recipient has all of it: nothing but its end is kept, and its author stands by nothing before the next entry.
+    pub(crate) fn release(&mut self, id: ChainId) {
+        self.change(id, |chain| {
+            chain.first = chain.head + 1;
+            chain.live_from = chain.first;
+            chain.bytes = 0;
+        });
+    }
+
     /// A chain that was kept.
     pub(crate) fn restore(&mut self, chain: Chain) {
         self.change(chain.id, |known| *known = chain);

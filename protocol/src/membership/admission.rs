@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::certificate::{CertificateChain, CertificateError, Validity};
+use super::join_request::Opening;
 use super::revocation::Revocation;
+use super::rotation::Rotation;
 use super::ticket::{TicketId, TicketProof};
 use crate::id::{MeshId, NodeId, NodeName};
 use crate::mutation::Mutation;
@@ -37,6 +39,22 @@ pub enum Claim {
         /// The name the dialer would like.
         name: NodeName,
     },
+    /// A certificate whose subject's key is to be replaced; the dialer is the old one or the new one.
+    Rotate {
+        /// The old key's certificate with its issuers.
+        chain: CertificateChain,
+        /// The word of both keys.
+        rotation: Box<Rotation>,
+    },
+    /// Nothing yet: the dialer asks to be let in by a person who compares words.
+    Ask {
+        /// Opens the commitment that the dialer's hello carried in place of a nonce.
+        opening: Opening,
+        /// The name the dialer would like.
+        name: NodeName,
+    },
+    /// Nothing: the dialer has asked, and comes for what was decided.
+    Collect,
 }
 
 #[expect(
@@ -68,7 +86,8 @@ pub enum Verdict {
     Refuse {
         /// For the log of this node.
         reason: Refusal,
-        /// Whether the dialer may be told `reason`: only the holder of a valid ticket proof is, and who was put out.
+        /// Whether the dialer may be told `reason`: only the holder of a valid ticket proof is, who was put out, and
+        /// whose request waits.
         tell: bool,
     },
 }
@@ -138,6 +157,9 @@ pub enum Refusal {
     /// Every use of the ticket is taken.
     #[error("the ticket has been used; ask for a new one")]
     TicketUsed,
+    /// The request to be let in is heard, and nobody has decided yet.
+    #[error("the request waits for an admin")]
+    Pending,
     /// This node does not issue certificates.
     #[error("this node is not an admin and issues no certificates")]
     NotAnIssuer,

@@ -3,8 +3,11 @@
 //! A chain is checked offline from the mesh id alone. An issuer's certificate must have been valid when it
 //! issued, not when it is checked: a member stays a member while its admin's own certificate is being renewed.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
+use super::revocation::Rank;
 use super::role::{Grant, GuestServer};
 pub use super::role::{Role, UnknownRole};
 use crate::id::{MeshId, NodeId, NodeName};
@@ -20,6 +23,8 @@ const SIGNING_CONTEXT: &[u8] = b"peerage certificate v1\0";
 pub const CERTIFICATE_VERSION: u16 = 1;
 /// The version of those of observers and guests, which a node that knows no such roles refuses by name.
 pub const CERTIFICATE_VERSION_LIMITED: u16 = 2;
+/// The version of those that take another's place.
+pub const CERTIFICATE_VERSION_REPLACING: u16 = 3;
 
 /// What a certificate says, before it is signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,22 +41,43 @@ pub struct CertificateBody {
     pub name: NodeName,
     /// What the subject may do.
     pub role: Role,
-    /// Not valid before, give or take [`CLOCK_LEEWAY`].
+    /// Not valid before, give or take [`CertificateBody::leeway`].
     pub not_before: Timestamp,
-    /// Not valid from here on, give or take [`CLOCK_LEEWAY`].
+    /// Not valid from here on, give or take [`CertificateBody::leeway`].
     pub expires: Timestamp,
     /// The servers that a guest may see and call; nobody else's certificate names any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<GuestServer>,
+    /// The node whose place the subject takes: its key before a rotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<NodeId>,
 }
 
 impl CertificateBody {
-    /// The version that says `role`.
+    /// The version that says all that this one does.
+    pub fn needed_version(&self) -> u16 {
+        match self.replaces {
+            Some(_) => CERTIFICATE_VERSION_REPLACING,
+            None => Self::version_for(self.role),
+        }
+    }
+
+    /// The version that says `role`, and no more than that needs.
     pub fn version_for(role: Role) -> u16 {
         match role {
             Role::Admin | Role::Member => CERTIFICATE_VERSION,
             Role::Observer | Role::Guest => CERTIFICATE_VERSION_LIMITED,
         }
+    }
+
+    /// How long it is valid, leeway not counted.
+    pub fn lifetime(&self) -> Duration {
+        self.expires.since(self.not_before)
+    }
+
+    /// What is forgiven at both ends of its validity: [`CLOCK_LEEWAY`], and at most a quarter of its lifetime.
+    pub fn leeway(&self) -> Duration {
+        CLOCK_LEEWAY.min(self.lifetime() / 4)
     }
 
     /// What it lets its subject do.
@@ -125,22 +151,40 @@ impl CertificateChain {
         check_signature(certificate, mesh.public_key(), verifier)
     }
 
+    /// How far from the root its holder is.
+    pub fn rank(&self) -> Rank {
+        Rank::of_holder(self)
+    }
+
+    /// How far from the root whoever signed it is.
+    pub fn issuer_rank(&self) -> Rank {
+        match self.issuers.split_first() {
+            None => Rank::ROOT,
+            Some((issuer, above)) => Rank::of(&issuer.body, above.len()),
+        }
+    }
+
     /// Where `now` falls in the subject's validity period.
     pub fn validity(&self, now: Timestamp) -> Validity {
         let body = self.body();
-        if now + CLOCK_LEEWAY < body.not_before {
+        if now + body.leeway() < body.not_before {
             Validity::NotYet
-        } else if now >= body.expires + CLOCK_LEEWAY {
+        } else if now >= self.end() {
             Validity::Expired
         } else {
             Validity::Valid
         }
     }
 
+    /// From when on it is expired, leeway included.
+    pub fn end(&self) -> Timestamp {
+        self.body().expires + self.body().leeway()
+    }
+
     /// When half of the validity period has passed: the time to renew.
     pub fn half_life(&self) -> Timestamp {
         let body = self.body();
-        body.not_before + body.expires.since(body.not_before) / 2
+        body.not_before + body.lifetime() / 2
     }
 }
 
@@ -156,7 +200,7 @@ pub enum Validity {
 }
 
 fn check_body(body: &CertificateBody, mesh: MeshId) -> Result<(), CertificateError> {
-    if body.version != CertificateBody::version_for(body.role) {
+    if body.version != body.needed_version() {
         return Err(CertificateError::Version {
             found: body.version,
         });
@@ -169,7 +213,7 @@ fn check_body(body: &CertificateBody, mesh: MeshId) -> Result<(), CertificateErr
     if body.mesh != mesh {
         return Err(CertificateError::OtherMesh { found: body.mesh });
     }
-    if body.expires.since(body.not_before) > CERTIFICATE_LIFETIME_MAX {
+    if body.lifetime() > CERTIFICATE_LIFETIME_MAX {
         return Err(CertificateError::LivesTooLong {
             subject: body.subject,
         });
@@ -187,7 +231,8 @@ fn check_issuer(
         });
     }
     let issued = certificate.body.not_before;
-    if issued + CLOCK_LEEWAY < issuer.not_before || issued >= issuer.expires + CLOCK_LEEWAY {
+    let leeway = issuer.leeway();
+    if issued + leeway < issuer.not_before || issued >= issuer.expires + leeway {
         return Err(CertificateError::IssuerNotValidThen {
             issuer: issuer.subject,
         });
@@ -216,7 +261,7 @@ fn check_signature(
 pub enum CertificateError {
     /// An encoding from another time.
     #[error(
-        "certificate version {found} is not known, or not one of its role; this node knows {CERTIFICATE_VERSION} and {CERTIFICATE_VERSION_LIMITED}"
+        "certificate version {found} is not known, or not that of what it says; this node knows {CERTIFICATE_VERSION} to {CERTIFICATE_VERSION_REPLACING}"
     )]
     Version {
         /// The version found.

@@ -16,8 +16,8 @@ use super::roster::Roster;
 use super::ticket::{TicketId, TicketProof, TicketSecret, Transcript};
 use crate::id::{NodeId, NodeName, SHORT_NAME_MAX};
 use crate::limits::{
-    CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MAX, TICKET_LIFETIME_MAX, TICKET_USES_MAX,
-    TICKETS_MAX,
+    CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MAX, CERTIFICATE_LIFETIME_MIN, TICKET_LIFETIME_MAX,
+    TICKET_USES_MAX, TICKETS_MAX,
 };
 use crate::mutation::Mutation;
 use crate::signature::Signer;
@@ -39,6 +39,9 @@ pub struct TicketRecord {
     /// The servers that guests may see and call.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub only: Vec<GuestServer>,
+    /// How long each of their certificates lives, in milliseconds, where that is less than usual.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_ms: Option<u64>,
     /// Who redeemed it, and the certificate each was given.
     pub redeemed: BTreeMap<NodeId, Arc<CertificateChain>>,
 }
@@ -63,6 +66,26 @@ pub struct Invitation {
     pub uses: u32,
     /// What the joiners become.
     pub grant: Grant,
+    /// How long each of their certificates lives: from [`CERTIFICATE_LIFETIME_MIN`] to [`CERTIFICATE_LIFETIME`], which is
+    /// also meant where nothing is said.
+    pub certificate_lifetime: Option<Duration>,
+}
+
+/// What a certificate says of its subject, besides who that is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// What it is called.
+    pub name: NodeName,
+    /// What it may do.
+    pub grant: Grant,
+    /// How long the certificate lives.
+    pub lifetime: Duration,
+}
+
+/// Whether certificates may be asked to live so long.
+pub(crate) fn is_certificate_lifetime(lifetime: Option<Duration>) -> bool {
+    let bounds = CERTIFICATE_LIFETIME_MIN..=CERTIFICATE_LIFETIME;
+    lifetime.is_none_or(|lifetime| bounds.contains(&lifetime))
 }
 
 impl Issuer {
@@ -96,6 +119,9 @@ impl Issuer {
         if !invitation.grant.is_consistent() {
             return Err(InviteError::Servers);
         }
+        if !is_certificate_lifetime(invitation.certificate_lifetime) {
+            return Err(InviteError::CertificateLifetime);
+        }
         let ended = self.forget_ended(now);
         if self.tickets.len() >= TICKETS_MAX {
             return Err(InviteError::TooManyTickets);
@@ -107,6 +133,9 @@ impl Issuer {
             uses: invitation.uses,
             role: invitation.grant.role,
             only: invitation.grant.only,
+            lifetime_ms: invitation
+                .certificate_lifetime
+                .and_then(|lifetime| u64::try_from(lifetime.as_millis()).ok()),
             redeemed: BTreeMap::new(),
         };
         self.tickets.insert(record.id, record.clone());
@@ -175,11 +204,17 @@ impl Issuer {
             role: record.role,
             only: record.only.clone(),
         };
+        let lifetime = record.lifetime_ms.map(Duration::from_millis);
+        let lifetime = lifetime.unwrap_or(CERTIFICATE_LIFETIME);
         let chain = match given {
             Some(chain) => chain,
             None => {
-                let name = self.free_name(claim.name, joiner, roster);
-                self.issue(now, signer, roster, joiner, name, grant)
+                let terms = Terms {
+                    name: self.free_name(claim.name, joiner, roster),
+                    grant,
+                    lifetime,
+                };
+                self.issue(now, signer, roster, joiner, terms)
             }
         };
         let record = self
@@ -197,11 +232,28 @@ impl Issuer {
         signer: &dyn Signer,
         roster: &Roster,
         subject: NodeId,
-        name: NodeName,
-        Grant { role, only }: Grant,
+        terms: Terms,
     ) -> Arc<CertificateChain> {
+        self.issue_in_place_of(now, signer, roster, subject, None, terms)
+    }
+
+    /// The same; where it says so, `subject` takes the place of another node.
+    pub(crate) fn issue_in_place_of(
+        &mut self,
+        now: Timestamp,
+        signer: &dyn Signer,
+        roster: &Roster,
+        subject: NodeId,
+        replaces: Option<NodeId>,
+        terms: Terms,
+    ) -> Arc<CertificateChain> {
+        let Terms {
+            name,
+            grant: Grant { role, only },
+            lifetime,
+        } = terms;
         self.last_serial = self.last_serial.saturating_add(1);
-        let body = CertificateBody {
+        let mut body = CertificateBody {
             version: CertificateBody::version_for(role),
             mesh: roster.mesh,
             serial: self.last_serial,
@@ -209,16 +261,18 @@ impl Issuer {
             name,
             role,
             not_before: now,
-            expires: expiry(now, roster, subject),
+            expires: expiry(now, roster, subject, lifetime),
             only,
+            replaces,
         };
+        body.version = body.needed_version();
         let mut issuers = vec![roster.own.certificate.clone()];
         issuers.extend(roster.own.issuers.iter().cloned());
         Arc::new(body.sign(signer, issuers))
     }
 
     /// `wanted`, or `wanted-2` and so on where another node has it already.
-    fn free_name(&self, wanted: &NodeName, joiner: NodeId, roster: &Roster) -> NodeName {
+    pub(crate) fn free_name(&self, wanted: &NodeName, joiner: NodeId, roster: &Roster) -> NodeName {
         let taken = |name: &NodeName| {
             roster.named(name).is_some_and(|node| node != joiner)
                 || self
@@ -263,12 +317,12 @@ fn last_given(roster: &Roster, chain: &Arc<CertificateChain>) -> Option<Arc<Cert
 
 /// A lifetime from now, and later than whatever `subject` had before, by another issuer's clock maybe: of two
 /// certificates the one that expires later counts.
-fn expiry(now: Timestamp, roster: &Roster, subject: NodeId) -> Timestamp {
+fn expiry(now: Timestamp, roster: &Roster, subject: NodeId, lifetime: Duration) -> Timestamp {
     const LATER: Duration = Duration::from_millis(1);
     let before = roster
         .known(subject)
         .map(|known| known.chain().body().expires);
-    let regular = now + CERTIFICATE_LIFETIME;
+    let regular = now + lifetime;
     let longest = now + CERTIFICATE_LIFETIME_MAX;
     before.map_or(regular, |before| (before + LATER).clamp(regular, longest))
 }
@@ -326,6 +380,9 @@ pub enum InviteError {
     /// The lifetime is out of bounds.
     #[error("a ticket lives from 1 second to 30 days")]
     Lifetime,
+    /// The certificates' lifetime is out of bounds.
+    #[error("a certificate lives from 5 seconds to 14 days")]
+    CertificateLifetime,
     /// A guest without servers, or somebody else with some.
     #[error("a guest is let in for 1 to 16 servers, and nobody else for any")]
     Servers,

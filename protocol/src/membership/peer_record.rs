@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::certificate::CertificateChain;
+use super::present_agent::{PresentAgent, check_agents};
 use crate::id::Hash;
-use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX};
+use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, PROGRAM_VERSION_BYTES_MAX};
+use crate::messaging::sealing::MessageKey;
 use crate::signature::{Signature, Signer, Verifier};
 
 /// Separates signatures over peer records from signatures over anything else.
@@ -26,9 +28,21 @@ pub struct PeerRecord {
     /// It has left the mesh: the certificate is worth nothing any more.
     #[serde(default)]
     pub leaving: bool,
+    /// The version of the program it runs, as that says itself; absent in records of old versions and in goodbyes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// The agents that are present there; nothing of them is kept once the node is away.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub agents: Vec<PresentAgent>,
+    /// The key to which messages for its agents are sealed; absent where it reads none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_key: Option<MessageKey>,
     /// By the subject of the certificate.
     pub signature: Signature,
 }
+
+/// What a node of this version says of its program.
+pub const PROGRAM_VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is signed, beside the certificate it is bound to.
 #[derive(Serialize)]
@@ -38,10 +52,18 @@ struct Signed<'a> {
     addresses: &'a [String],
     manifest: Hash,
     leaving: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    /// Absent where there is nothing to say, so that a record without it is signed as it always was.
+    #[serde(skip_serializing_if = "<[PresentAgent]>::is_empty")]
+    agents: &'a [PresentAgent],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message_key: Option<MessageKey>,
 }
 
 impl PeerRecord {
-    /// A record signed by `signer` to go with its certificate `chain`.
+    /// A record signed by `signer` to go with its certificate `chain`; it names this program's version, unless it says
+    /// goodbye.
     pub fn sign(
         signer: &dyn Signer,
         chain: &CertificateChain,
@@ -50,15 +72,23 @@ impl PeerRecord {
         manifest: Hash,
         leaving: bool,
     ) -> Self {
-        let mut record = Self {
+        Self {
             sequence,
             addresses,
             manifest,
             leaving,
+            version: (!leaving).then(|| PROGRAM_VERSION.to_owned()),
+            agents: Vec::new(),
+            message_key: None,
             signature: Signature([0; 64]),
-        };
-        record.signature = signer.sign(&record.signing_bytes(chain));
-        record
+        }
+        .signed(signer, chain)
+    }
+
+    /// The same, signed by `signer` to go with its certificate `chain`.
+    pub fn signed(mut self, signer: &dyn Signer, chain: &CertificateChain) -> Self {
+        self.signature = signer.sign(&self.signing_bytes(chain));
+        self
     }
 
     /// Whether the subject of `chain` signed this record to go with it.
@@ -71,10 +101,14 @@ impl PeerRecord {
         )
     }
 
-    /// Whether its addresses keep their bounds.
+    /// Whether its addresses, its version and its agents keep their bounds.
     pub(crate) fn is_bounded(&self) -> bool {
         let long = |address: &String| address.len() > ADDRESS_BYTES_MAX;
-        self.addresses.len() <= ADDRESSES_PER_NODE_MAX && !self.addresses.iter().any(long)
+        let version = self.version.as_ref();
+        self.addresses.len() <= ADDRESSES_PER_NODE_MAX
+            && !self.addresses.iter().any(long)
+            && version.is_none_or(|version| version.len() <= PROGRAM_VERSION_BYTES_MAX)
+            && check_agents(&self.agents).is_ok()
     }
 
     fn signing_bytes(&self, chain: &CertificateChain) -> Vec<u8> {
@@ -84,6 +118,9 @@ impl PeerRecord {
             addresses: &self.addresses,
             manifest: self.manifest,
             leaving: self.leaving,
+            version: self.version.as_deref(),
+            agents: &self.agents,
+            message_key: self.message_key,
         };
         let mut bytes = SIGNING_CONTEXT.to_vec();
         ciborium::into_writer(&signed, &mut bytes).expect("writing to memory does not fail");

@@ -313,6 +313,7 @@ mod tests {
             not_before: issued,
             expires: issued + CERTIFICATE_LIFETIME,
             only: Vec::new(),
+            replaces: None,
         };
         Arc::new(body.sign(&key(99), Vec::new()))
     }

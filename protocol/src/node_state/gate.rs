@@ -1,6 +1,7 @@
 //! Founding, inviting, letting in, being let in, leaving.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::NodeState;
 use super::hearing::Changed;
@@ -12,16 +13,18 @@ use super::own_record::OwnRecord;
 use super::passing_on::PassingOn;
 use super::reconciliation::Reconciliation;
 use super::record::{Record, RecordKey, Write};
+use super::rotating::RotationClaim;
 use super::unsaved::Unsaved;
 use crate::address_book::{AddressBook, Source};
 use crate::id::{MeshId, NodeId, NodeName};
-use crate::limits::CERTIFICATE_LIFETIME;
+use crate::limits::{CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MAX};
 use crate::links::Links;
 use crate::membership::admission::{Claim, Refusal, Verdict, check_belongs, check_member};
 use crate::membership::certificate::{
     CERTIFICATE_VERSION, CertificateBody, CertificateChain, Role,
 };
 use crate::membership::issuer::{Invitation, InviteError, Issuer, Redemption};
+use crate::membership::join_requests::{Asked, JoinRequests};
 use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
@@ -60,7 +63,35 @@ pub(super) fn root_certificate(
         not_before: now,
         expires: now + CERTIFICATE_LIFETIME,
         only: Vec::new(),
+        replaces: None,
     };
+    body.sign(root, Vec::new())
+}
+
+/// The certificate that the root gives in place of `before`, to the same node or to its successor: later than that one,
+/// so that it counts.
+pub(super) fn root_certificate_after(
+    now: Timestamp,
+    root: &dyn Signer,
+    before: &CertificateBody,
+    subject: NodeId,
+    replaces: Option<NodeId>,
+) -> CertificateChain {
+    const LATER: Duration = Duration::from_millis(1);
+    let expires = (before.expires + LATER).max(now + CERTIFICATE_LIFETIME);
+    let mut body = CertificateBody {
+        version: CERTIFICATE_VERSION,
+        mesh: MeshId::from_public_key(root.public_key()),
+        serial: before.serial.saturating_add(1),
+        subject,
+        name: before.name.clone(),
+        role: Role::Admin,
+        not_before: now,
+        expires: expires.min(now + CERTIFICATE_LIFETIME_MAX),
+        only: Vec::new(),
+        replaces,
+    };
+    body.version = body.needed_version();
     body.sign(root, Vec::new())
 }
 
@@ -72,11 +103,15 @@ impl NodeState {
         root: Arc<dyn Signer>,
         name: NodeName,
     ) {
-        if self.roster.is_some() {
-            self.reply(request, Reply::Founded(Err(AlreadyInMesh)));
+        let mesh = MeshId::from_public_key(root.public_key());
+        if let Some(roster) = self.roster.clone() {
+            if roster.mesh == mesh {
+                self.take_root(now, &roster, root);
+            }
+            let own = self.roster.clone().filter(|_| roster.mesh == mesh);
+            self.reply(request, Reply::Founded(own.ok_or(AlreadyInMesh)));
             return;
         }
-        let mesh = MeshId::from_public_key(root.public_key());
         let chain = Arc::new(root_certificate(now.wall, &*root, 1, self.me, name));
         self.issuer.note_serial(1);
         self.keys.root = Some(root);
@@ -89,6 +124,17 @@ impl NodeState {
         self.roster_changed = true;
         self.own.touch();
         self.reply(request, Reply::Founded(Ok(roster)));
+    }
+
+    /// The root key of this node's own mesh is here from now on: it signs this node's certificate, unless it did.
+    fn take_root(&mut self, now: Now, roster: &Roster, root: Arc<dyn Signer>) {
+        let own = roster.own.body();
+        if !roster.own.issuers.is_empty() {
+            let chain = root_certificate_after(now.wall, &*root, own, self.me, None);
+            self.issuer.note_serial(chain.body().serial);
+            self.adopt(roster.mesh, chain.into());
+        }
+        self.keys.root = Some(root);
     }
 
     pub(super) fn invite(&mut self, now: Now, request: RequestId, invitation: Invitation) {
@@ -129,10 +175,11 @@ impl NodeState {
         request: RequestId,
         transcript: &Transcript,
         claim: Claim,
+        place: &str,
     ) {
         let verdict = match self.roster.clone() {
             None => Verdict::silent(Refusal::NoMesh),
-            Some(roster) => self.judge_in(now, &roster, transcript, claim),
+            Some(roster) => self.judge_in(now, &roster, transcript, claim, place),
         };
         self.reply(request, Reply::Verdict(verdict));
     }
@@ -143,8 +190,23 @@ impl NodeState {
         roster: &Arc<Roster>,
         transcript: &Transcript,
         claim: Claim,
+        place: &str,
     ) -> Verdict {
         let own = roster.own.clone();
+        let claim = match claim {
+            Claim::Rotate { chain, rotation } if !self.is_put_out() => {
+                let dialer = transcript.dialer;
+                let claim = RotationClaim {
+                    dialer,
+                    chain,
+                    rotation: *rotation,
+                };
+                let rotated = self.rotate_for(now, roster, &claim);
+                return rotated
+                    .map_or_else(|refusal| refusal, |issued| Verdict::Issue { own, issued });
+            }
+            claim => claim,
+        };
         if let Err(refusal) = roster.revocations().check_node(transcript.dialer) {
             return Verdict::refused(refusal);
         }
@@ -177,6 +239,20 @@ impl NodeState {
                 self.redeem(now, roster, &claim)
                     .map(|issued| Verdict::Issue { own, issued })
             }
+            Claim::Ask { opening, name } => {
+                let asked = Asked {
+                    transcript,
+                    opening: &opening,
+                    name: &name,
+                    place,
+                };
+                Err(self.hear_request(now, roster, &asked))
+            }
+            // Answered above, unless this node itself is none any more.
+            Claim::Rotate { .. } => Err(Verdict::silent(Refusal::Unspoken)),
+            Claim::Collect => self
+                .collect(now, roster, transcript.dialer)
+                .map(|issued| Verdict::Issue { own, issued }),
         };
         judged.unwrap_or_else(|refusal| refusal)
     }
@@ -345,6 +421,7 @@ impl NodeState {
 
     fn forget_mesh(&mut self) {
         self.issuer = Issuer::default();
+        self.requests = JoinRequests::default();
         self.book = AddressBook::default();
         self.links = Links::default();
         self.own = OwnRecord::default();

@@ -199,8 +199,11 @@ impl NodeState {
             return Err(Refusal::NoMesh);
         };
         roster.revocations().check(member.chain())?;
+        let mut replaced = None;
         if !member.has_left() {
-            check_name(self.me, roster, &member, now.wall)?;
+            replaced = member.chain().body().replaces;
+            replaced = replaced.filter(|old| Self::takes_the_place(roster, &member, *old));
+            check_name(self.me, roster, &member, replaced, now.wall)?;
         }
         let before = roster.known(node).cloned();
         let inserted = Arc::make_mut(roster).insert(member.clone(), now.wall);
@@ -211,7 +214,12 @@ impl NodeState {
                 });
             }
             Inserted::Known => {}
-            Inserted::New => self.has_changed(now, before, &member, teller),
+            Inserted::New => {
+                self.has_changed(now, before, &member, teller);
+                if let Some(old) = replaced {
+                    self.forget_replaced(now, old);
+                }
+            }
         }
         Ok(inserted)
     }
@@ -314,9 +322,17 @@ fn is_timely(member: &Member, now: Timestamp) -> bool {
 }
 
 /// Whoever was known first under a name keeps it: names of tools are made of it, and they do not move.
-fn check_name(me: NodeId, roster: &Roster, member: &Member, now: Timestamp) -> Result<(), Refusal> {
+/// Only whoever takes the place of its holder, `replaced`, takes it along.
+fn check_name(
+    me: NodeId,
+    roster: &Roster,
+    member: &Member,
+    replaced: Option<NodeId>,
+    now: Timestamp,
+) -> Result<(), Refusal> {
     let body = member.chain().body();
-    let Some(holder) = roster.named(&body.name).filter(|n| *n != body.subject) else {
+    let holder = roster.named(&body.name).filter(|n| *n != body.subject);
+    let Some(holder) = holder.filter(|holder| Some(*holder) != replaced) else {
         return Ok(());
     };
     let held = holder == me || roster.admits(holder, now);

@@ -1,6 +1,7 @@
 //! What can happen to a node.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -13,8 +14,13 @@ use crate::log::retention::Swept;
 use crate::membership::admission::Claim;
 use crate::membership::certificate::CertificateChain;
 use crate::membership::issuer::Invitation;
+use crate::membership::join_request::RequestWords;
+use crate::membership::present_agent::PresentAgent;
 use crate::membership::revocation::Revocation;
+use crate::membership::role::Grant;
+use crate::membership::rotation::Rotation;
 use crate::membership::ticket::{TicketId, Transcript};
+use crate::messaging::sealing::MessageKey;
 use crate::signature::Signer;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
@@ -64,6 +70,31 @@ pub enum Input {
         transcript: Transcript,
         /// What it claims.
         claim: Claim,
+        /// Where it dialed from: an IP address, or nothing where none is known.
+        place: String,
+    },
+    /// The owner has requests to be let in heard for a while, or from now on not any more.
+    OpenRequests {
+        /// Answered by [`Reply::Requests`](super::Reply::Requests).
+        request: RequestId,
+        /// For how long; `None` ends it.
+        window: Option<Duration>,
+    },
+    /// The owner asks who waits to be let in.
+    Requests {
+        /// Answered by [`Reply::Requests`](super::Reply::Requests).
+        request: RequestId,
+    },
+    /// The owner lets in whoever shows these words.
+    Approve {
+        /// Answered by [`Reply::Approved`](super::Reply::Approved).
+        request: RequestId,
+        /// As the owner read them from the other machine.
+        words: RequestWords,
+        /// What it becomes.
+        grant: Grant,
+        /// How long each of its certificates lives, as in [`Invitation::certificate_lifetime`].
+        certificate_lifetime: Option<Duration>,
     },
     /// A listener let this node in and shows its own certificate.
     Admitted {
@@ -90,6 +121,33 @@ pub enum Input {
         issued: CertificateChain,
         /// Where the listener was reached.
         addresses: Vec<String>,
+    },
+    /// The owner of the root key wants another key for this node.
+    RotateOwn {
+        /// Answered by [`Reply::Taken`](super::Reply::Taken).
+        request: RequestId,
+        /// The word of both keys; the new one is on disk already.
+        rotation: Rotation,
+    },
+    /// A listener has certified this node's new key.
+    Rotated {
+        /// Answered by [`Reply::Taken`](super::Reply::Taken).
+        request: RequestId,
+        /// As the secure channel proved it.
+        listener: NodeId,
+        /// Its certificate.
+        theirs: CertificateChain,
+        /// The new key.
+        new: NodeId,
+        /// The new key's certificate.
+        issued: CertificateChain,
+    },
+    /// Somebody here wants to dial a node himself.
+    DialAddresses {
+        /// Answered by [`Reply::DialAddresses`](super::Reply::DialAddresses).
+        request: RequestId,
+        /// Whom.
+        node: NodeId,
     },
     /// The owner wants this node to have another name in its mesh.
     Rename {
@@ -191,6 +249,17 @@ pub enum Input {
     LocalServers {
         /// In order of name.
         servers: Vec<LocalServer>,
+    },
+    /// The agents that are present at this node, whole; within the bounds that
+    /// [`check_agents`](crate::membership::present_agent::check_agents) names.
+    LocalAgents {
+        /// In order of name.
+        agents: Vec<PresentAgent>,
+    },
+    /// Messages for this node's agents are to be sealed to this key from here on.
+    MessageKey {
+        /// Which.
+        key: MessageKey,
     },
     /// A linked member said this to this node alone: that it leaves.
     Announced {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::NodeState;
 use super::input::RequestId;
 use super::output::{Output, Reply};
+use super::receipts::Receipts;
 use super::record::{Record, Write};
 use crate::id::NodeId;
 use crate::limits::{CLOCK_LEEWAY, GOSSIP_BYTES_MAX};
@@ -54,6 +55,7 @@ impl NodeState {
             return Err(AppendError::NotAWriter);
         }
         if let Lane::Direct(recipient) = lane
+            && recipient != self.me
             && roster.member(recipient).is_none()
         {
             return Err(AppendError::NoSuchRecipient);
@@ -104,8 +106,15 @@ impl NodeState {
         writes.extend(chains.map(|chain| Write::Put(Record::Chain(chain.clone()))));
         self.persist(writes);
         if !batch.entries.is_empty() {
-            self.outputs.push_back(Output::Applied(batch.entries));
+            let entries = batch.entries.clone();
+            self.outputs.push_back(Output::Applied(entries));
         }
+        for entry in &batch.entries {
+            if let Lane::Direct(_) = entry.chain().lane {
+                self.direct_applied(now, entry);
+            }
+        }
+        self.drop_received();
         for (request, appended) in batch.appended {
             self.reply(request, Reply::Appended(Ok(appended)));
         }
@@ -370,6 +379,7 @@ impl NodeState {
 
     /// The mesh was left: nothing of its log is kept, and whoever waits is told.
     pub(super) fn forget_log(&mut self) {
+        self.receipts = Receipts::default();
         let mut left = std::mem::take(&mut self.log);
         self.log.own.set_seed_of(&left.own);
         for request in left.pending.clear() {

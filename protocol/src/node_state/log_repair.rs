@@ -9,6 +9,7 @@ use super::log::Heard;
 use super::output::{Output, Reply};
 use crate::id::{Hash, NodeId};
 use crate::log::chain::Chain;
+use crate::log::chain_id::Lane;
 use crate::log::direct::may_hold;
 use crate::log::entry::Entry;
 use crate::log::fork::Fork;
@@ -238,7 +239,7 @@ impl NodeState {
         let mut last = None;
         if let Some(told) = told {
             for pruned in &told.pruned {
-                self.take_pruned(now, pruned, &told.entries);
+                self.take_pruned(now, from, pruned, &told.entries);
                 last = Some(pruned.chain());
             }
             for entry in &told.entries {
@@ -258,9 +259,10 @@ impl NodeState {
             .pulled(now.monotonic, from, asked, last, head);
     }
 
-    /// What came before this is gone at whoever told it. That is believed where the author says so itself, or where it
+    /// What came before this is gone at whoever told it. That is believed where the author says so itself, of a direct
+    /// lane where its recipient does (which has it, then), or where it
     /// is so old that nobody keeps it.
-    fn take_pruned(&mut self, now: Now, pruned: &Arc<Entry>, told: &[Arc<Entry>]) {
+    fn take_pruned(&mut self, now: Now, from: NodeId, pruned: &Arc<Entry>, told: &[Arc<Entry>]) {
         let id = pruned.chain();
         let first = pruned.sequence() + 1;
         let released =
@@ -268,7 +270,9 @@ impl NodeState {
         let aged = pruned.header().time + kept_for(id.lane) <= now.wall;
         let ahead = pruned.sequence() > self.log.chains.head(id);
         let forked = self.log.chains.is_forked(id.into());
-        if ahead && !forked && (aged || told.iter().any(released)) && self.may_take(now, pruned) {
+        let end_to_end = from == id.author || id.lane == Lane::Direct(from);
+        let believed = aged || told.iter().any(released) || !id.lane.is_public() && end_to_end;
+        if ahead && !forked && believed && self.may_take(now, pruned) {
             self.log.last_now = Some(now);
             self.log.chains.begin_after(pruned);
             let anchor = Arc::new(pruned.without_body());

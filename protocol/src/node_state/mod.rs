@@ -18,11 +18,14 @@ mod output;
 mod own_record;
 mod passing_on;
 mod presence;
+mod receipts;
 mod reconciliation;
 mod record;
 mod renaming;
 mod renewal;
+mod requesting;
 mod revoking;
+mod rotating;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -37,6 +40,7 @@ pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use presence::Away;
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
+pub use requesting::{RequestsError, WaitingRequests};
 pub use revoking::RevokeError;
 
 use crate::address_book::AddressBook;
@@ -47,6 +51,7 @@ use crate::links::{LINGER, Links};
 use crate::log::Log;
 use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
+use crate::membership::join_requests::JoinRequests;
 use crate::membership::member::Member;
 use crate::membership::roster::{Inserted, Roster};
 use crate::signature::{Signer, Verifier};
@@ -60,6 +65,7 @@ use offers::{Offers, Standing};
 use own_record::OwnRecord;
 use passing_on::PassingOn;
 use presence::Presence;
+use receipts::Receipts;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
@@ -86,6 +92,7 @@ pub struct NodeState {
     /// It has changed since it was last published.
     roster_changed: bool,
     issuer: Issuer,
+    requests: JoinRequests,
     own: OwnRecord,
     changed: Changed,
     passing_on: PassingOn,
@@ -108,6 +115,7 @@ pub struct NodeState {
     unsaved: Unsaved,
     presence: Presence,
     log: Log,
+    receipts: Receipts,
     outputs: VecDeque<Output>,
 }
 
@@ -121,6 +129,7 @@ impl NodeState {
             roster: None,
             roster_changed: false,
             issuer: Issuer::default(),
+            requests: JoinRequests::default(),
             own: OwnRecord::default(),
             changed: Changed::default(),
             passing_on: PassingOn::default(),
@@ -140,6 +149,7 @@ impl NodeState {
             unsaved: Unsaved::default(),
             presence: Presence::default(),
             log: Log::default(),
+            receipts: Receipts::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -184,7 +194,23 @@ impl NodeState {
                 request,
                 transcript,
                 claim,
-            } => self.judge(now, request, &transcript, claim),
+                place,
+            } => self.judge(now, request, &transcript, claim, &place),
+            Input::OpenRequests { request, window } => self.open_requests(now, request, window),
+            Input::Requests { request } => self.tell_requests(now, request),
+            Input::Approve {
+                request,
+                words,
+                grant,
+                certificate_lifetime,
+            } => {
+                let approval = requesting::Approval {
+                    words,
+                    grant,
+                    certificate_lifetime,
+                };
+                self.approve(now, request, approval);
+            }
             Input::Admitted {
                 request,
                 listener,
@@ -207,6 +233,18 @@ impl NodeState {
                     addresses,
                 };
                 self.certified(now, request, certified);
+            }
+            Input::RotateOwn { request, rotation } => self.rotate_own(now, request, &rotation),
+            Input::Rotated {
+                request,
+                listener,
+                theirs,
+                new,
+                issued,
+            } => self.rotated(now, request, listener, theirs, (new, issued)),
+            Input::DialAddresses { request, node } => {
+                let addresses = self.addresses(node);
+                self.reply(request, Reply::DialAddresses(addresses));
             }
             Input::Rename { request, name } => self.rename(now, request, name),
             Input::RenameAsked {
@@ -241,6 +279,8 @@ impl NodeState {
                 self.offers.set_local(servers);
                 self.own.offers();
             }
+            Input::LocalAgents { agents } => self.own.set_agents(agents),
+            Input::MessageKey { key } => self.own.set_message_key(key),
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }
@@ -316,6 +356,7 @@ impl NodeState {
             self.unsaved.next_deadline(),
             self.presence.next_deadline(),
             self.log.next_deadline(),
+            self.receipts.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -341,6 +382,7 @@ impl NodeState {
             self.dial_due(now);
             self.release_idle(now);
             self.repair_log_when_due(now);
+            self.tell_receipts_when_due(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
@@ -454,6 +496,7 @@ impl NodeState {
             self.save_addresses(now, node);
         }
         self.watch_link_up(node);
+        self.check_expiry_soon(now);
         self.topology_changed = true;
         self.offers.touch_member(node);
         self.manifests.link_up(now.monotonic, node);
@@ -557,6 +600,7 @@ impl NodeState {
         self.roster_changed = true;
         self.topology_changed = true;
         self.restore_own_record(now, own_record);
+        self.restore_receipts(now);
         self.publish_roster();
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::input::RequestId;
 use super::presence::Away;
 use super::record::Write;
+use super::requesting::{RequestsError, WaitingRequests};
 use super::revoking::RevokeError;
 use crate::address_book::KnownAddress;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
@@ -146,12 +147,18 @@ pub enum Reply {
     Invited(Result<TicketRecord, InviteError>),
     /// The tickets that may admit somebody yet.
     Tickets(Vec<TicketRecord>),
+    /// Who waits to be let in.
+    Requests(Result<WaitingRequests, RequestsError>),
+    /// Somebody was let in, on disk here, and comes for the certificate.
+    Approved(Result<Arc<CertificateChain>, RequestsError>),
     /// Whether there was such a ticket; it admits nobody from now on.
     Withdrawn(bool),
     /// The answer to a claim.
     Verdict(Verdict),
     /// Whether a certificate was taken.
     Taken(Result<(), Refusal>),
+    /// Where a node may be found, best first.
+    DialAddresses(Vec<String>),
     /// Whether this node has its other name.
     Renamed(Result<Rename, Refusal>),
     /// A fresh certificate, or why there is none.

@@ -10,8 +10,11 @@ use super::record::{Record, Write};
 use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
-use crate::membership::peer_record::PeerRecord;
+use crate::membership::peer_record::{PROGRAM_VERSION, PeerRecord};
+use crate::membership::present_agent::PresentAgent;
+use crate::messaging::sealing::MessageKey;
 use crate::mutation::Mutation;
+use crate::signature::Signature;
 use crate::time::{Monotonic, Now};
 use crate::wire::announcement::{Announcement, tellable};
 
@@ -36,6 +39,10 @@ pub(super) struct OwnRecord {
     untold: bool,
     /// Not told again before then.
     next: Option<Monotonic>,
+    /// The agents that are present at this node.
+    agents: Vec<PresentAgent>,
+    /// The key to which messages for them are sealed.
+    message_key: Option<MessageKey>,
     /// The record is of an earlier run, and holds until the node knows better.
     kept: Option<Kept>,
 }
@@ -71,6 +78,19 @@ impl OwnRecord {
     pub(super) fn offers(&mut self) {
         if let Some(kept) = &mut self.kept {
             kept.offering = true;
+            self.stale = true;
+        }
+    }
+
+    /// These agents are present from here on.
+    pub(super) fn set_agents(&mut self, agents: Vec<PresentAgent>) {
+        self.agents = agents;
+        self.stale = true;
+    }
+
+    /// Messages are sealed to this key from here on.
+    pub(super) fn set_message_key(&mut self, key: MessageKey) {
+        if self.message_key.replace(key) != Some(key) {
             self.stale = true;
         }
     }
@@ -137,13 +157,28 @@ impl NodeState {
         let manifest = self.offers.manifest().hash;
         let says_the_same = self.own.member.as_ref().is_some_and(|own| {
             let record = own.record();
-            *own.chain() == chain
-                && record.is_some_and(|r| r.addresses == addresses && r.manifest == manifest)
+            let the_same = |r: &PeerRecord| {
+                r.addresses == addresses
+                    && r.manifest == manifest
+                    && r.version.as_deref() == Some(PROGRAM_VERSION)
+                    && r.agents == self.own.agents
+                    && r.message_key == self.own.message_key
+            };
+            *own.chain() == chain && record.is_some_and(the_same)
         });
         if !says_the_same || std::mem::take(&mut self.own.outdone) {
             self.own.sequence = now.wall.0.max(self.own.sequence.saturating_add(1));
-            let (signer, sequence) = (&*self.keys.node, self.own.sequence);
-            let record = PeerRecord::sign(signer, &chain, sequence, addresses, manifest, false);
+            let record = PeerRecord {
+                sequence: self.own.sequence,
+                addresses,
+                manifest,
+                leaving: false,
+                version: Some(PROGRAM_VERSION.to_owned()),
+                agents: self.own.agents.clone(),
+                message_key: self.own.message_key,
+                signature: Signature([0; 64]),
+            }
+            .signed(&*self.keys.node, &chain);
             let own = Arc::new(Member::new(chain, Some(record)));
             self.save_later(now, Write::Put(Record::of_member(&own)));
             self.set_own(Some(own));

@@ -158,6 +158,7 @@ mod tests {
             not_before: Timestamp(1_800_000_000_000),
             expires: Timestamp(1_801_209_600_000),
             only: Vec::new(),
+            replaces: None,
         };
         Certificate {
             body,
@@ -187,6 +188,7 @@ mod tests {
             uses: 2,
             role: Role::Member,
             only: Vec::new(),
+            lifetime_ms: None,
             redeemed: BTreeMap::from([(NodeId::from_public_key([2; 32]), chain())]),
         })
     }
@@ -197,6 +199,9 @@ mod tests {
             addresses: vec!["/a".to_owned()],
             manifest: Hash::of(b""),
             leaving: false,
+            version: None,
+            agents: Vec::new(),
+            message_key: None,
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))
@@ -447,6 +452,7 @@ mod tests {
                 not_before: Timestamp(numbers[1]),
                 expires: Timestamp(numbers[2]),
                 only: Vec::new(),
+                replaces: None,
             };
             let signature = Signature(signature.concat().try_into().unwrap());
             Certificate { body, signature }
@@ -478,6 +484,7 @@ mod tests {
                 uses,
                 role: Role::Member,
                 only: Vec::new(),
+                lifetime_ms: None,
                 redeemed: redeemed.into_iter().map(by_node).collect(),
             }
         }

@@ -7,9 +7,11 @@ use super::NodeState;
 use super::gate::root_certificate;
 use super::input::RequestId;
 use super::output::{Rename, Reply};
+use super::renewal::usual_lifetime;
 use crate::id::{NodeId, NodeName};
 use crate::membership::admission::Refusal;
 use crate::membership::certificate::CertificateChain;
+use crate::membership::issuer::Terms;
 use crate::time::Now;
 
 /// A member gets another name once in this time, so that renaming makes little work for the mesh.
@@ -75,10 +77,13 @@ impl NodeState {
         if now.wall.since(known.body().not_before) < RENAME_EVERY {
             return Err(too_soon());
         }
-        let (signer, grant) = (self.keys.node.clone(), known.body().grant());
-        let issued = self
-            .issuer
-            .issue(now.wall, &*signer, &roster, from, name, grant);
+        let signer = self.keys.node.clone();
+        let terms = Terms {
+            name,
+            grant: known.body().grant(),
+            lifetime: usual_lifetime(known.body()),
+        };
+        let issued = self.issuer.issue(now.wall, &*signer, &roster, from, terms);
         self.take_member(now, issued.clone())?;
         Ok(issued)
     }

@@ -8,14 +8,25 @@ use super::gate::root_certificate;
 use super::input::RequestId;
 use super::output::{Output, Reply};
 use crate::id::NodeId;
+use crate::limits::{CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MIN};
 use crate::membership::admission::{Refusal, check_member};
-use crate::membership::certificate::{CertificateChain, Role, Validity};
+use crate::membership::certificate::{CertificateBody, CertificateChain, Role, Validity};
+use crate::membership::issuer::Terms;
 use crate::membership::roster::Roster;
 use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 
 /// How often certificates are looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
+
+/// The shortest time between two looks.
+const CHECK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
+
+/// How long the certificate lives that follows on `held`: as long again, and not longer than usual.
+pub(super) fn usual_lifetime(held: &CertificateBody) -> Duration {
+    held.lifetime()
+        .clamp(CERTIFICATE_LIFETIME_MIN, CERTIFICATE_LIFETIME)
+}
 
 /// When certificates are looked at next.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +53,7 @@ impl NodeState {
         if now.monotonic < self.renewal.next_check {
             return;
         }
-        self.renewal.next_check = now.monotonic + CHECK_EVERY;
+        self.renewal.next_check = now.monotonic + self.check_again_after(now);
         if !Mutation::KeepExpiredLinks.is_on() {
             self.cut_expired(now);
         }
@@ -62,6 +73,30 @@ impl NodeState {
         } else if let Some(from) = self.linked_admin() {
             self.outputs.push_back(Output::RequestRenewal { from });
         }
+    }
+
+    /// Sooner than usual where a certificate that lives for minutes is to be renewed, or ends.
+    fn check_again_after(&self, now: Now) -> Duration {
+        let Some(roster) = &self.roster else {
+            return CHECK_EVERY;
+        };
+        let own = &roster.own;
+        let renewal = match own.half_life().since(now.wall) {
+            Duration::ZERO => own.body().lifetime() / 16,
+            left => left,
+        };
+        let linked = self.links.standing();
+        let ends = linked.filter_map(|node| Some(roster.member(node)?.end().since(now.wall)));
+        let next = ends
+            .filter(|left| !left.is_zero())
+            .fold(renewal, Duration::min);
+        next.clamp(CHECK_AT_MOST_EVERY, CHECK_EVERY)
+    }
+
+    /// A link or a certificate is new: it may have to be looked at sooner.
+    pub(super) fn check_expiry_soon(&mut self, now: Now) {
+        let next = now.monotonic + self.check_again_after(now);
+        self.renewal.next_check = self.renewal.next_check.min(next);
     }
 
     fn cut_expired(&mut self, now: Now) {
@@ -123,11 +158,15 @@ impl NodeState {
         {
             return Ok(known.clone());
         }
-        let (name, grant) = (held.body().name.clone(), held.body().grant());
+        let terms = Terms {
+            name: held.body().name.clone(),
+            grant: held.body().grant(),
+            lifetime: usual_lifetime(held.body()),
+        };
         let signer = self.keys.node.clone();
         let issued = self
             .issuer
-            .issue(now.wall, &*signer, roster, subject, name, grant);
+            .issue(now.wall, &*signer, roster, subject, terms);
         self.take_member(now, issued.clone())?;
         Ok(issued)
     }
@@ -142,6 +181,7 @@ impl NodeState {
         let stands = roster.revocations().check(&chain).is_ok();
         if self.is_member(from) && good && newer && stands {
             self.adopt(roster.mesh, chain.into());
+            self.check_expiry_soon(now);
         }
     }
 }

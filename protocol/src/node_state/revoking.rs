@@ -50,7 +50,25 @@ impl NodeState {
         self.reply(request, Reply::Revoked(revoked));
     }
 
-    fn sign_revocation(
+    /// The root's word that this node's own key is put out; what it issued stays good.
+    pub(super) fn sign_own_revocation(
+        &self,
+        now: Now,
+        roster: &Roster,
+        root: &dyn Signer,
+    ) -> Result<Revocation, RevokeError> {
+        let spared = spared_of(roster, self.me, Some(Timestamp(u64::MAX)))?;
+        let body = RevocationBody {
+            version: REVOCATION_VERSION,
+            mesh: roster.mesh,
+            subject: self.me,
+            at: now.wall,
+            spared,
+        };
+        Ok(Revocation::sign(body, None, root))
+    }
+
+    pub(super) fn sign_revocation(
         &self,
         now: Now,
         subject: NodeId,
@@ -75,15 +93,7 @@ impl NodeState {
         if roster.member(subject).is_some_and(nearer) {
             return Err(RevokeError::NearerToTheRoot);
         }
-        let spared = match spare_issued_before {
-            Some(before) => issued_by(roster, subject, before),
-            None => Vec::new(),
-        };
-        if spared.len() > SPARED_MAX {
-            return Err(RevokeError::SparesTooMany {
-                found: spared.len(),
-            });
-        }
+        let spared = spared_of(roster, subject, spare_issued_before)?;
         let body = RevocationBody {
             version: REVOCATION_VERSION,
             mesh: roster.mesh,
@@ -214,6 +224,18 @@ impl NodeState {
 
 fn chain_of(member: &crate::membership::member::Member) -> &CertificateChain {
     member.chain()
+}
+
+fn spared_of(
+    roster: &Roster,
+    issuer: NodeId,
+    before: Option<Timestamp>,
+) -> Result<Vec<CertificateDigest>, RevokeError> {
+    let spared = before.map_or_else(Vec::new, |before| issued_by(roster, issuer, before));
+    match spared.len() {
+        0..=SPARED_MAX => Ok(spared),
+        found => Err(RevokeError::SparesTooMany { found }),
+    }
 }
 
 /// The certificates that `issuer` gave out before a time, as far as this node knows them.

@@ -194,6 +194,7 @@ mod tests {
             not_before: Timestamp(1_000),
             expires: Timestamp(2_000),
             only: Vec::new(),
+            replaces: None,
         };
         Arc::new(body.sign(&root, Vec::new()))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use peerage_protocol::id::Hash;
 use peerage_protocol::log::Appended;
-use peerage_protocol::log::chain_id::ChainId;
+use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::entry::Entry;
 
 use super::{Check, Finding, Observation, View};
@@ -53,7 +53,13 @@ impl Log {
             }
         }
         let before = self.applied.insert((node, chain), (sequence, entry.hash()));
+        let me = view.machines[node].id;
+        let to_other = matches!(chain.lane, Lane::Direct(to) if to != me);
+        let is_mailbox = to_other && chain.author != me;
         match before {
+            // What its recipient has of a direct chain is let go: mailboxes may begin after that, everybody where the
+            // author says so.
+            _ if is_mailbox || entry.header().live_from == sequence => Ok(()),
             Some((last, hash)) if sequence != last + 1 || entry.header().previous != hash => {
                 finding(format!(
                     "it applied {chain} no. {sequence} after no. {last}"

@@ -10,6 +10,7 @@ mod log;
 pub(crate) mod names;
 mod presence;
 mod promises;
+mod receipts;
 mod revocation;
 mod sampling;
 
@@ -168,6 +169,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),
         Box::new(bounds::Bounds),
+        Box::new(receipts::Receipts::default()),
         Box::new(log::Log::default()),
     ]
 }

@@ -131,7 +131,7 @@ impl Swarm {
         let addresses = vec![founder.address().to_owned()];
         let uses = plan.nodes + plan.newcomers;
         let ticket = membership
-            .invite(TICKET_FOR, uses, Role::Member.into(), addresses)
+            .invite(TICKET_FOR, uses, Role::Member.into(), None, addresses)
             .await?;
         let mut nodes = vec![founder];
         for number in 1..plan.nodes {

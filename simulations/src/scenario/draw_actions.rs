@@ -271,6 +271,8 @@ impl Draw {
             Attempt::Forged,
             Attempt::Expired,
             Attempt::GuessedTicket,
+            Attempt::AskedUninvited,
+            Attempt::CollectedUnapproved,
             Attempt::ReplayedClaim,
             Attempt::Crowd,
         ];

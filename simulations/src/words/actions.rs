@@ -187,6 +187,8 @@ const fn shown(attempt: Attempt) -> &'static str {
         Attempt::Forged => "a changed certificate",
         Attempt::Expired => "a certificate that ended long ago",
         Attempt::GuessedTicket => "a guessed ticket",
+        Attempt::AskedUninvited => "a request that nobody invited",
+        Attempt::CollectedUnapproved => "a question for a certificate that nobody approved",
         Attempt::ReplayedClaim => "a recorded claim of a ticket",
         Attempt::Crowd => "a crowd of nodes of nobody's mesh",
     }

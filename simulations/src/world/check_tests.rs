@@ -8,11 +8,16 @@ use std::sync::Arc;
 use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
-use peerage_protocol::id::NodeId;
+use peerage_protocol::id::{MeshId, NodeId};
+use peerage_protocol::log::chain_id::{ChainId, EpochId, Lane};
+use peerage_protocol::log::entry::{Draft, Entry};
 use peerage_protocol::membership::admission::{Refusal, Verdict};
 use peerage_protocol::membership::certificate::Role;
 use peerage_protocol::membership::issuer::TicketRecord;
 use peerage_protocol::membership::ticket::{TicketId, TicketSecret};
+use peerage_protocol::messaging::DirectItem;
+use peerage_protocol::messaging::receipt::{Receipt, Received};
+use peerage_protocol::time::Timestamp;
 
 use super::process::definition;
 use super::tests::plan;
@@ -121,6 +126,7 @@ fn a_ticket_redeemed_too_often_and_one_that_is_not_on_disk_are_seen() {
         uses: 1,
         role: Role::Member,
         only: Vec::new(),
+        lifetime_ms: None,
         redeemed: BTreeMap::new(),
     };
     let mut unwritten = world;
@@ -152,6 +158,66 @@ fn a_member_that_forgets_its_mesh_over_a_restart_is_seen() {
     world.machines[1].process.as_mut().unwrap().roster = None;
     world.observe(&Observation::Booted { node: 1 });
     assert_eq!(violated(&world), Some("promises"));
+}
+
+#[test]
+fn a_receipt_for_an_entry_that_its_signer_does_not_have_is_seen() {
+    let mut world = world();
+    let (me, other) = (world.machines[0].id, world.machines[1].id);
+    let epoch = EpochId([1; 16]);
+    let said = DirectItem::Receipt(Receipt {
+        received: vec![Received {
+            author: other,
+            epoch,
+            sequence: 1,
+        }],
+    });
+    let draft = Draft {
+        chain: ChainId {
+            author: me,
+            epoch,
+            lane: Lane::Direct(me),
+        },
+        sequence: 1,
+        previous: [0; 32].into(),
+        predecessor: None,
+        time: Timestamp(1),
+        live_from: 1,
+    };
+    let mesh = MeshId::from_public_key([1; 32]);
+    let key = world.machines[0].key.clone();
+    let entry = Entry::seal(draft, &[said.encode()], mesh, &*key);
+    world.observe(&Observation::Applied {
+        node: 0,
+        entry: &entry,
+    });
+    assert_eq!(violated(&world), Some("receipts"));
+}
+
+#[test]
+fn an_author_that_lets_go_what_its_recipient_never_had_is_seen() {
+    let mut world = world();
+    let (me, other) = (world.machines[0].id, world.machines[1].id);
+    let draft = Draft {
+        chain: ChainId {
+            author: me,
+            epoch: EpochId([1; 16]),
+            lane: Lane::Direct(other),
+        },
+        sequence: 2,
+        previous: [1; 32].into(),
+        predecessor: None,
+        time: Timestamp(1),
+        live_from: 2,
+    };
+    let mesh = MeshId::from_public_key([1; 32]);
+    let key = world.machines[0].key.clone();
+    let entry = Entry::seal(draft, &[bytes::Bytes::from_static(b"x")], mesh, &*key);
+    world.observe(&Observation::Applied {
+        node: 0,
+        entry: &entry,
+    });
+    assert_eq!(violated(&world), Some("receipts"));
 }
 
 #[test]

@@ -19,7 +19,9 @@ pub(crate) type Called<'a> = &'a dyn Fn(NodeId) -> String;
 pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
     let about = match input {
         Input::Judge { transcript, .. } => called(transcript.dialer),
-        Input::Admitted { listener, .. } | Input::Certified { listener, .. } => called(*listener),
+        Input::Admitted { listener, .. }
+        | Input::Certified { listener, .. }
+        | Input::Rotated { listener, .. } => called(*listener),
         Input::RenewalAsked { from, .. }
         | Input::RenameAsked { from, .. }
         | Input::Renewed { from, .. }
@@ -46,6 +48,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             format!("{} of {}", told.manifests.len(), asked.hashes.len())
         }
         Input::Revoke { subject: node, .. }
+        | Input::DialAddresses { node, .. }
         | Input::Sighted { node, .. }
         | Input::LinkUp { node, .. }
         | Input::LinkDown { node }
@@ -66,6 +69,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             format!("from {}: {}", called(*from), told(announcement, called))
         }
         Input::LocalServers { servers } => format!("{} servers", servers.len()),
+        Input::LocalAgents { agents } => format!("{} agents", agents.len()),
         Input::Listening { addresses } => addresses.join(" "),
         Input::AddressesFailed { node, addresses } => {
             format!("{}: {}", called(*node), addresses.join(" "))
@@ -76,7 +80,12 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Invite { .. }
         | Input::Tickets { .. }
         | Input::WithdrawTicket { .. }
+        | Input::OpenRequests { .. }
+        | Input::Requests { .. }
+        | Input::Approve { .. }
+        | Input::RotateOwn { .. }
         | Input::Rename { .. }
+        | Input::MessageKey { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
         | Input::LogSeed { .. }
@@ -142,6 +151,12 @@ fn replied(reply: &Reply) -> String {
         Reply::Founded(founded) => format!("founded: {}", founded.is_ok()),
         Reply::Invited(invited) => format!("invited: {}", invited.is_ok()),
         Reply::Tickets(tickets) => format!("{} tickets", tickets.len()),
+        Reply::Requests(waiting) => {
+            let waiting = waiting.as_ref().map_or(0, |waiting| waiting.waiting.len());
+            format!("{waiting} wait")
+        }
+        Reply::Approved(approved) => format!("approved: {}", approved.is_ok()),
+        Reply::DialAddresses(addresses) => addresses.join(" "),
         Reply::Withdrawn(was_there) => format!("withdrawn: {was_there}"),
         Reply::Verdict(Verdict::Admit { .. }) => "admitted".to_owned(),
         Reply::Verdict(Verdict::Issue { issued, .. }) => {

@@ -59,6 +59,7 @@ impl World {
             return;
         };
         let (listener, transcript) = (handshake.listener, handshake.transcript);
+        let dialer = handshake.dialer;
         let Some(claim) = handshake.claim.take() else {
             return;
         };
@@ -75,6 +76,7 @@ impl World {
                 request,
                 transcript,
                 claim,
+                place: dialer.to_string(),
             }
         });
     }
@@ -98,8 +100,13 @@ impl World {
                 check_member(chain, roster.mesh, dialer, wall, &*self.verifier)
             }
             Claim::Renew { chain } => check_belongs(chain, roster.mesh, dialer, &*self.verifier),
-            Claim::Redeem { .. } if roster.is_admin() => Ok(()),
-            Claim::Redeem { .. } => Err(Refusal::NotAnIssuer),
+            Claim::Rotate { chain, rotation } => {
+                check_belongs(chain, roster.mesh, rotation.old, &*self.verifier)
+            }
+            Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect if roster.is_admin() => {
+                Ok(())
+            }
+            Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect => Err(Refusal::NotAnIssuer),
         }
     }
 
@@ -339,6 +346,7 @@ pub(crate) const fn refusal_name(refusal: &Refusal) -> &'static str {
         Refusal::NameTaken { .. } => "name_taken",
         Refusal::Full { .. } => "full",
         Refusal::Left => "left",
+        Refusal::Pending => "pending",
         Refusal::Unspoken => "unspoken",
         Refusal::Unavailable { .. } => "unavailable",
     }

@@ -116,6 +116,7 @@ impl World {
             lifetime,
             uses,
             grant: role.into(),
+            certificate_lifetime: None,
         }
     }
 

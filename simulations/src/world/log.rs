@@ -11,6 +11,8 @@ use peerage_protocol::log::entry::{Draft, Entry};
 use peerage_protocol::log::fork::ForkedEpoch;
 use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::log::{AppendError, Appended};
+use peerage_protocol::messaging::DirectItem;
+use peerage_protocol::messaging::sealing::{KeyId, SealedMessage};
 use peerage_protocol::node_state::Input;
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::log::{EntriesAsked, EntriesTold, OpenedEntries};
@@ -51,7 +53,10 @@ impl World {
             self.appended += 1;
             let mut item = self.appended.to_be_bytes().to_vec();
             item.resize(item.len() + bytes as usize, 7);
-            let items = vec![item.into()];
+            let items = vec![match lane {
+                Lane::Direct(_) => sealed(self.appended, item),
+                Lane::Public(_) => item.into(),
+            }];
             self.ask(node, Request::Append, |request| Input::Append {
                 request,
                 lane,
@@ -185,6 +190,17 @@ impl World {
         let ours = disk.entry(theirs.chain(), theirs.sequence()).cloned();
         self.tell(node, Input::LookedUp { theirs, ours });
     }
+}
+
+/// What a message to one member looks like to all others: nobody here reads it.
+fn sealed(number: u64, ciphertext: Vec<u8>) -> Bytes {
+    DirectItem::Sealed(SealedMessage {
+        key: KeyId(0),
+        number,
+        encapsulated: [0; 32],
+        ciphertext,
+    })
+    .encode()
 }
 
 /// Bytes of entries on the wire, within a few.

@@ -186,6 +186,7 @@ impl World {
             not_before: now,
             expires: now + peerage_protocol::limits::CERTIFICATE_LIFETIME,
             only: Vec::new(),
+            replaces: None,
         };
         let issuers = vec![own.certificate.clone()];
         let chain = Arc::new(body.sign(&*self.machines[node].key, issuers));

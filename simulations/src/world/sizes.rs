@@ -39,8 +39,10 @@ fn revocation_bytes(revocations: &[Arc<Revocation>]) -> usize {
 /// The bytes of a claim, within a few.
 pub(crate) fn claim_bytes(claim: &Claim) -> usize {
     match claim {
-        Claim::Member { chain, .. } | Claim::Renew { chain } => HELLO_BYTES + chain_bytes(chain),
-        Claim::Redeem { .. } => HELLO_BYTES,
+        Claim::Member { chain, .. } | Claim::Renew { chain } | Claim::Rotate { chain, .. } => {
+            HELLO_BYTES + chain_bytes(chain)
+        }
+        Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect => HELLO_BYTES,
     }
 }
 

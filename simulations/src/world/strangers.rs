@@ -8,6 +8,7 @@ use peerage_protocol::membership::admission::{Claim, Verdict};
 use peerage_protocol::membership::certificate::{
     CERTIFICATE_VERSION, Certificate, CertificateBody, CertificateChain, Role,
 };
+use peerage_protocol::membership::join_request::Opening;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::{TicketId, TicketProof, Transcript};
 use peerage_protocol::node_state::Input;
@@ -22,6 +23,8 @@ use crate::randomness::derive;
 
 /// Nodes that are sighted and are none of the mesh, when there is a crowd of them.
 const CROWD: u32 = 300;
+/// What a stranger opens that asks to be let in.
+const ASKED_WITH: [u8; 32] = [1; 32];
 /// Claims that strangers may have recorded.
 const RECORDED_MAX: usize = 64;
 
@@ -55,7 +58,10 @@ impl World {
         let transcript = Transcript {
             dialer: stranger,
             listener: self.machines[target].id,
-            dialer_nonce: self.randomness.bytes(),
+            dialer_nonce: match attempt {
+                Attempt::AskedUninvited => Opening(ASKED_WITH).commitment(),
+                _ => self.randomness.bytes(),
+            },
             listener_nonce: self.randomness.bytes(),
         };
         if let Err(refusal) = self.precheck(target, stranger, &claim) {
@@ -68,6 +74,7 @@ impl World {
             request,
             transcript,
             claim,
+            place: String::new(),
         });
     }
 
@@ -106,6 +113,12 @@ impl World {
                 body(roster.mesh, subject, long_ago).sign(&*root, Vec::new())
             }
             Attempt::GuessedTicket => return Some(self.guessed_ticket()),
+            Attempt::AskedUninvited => {
+                let opening = Opening(ASKED_WITH);
+                let name = stranger_name();
+                return Some(Claim::Ask { opening, name });
+            }
+            Attempt::CollectedUnapproved => return Some(Claim::Collect),
             Attempt::ReplayedClaim => {
                 return self.randomness.pick(&self.recorded.0).cloned();
             }
@@ -188,6 +201,7 @@ fn body(mesh: MeshId, subject: NodeId, not_before: Timestamp) -> CertificateBody
         not_before,
         expires: not_before + CERTIFICATE_LIFETIME,
         only: Vec::new(),
+        replaces: None,
     }
 }
 

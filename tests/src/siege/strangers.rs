@@ -108,6 +108,7 @@ impl Stranger {
             not_before: wall(),
             expires: wall() + Duration::from_secs(60 * 60),
             only: Vec::new(),
+            replaces: None,
         };
         let chain = body.sign(&root, Vec::new());
         Self { key, mesh, chain }

@@ -44,7 +44,9 @@ pub(super) fn database(home: &Home) -> Kept {
     let mut addresses: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for record in found.records {
         match record {
-            Record::Home { mesh, chain } => membership = Some((mesh, chain.body().clone())),
+            Record::Home { mesh, chain } => {
+                membership = Some((mesh, Box::new(chain.body().clone())))
+            }
             Record::Addresses {
                 node,
                 addresses: known,

@@ -151,6 +151,7 @@ mod tests {
             not_before,
             expires: not_before + CERTIFICATE_LIFETIME,
             only: Vec::new(),
+            replaces: None,
         };
         Arc::new(body.sign(&signer(100), Vec::new()))
     }

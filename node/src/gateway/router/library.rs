@@ -4,8 +4,8 @@ use peerage_protocol::catalog::library::{Item, Located};
 use peerage_protocol::catalog::resource_uri::qualified_uri;
 use peerage_protocol::catalog::snapshot::{Catalog, Lookup, Provider};
 
-use super::Router;
 use super::members::is_for_servers;
+use super::{Router, own_reply};
 use crate::config::choices::ToolNames;
 use crate::gateway::call::{Call, CallError, Reply, ReplyBody};
 use crate::gateway::mcp::splice::{Reference, with_content_uris};
@@ -27,6 +27,11 @@ impl<O: OpenSubstream> Router<O> {
 
     pub(super) async fn read_resource(&self, mut call: Call) -> Result<Reply, CallError> {
         let uri = uri_of(&call)?;
+        if let Some(builtins) = self.builtins_for(&call)
+            && let Some(read) = builtins.read(&uri, &call.caller).await
+        {
+            return read.map(own_reply);
+        }
         let catalog = self.snapshots.catalog();
         let resource = locate(&catalog, &uri)?;
         call.params.set_uri(&resource.uri);

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::library::{locate, uri_of};
 use super::{Router, own_reply};
 use crate::gateway::aside::Aside;
-use crate::gateway::call::{Call, CallError, Reply};
+use crate::gateway::call::{Call, CallError, Caller, Reply};
 use crate::gateway::client::{Client, SUBSCRIPTIONS_PER_SESSION_MAX};
 use crate::net::substream::OpenSubstream;
 
@@ -33,12 +33,13 @@ impl<O: OpenSubstream> Router<O> {
                 method: call.method.into(),
             });
         };
-        let updates = self.follow(&uri).await?;
+        let caller = call.caller.clone();
+        let updates = self.follow(&caller, &uri).await?;
         let (router, told) = (self.clone(), Arc::downgrade(session));
         let followed = uri.clone();
         let task = tokio::spawn(async move {
             let (sender, mut updated) = mpsc::channel(1);
-            let following = router.keep_following(followed.clone(), updates, sender);
+            let following = router.keep_following(caller, followed.clone(), updates, sender);
             let telling = async {
                 while updated.recv().await.is_some() {
                     let Some(session) = told.upgrade() else {
@@ -68,8 +69,13 @@ impl<O: OpenSubstream> Router<O> {
         Ok(own_reply(Bytes::from_static(b"{}")))
     }
 
-    /// Follows the resource `uri`, wherever it is.
-    pub async fn follow(&self, uri: &str) -> Result<Updates, CallError> {
+    /// Follows the resource `uri`, wherever it is, for a local caller.
+    pub async fn follow(&self, caller: &Caller, uri: &str) -> Result<Updates, CallError> {
+        if let Some(builtins) = &self.builtins
+            && let Some(updates) = builtins.follow(uri, caller).await
+        {
+            return updates;
+        }
         let catalog = self.snapshots.catalog();
         let resource = locate(&catalog, uri)?;
         let unknown = || CallError::UnknownResource {
@@ -80,7 +86,13 @@ impl<O: OpenSubstream> Router<O> {
     }
 
     /// Says for ever when the resource `uri` may have changed: with each update, and after each loss.
-    pub async fn keep_following(&self, uri: String, first: Updates, updated: mpsc::Sender<()>) {
+    pub async fn keep_following(
+        &self,
+        caller: Caller,
+        uri: String,
+        first: Updates,
+        updated: mpsc::Sender<()>,
+    ) {
         let mut updates = first;
         loop {
             while updates.next().await.is_some() {
@@ -89,7 +101,7 @@ impl<O: OpenSubstream> Router<O> {
             }
             updates = loop {
                 sleep(RETRY_AFTER).await;
-                match self.follow(&uri).await {
+                match self.follow(&caller, &uri).await {
                     Ok(updates) => break updates,
                     Err(error) => {
                         tracing::debug!(%error, "a resource cannot be followed yet");

@@ -30,7 +30,7 @@ impl Source {
     }
 
     /// Whoever holds one IPv6 address usually holds the 2⁶⁴ around it.
-    pub(super) fn network(self) -> IpAddr {
+    pub(crate) fn network(self) -> IpAddr {
         match self.host {
             IpAddr::V4(_) => self.host,
             IpAddr::V6(ip) => Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64).into(),

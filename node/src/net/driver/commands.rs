@@ -73,7 +73,11 @@ impl Driver {
         let condition = match self.gatekeeper.purpose(node) {
             // Control knows what it has dialed: a second dial has fresh addresses.
             Purpose::Member => PeerCondition::Disconnected,
-            Purpose::Renew | Purpose::Redeem { .. } => PeerCondition::Always,
+            Purpose::Renew
+            | Purpose::Redeem { .. }
+            | Purpose::Ask { .. }
+            | Purpose::Collect
+            | Purpose::Rotate { .. } => PeerCondition::Always,
         };
         // Two nodes that dial each other from their listening ports at the same time would meet as two TCP dialers
         // on one connection, and both would fail: so each dial has a port of its own.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use libp2p::core::muxing::StreamMuxerBox;
 use peerage_protocol::id::{MeshId, NodeId, NodeName};
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::join_request::Opening;
 use peerage_protocol::membership::revocation::Revocation;
+use peerage_protocol::membership::rotation::Rotation;
 use peerage_protocol::membership::ticket::{Ticket, Transcript};
 use peerage_protocol::wire::hello::{
     Answer, Claim, DialerHello, ListenerHello, MeshTag, VERSION_MAX, VERSION_MIN,
@@ -34,9 +36,24 @@ impl Gate {
                 self.check(listener, accepted, &mut conversation).await?;
                 conversation.finish().await
             }
-            (Errand::Renew(_) | Errand::Redeem { .. }, Answer::Issue { own, issued }) => {
-                self.keep(listener, own, issued).await?;
+            (
+                Errand::Renew(_) | Errand::Redeem { .. } | Errand::Collect | Errand::Rotate { .. },
+                Answer::Issue { own, issued },
+            ) => {
+                let subject = errand.subject().unwrap_or(self.local);
+                self.keep(listener, subject, own, issued).await?;
                 Err(GateError::Issued)
+            }
+            (
+                Errand::Ask { opening, .. },
+                Answer::Refused {
+                    reason: Some(Refusal::Pending),
+                },
+            ) => {
+                self.gatekeeper.asked(listener, opening.words(&transcript));
+                Err(GateError::Refused {
+                    refusal: Refusal::Pending,
+                })
             }
             (_, Answer::Refused { reason }) => Err(self.refused(listener, reason)),
             (_, Answer::Accept { .. }) => Err(errand.out_of_place("an acceptance")),
@@ -62,12 +79,13 @@ impl Gate {
     async fn keep(
         &self,
         listener: NodeId,
+        subject: NodeId,
         own: Arc<CertificateChain>,
         issued: Arc<CertificateChain>,
     ) -> Result<(), GateError> {
         let kept = async {
             certifies(&own, listener)?;
-            certifies(&issued, self.local)?;
+            certifies(&issued, subject)?;
             let (own, issued) = (Arc::unwrap_or_clone(own), Arc::unwrap_or_clone(issued));
             self.gatekeeper.issued(listener, own, issued).await
         };
@@ -81,8 +99,9 @@ impl Gate {
         errand: &Errand,
         conversation: &mut Conversation<'_>,
     ) -> Result<Transcript, GateError> {
-        let dialer_nonce = nonce()?;
-        let tag = MeshTag::new(errand.mesh(), self.local, listener, &dialer_nonce);
+        let dialer_nonce = errand.nonce()?;
+        let mesh = errand.mesh().map_or_else(unknown_mesh, Ok)?;
+        let tag = MeshTag::new(mesh, self.local, listener, &dialer_nonce);
         conversation
             .say(&DialerHello::new(dialer_nonce, tag))
             .await?;
@@ -109,23 +128,61 @@ impl Gate {
 enum Errand {
     Enter(Credentials),
     Renew(Credentials),
-    Redeem { ticket: Arc<Ticket>, name: NodeName },
+    Redeem {
+        ticket: Arc<Ticket>,
+        name: NodeName,
+    },
+    Ask {
+        opening: Opening,
+        name: NodeName,
+    },
+    Collect,
+    Rotate {
+        chain: Arc<CertificateChain>,
+        rotation: Arc<Rotation>,
+    },
+}
+
+/// Stands for the mesh of whoever knows none: as random as every tag looks to who does not know its mesh.
+fn unknown_mesh() -> Result<MeshId, GateError> {
+    Ok(MeshId::from_public_key(nonce()?))
 }
 
 impl Errand {
     fn new(purpose: Purpose, credentials: Option<Credentials>) -> Result<Self, GateError> {
         match (purpose, credentials) {
             (Purpose::Redeem { ticket, name }, _) => Ok(Self::Redeem { ticket, name }),
+            (Purpose::Ask { opening, name }, _) => Ok(Self::Ask { opening, name }),
+            (Purpose::Collect, _) => Ok(Self::Collect),
+            (Purpose::Rotate { chain, rotation }, _) => Ok(Self::Rotate { chain, rotation }),
             (Purpose::Member, Some(credentials)) => Ok(Self::Enter(credentials)),
             (Purpose::Renew, Some(credentials)) => Ok(Self::Renew(credentials)),
             (Purpose::Member | Purpose::Renew, None) => Err(GateError::NothingToShow),
         }
     }
 
-    fn mesh(&self) -> MeshId {
+    fn mesh(&self) -> Option<MeshId> {
         match self {
-            Self::Enter(credentials) | Self::Renew(credentials) => credentials.mesh,
-            Self::Redeem { ticket, .. } => ticket.mesh,
+            Self::Enter(credentials) | Self::Renew(credentials) => Some(credentials.mesh),
+            Self::Redeem { ticket, .. } => Some(ticket.mesh),
+            Self::Rotate { rotation, .. } => Some(rotation.mesh),
+            Self::Ask { .. } | Self::Collect => None,
+        }
+    }
+
+    /// Whose certificate is expected, where it is not this node's own.
+    fn subject(&self) -> Option<NodeId> {
+        match self {
+            Self::Rotate { rotation, .. } => Some(rotation.new),
+            _ => None,
+        }
+    }
+
+    /// Random, or a commitment to what is: to the listener the two look the same.
+    fn nonce(&self) -> Result<[u8; 32], GateError> {
+        match self {
+            Self::Ask { opening, .. } => Ok(opening.commitment()),
+            _ => nonce(),
         }
     }
 
@@ -143,6 +200,15 @@ impl Errand {
                 proof: ticket.secret.prove(ticket.id, transcript),
                 name: name.clone(),
             },
+            Self::Ask { opening, name } => Claim::Ask {
+                opening: *opening,
+                name: name.clone(),
+            },
+            Self::Collect => Claim::Collect,
+            Self::Rotate { chain, rotation } => Claim::Rotate {
+                chain: (**chain).clone(),
+                rotation: Box::new((**rotation).clone()),
+            },
         }
     }
 
@@ -151,6 +217,8 @@ impl Errand {
             Self::Enter(_) => "certificate",
             Self::Renew(_) => "request for renewal",
             Self::Redeem { .. } => "ticket",
+            Self::Ask { .. } | Self::Collect => "request to be let in",
+            Self::Rotate { .. } => "new key",
         };
         GateError::OutOfPlace { asked, answered }
     }

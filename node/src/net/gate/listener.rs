@@ -17,6 +17,7 @@ impl Gate {
     pub(super) async fn listen(
         &self,
         dialer: NodeId,
+        place: String,
         muxer: &mut StreamMuxerBox,
         credit: &Credit,
     ) -> Result<(), GateError> {
@@ -38,7 +39,7 @@ impl Gate {
         };
         let verdict = match self.precheck(&hello, &transcript, &claim) {
             Ok(()) => {
-                let judgement = self.gatekeeper.judge(transcript, claim);
+                let judgement = self.gatekeeper.judge(transcript, claim, place);
                 conversation.meanwhile(judgement).await?
             }
             Err(reason) => Verdict::Refuse {
@@ -63,6 +64,10 @@ impl Gate {
     ) -> Result<(), Refusal> {
         let credentials = self.gatekeeper.credentials().ok_or(Refusal::NoMesh)?;
         hello.common_version().ok_or(Refusal::Version)?;
+        if matches!(claim, Claim::Ask { .. } | Claim::Collect) {
+            // Whoever asks to be let in knows no mesh yet.
+            return Ok(());
+        }
         let Transcript {
             dialer, listener, ..
         } = *transcript;
@@ -72,7 +77,8 @@ impl Gate {
         }
         match claim {
             Claim::Member { chain, .. } | Claim::Renew { chain } => certifies(chain, dialer),
-            Claim::Redeem { .. } => Ok(()),
+            Claim::Rotate { chain, rotation } => certifies(chain, rotation.old),
+            Claim::Redeem { .. } | Claim::Ask { .. } | Claim::Collect => Ok(()),
         }
     }
 }

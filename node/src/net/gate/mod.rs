@@ -62,7 +62,7 @@ impl Gate {
             credit,
             place,
         } = arrival;
-        let handshake = self.in_time(peer, muxer, &credit, role(&point));
+        let handshake = self.in_time(peer, muxer, &credit, &point);
         let admitted = match place {
             Some(place) => in_place(handshake, place).await,
             None => handshake.await,
@@ -86,10 +86,10 @@ impl Gate {
         peer: PeerId,
         muxer: StreamMuxerBox,
         credit: &Credit,
-        role: Endpoint,
+        point: &ConnectedPoint,
     ) -> Result<StreamMuxerBox, GateError> {
         let remote = node_id(&peer).ok_or(GateError::NotEd25519 { peer })?;
-        let handshake = self.handshake(remote, muxer, credit, role);
+        let handshake = self.handshake(remote, muxer, credit, point);
         tokio::time::timeout(self.deadline, handshake)
             .await
             .unwrap_or(Err(GateError::Deadline {
@@ -102,11 +102,14 @@ impl Gate {
         remote: NodeId,
         mut muxer: StreamMuxerBox,
         credit: &Credit,
-        role: Endpoint,
+        point: &ConnectedPoint,
     ) -> Result<StreamMuxerBox, GateError> {
-        let outcome = match role {
+        let outcome = match role(point) {
             Endpoint::Dialer => self.dial(remote, &mut muxer).await,
-            Endpoint::Listener => self.listen(remote, &mut muxer, credit).await,
+            Endpoint::Listener => {
+                self.listen(remote, network_of(point), &mut muxer, credit)
+                    .await
+            }
         };
         match outcome {
             Ok(()) => {
@@ -145,6 +148,12 @@ fn role(point: &ConnectedPoint) -> Endpoint {
         ConnectedPoint::Dialer { role_override, .. } => *role_override,
         ConnectedPoint::Listener { .. } => Endpoint::Listener,
     }
+}
+
+/// The network that the other end is in, as text; nothing where it has no address.
+fn network_of(point: &ConnectedPoint) -> String {
+    let source = Source::of(point.get_remote_address());
+    source.map_or_else(String::new, |source| source.network().to_string())
 }
 
 /// Whether `chain` is about `node` at all: a certificate is worth nothing in another node's hands.

@@ -37,6 +37,7 @@ fn body(subject: u8, role: Role) -> CertificateBody {
         not_before: START,
         expires: START + HOUR,
         only: Vec::new(),
+        replaces: None,
     }
 }
 

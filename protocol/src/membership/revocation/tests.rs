@@ -36,6 +36,7 @@ fn body_of(byte: u8, role: Role) -> CertificateBody {
         not_before: NOW,
         expires: NOW + std::time::Duration::from_secs(60 * 60),
         only: Vec::new(),
+        replaces: None,
     }
 }
 

@@ -41,6 +41,7 @@ fn certify(subject: u8, role: Role, issuer: Option<(u8, &CertificateChain)>) -> 
         not_before: NOW,
         expires: NOW + std::time::Duration::from_secs(60 * 60),
         only: Vec::new(),
+        replaces: None,
     };
     match issuer {
         None => body.sign(&key(99), Vec::new()),

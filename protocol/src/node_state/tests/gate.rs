@@ -19,6 +19,7 @@ fn a_ticket_is_on_disk_as_used_before_the_certificate_leaves() {
         request: RequestId(99),
         transcript,
         claim,
+        place: String::new(),
     });
     let persisted = outputs.iter().position(|output| {
         matches!(output, Output::Persist(writes) if writes.iter().any(|write| {

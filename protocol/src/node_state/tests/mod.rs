@@ -30,7 +30,10 @@ mod exchange;
 mod gate;
 mod log;
 mod presence;
+mod receipts;
+mod requests;
 mod revocation;
+mod rotation;
 mod sparing;
 
 struct Machine {
@@ -135,6 +138,7 @@ impl Machine {
             lifetime: 15 * MINUTE,
             uses,
             grant: role.into(),
+            certificate_lifetime: None,
         };
         match self.ask(|request| Input::Invite {
             request,
@@ -160,6 +164,7 @@ impl Machine {
             request,
             transcript,
             claim,
+            place: String::new(),
         }) {
             Reply::Verdict(verdict) => verdict,
             other => panic!("no verdict: {other:?}"),

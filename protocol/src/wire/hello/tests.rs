@@ -28,6 +28,7 @@ fn chain() -> CertificateChain {
         not_before: Timestamp(1_000),
         expires: Timestamp(2_000),
         only: Vec::new(),
+        replaces: None,
     };
     body.sign(&root, Vec::new())
 }

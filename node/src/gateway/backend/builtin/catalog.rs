@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::answer::said_twice;
 use crate::gateway::call::CallError;
 use crate::gateway::mcp::splice::Params;
 
@@ -156,20 +157,6 @@ fn not_good(error: &serde_json::Error) -> CallError {
     CallError::InvalidParams {
         what: format!("the arguments do not fit the tool's input schema: {error}"),
     }
-}
-
-/// A result that says `json` as its structure and as its text, for clients of either kind.
-fn said_twice(json: &str) -> Bytes {
-    let text = Value::from(json).to_string();
-    [
-        r#"{"content":[{"type":"text","text":"#,
-        &text,
-        r#"}],"structuredContent":"#,
-        json,
-        "}",
-    ]
-    .concat()
-    .into()
 }
 
 #[cfg(test)]

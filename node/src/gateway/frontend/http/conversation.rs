@@ -141,7 +141,8 @@ impl Conversation {
     }
 
     fn listen(self: &Arc<Self>, state: &mut State, request: &Request) -> Option<Answer> {
-        match subscription::messages(&self.frontend, request) {
+        let caller = &self.client.credential.caller;
+        match subscription::messages(&self.frontend, caller, request) {
             Ok(messages) => {
                 let task = tokio::spawn(self.clone().follow(request.id.clone(), messages));
                 state.tasks.insert(request.id.clone(), task.abort_handle());

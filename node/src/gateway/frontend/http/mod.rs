@@ -1,5 +1,5 @@
 //! MCP over HTTP: streamable HTTP and WebSocket at `/mcp`, both eras on one endpoint, the pair `/sse` and `/messages`
-//! of 2024-11-05, and `GET /mcp/health`.
+//! of 2024-11-05, `GET /mcp/health` and `GET /mcp/agents`.
 //!
 //! A modern request lives in its response: whoever drops the response cancels the call. A legacy request lives in
 //! its session: only the session's end, its deadline or `notifications/cancelled` stop it.
@@ -40,6 +40,7 @@ pub use sessions::{SESSION_IDLE_MAX, SESSIONS_MAX};
 
 use crate::gateway::backend::http::GATEWAY;
 use crate::gateway::call::Era;
+use crate::gateway::frontend::rest::agents_api::AgentsResponse;
 use crate::gateway::mcp::envelope::{self, Incoming};
 use crate::gateway::mcp::era;
 use body::Budget;
@@ -100,6 +101,7 @@ pub fn http_frontend(service: HttpService) -> Router {
     Router::new()
         .route("/mcp", any(mcp))
         .route("/mcp/health", get(health))
+        .route("/mcp/agents", get(agents))
         .route("/sse", get(open_event_stream))
         .route("/messages", post(post_to_event_stream))
         .with_state(Arc::new(frontend))
@@ -118,6 +120,16 @@ async fn health(State(frontend): State<Arc<Frontend>>, request: Request) -> Resp
     let (head, _) = request.into_parts();
     let checked = guard::check(&head, &frontend.allowed_hosts);
     named(checked.map(|()| axum::Json(frontend.service.health()).into_response()))
+}
+
+/// Who is present: told to whoever may call.
+async fn agents(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {
+    let (head, _) = request.into_parts();
+    let listed = Exchange::begin(&frontend, &head).map(|_| {
+        let agents = frontend.service.agents();
+        axum::Json(AgentsResponse { agents }).into_response()
+    });
+    named(listed)
 }
 
 async fn mcp(State(frontend): State<Arc<Frontend>>, request: Request) -> Response {

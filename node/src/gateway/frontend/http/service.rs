@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::control::ListVersions;
 use crate::gateway::call::{Call, CallError, Caller, Replying};
+use crate::gateway::directory::AgentStatus;
 use crate::identity::TokenId;
 
 /// The rest of the node, as a frontend sees it.
@@ -22,10 +23,11 @@ pub trait Service: Send + Sync + 'static {
     /// Changes whenever one of the lists does.
     fn lists_changed(&self) -> watch::Receiver<ListVersions>;
 
-    /// Follows a resource: `updated` hears of each time it may have changed, as long as the future that comes back is
+    /// Follows a resource for `caller`: `updated` hears of each time it may have changed, as long as the future that comes back is
     /// driven.
     fn follow(
         &self,
+        caller: Caller,
         uri: String,
         updated: mpsc::Sender<()>,
     ) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, CallError>>;
@@ -33,11 +35,15 @@ pub trait Service: Send + Sync + 'static {
     /// Who presents this bearer token; without one, a guest.
     fn authenticate(&self, bearer: Option<&str>) -> Result<Credential, Unauthorized>;
 
-    /// Waits until the credential counts no more; for ever, where it has no token.
+    /// Waits until the credential counts no more; for ever, where it has no token. Held for as long as its stream is
+    /// open: its agent is present until it is dropped.
     fn until_revoked(&self, credential: &Credential) -> BoxFuture<'static, ()>;
 
     /// This node, for the loop guard.
     fn node_id(&self) -> NodeId;
+
+    /// The agents that are present in the mesh.
+    fn agents(&self) -> Vec<AgentStatus>;
 
     /// How the node fares.
     fn health(&self) -> Health;

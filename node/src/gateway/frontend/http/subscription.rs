@@ -19,7 +19,7 @@ use super::sessions::OpenStream;
 use super::{Frontend, SUBSCRIPTIONS_MAX, respond};
 use crate::control::ListVersions;
 use crate::gateway::backend::upstream::ListChanges;
-use crate::gateway::call::{CallError, Era};
+use crate::gateway::call::{CallError, Caller, Era};
 use crate::gateway::mcp::answer::{Answer, Refusal};
 use crate::gateway::mcp::envelope::{Request, RequestId};
 use crate::gateway::mcp::era::SUBSCRIPTION_KEY;
@@ -77,18 +77,21 @@ pub(super) fn listen(
         return Err(HttpRefusal::NotAcceptable);
     }
     let revoked = frontend.service.until_revoked(&exchange.credential);
-    Ok(match messages(frontend, request) {
-        Ok(messages) => {
-            let frames = messages.map(|message| sse::event(&message));
-            respond::event_stream(frames.take_until(revoked).boxed())
-        }
-        Err(answer) => respond::answer(Era::Modern, exchange.accept, answer),
-    })
+    Ok(
+        match messages(frontend, &exchange.credential.caller, request) {
+            Ok(messages) => {
+                let frames = messages.map(|message| sse::event(&message));
+                respond::event_stream(frames.take_until(revoked).boxed())
+            }
+            Err(answer) => respond::answer(Era::Modern, exchange.accept, answer),
+        },
+    )
 }
 
 /// The messages of one `subscriptions/listen`: acknowledged first, every one tagged with its id, at last the answer.
 pub(super) fn messages(
     frontend: &Arc<Frontend>,
+    caller: &Caller,
     request: &Request,
 ) -> Result<BoxStream<'static, Bytes>, Answer> {
     let refused = |refusal: &Refusal| Answer::refusal(Some(&request.id), refusal);
@@ -117,9 +120,9 @@ pub(super) fn messages(
         over: false,
         _permit: permit,
     };
-    let frontend = frontend.clone();
+    let (frontend, caller) = (frontend.clone(), caller.clone());
     let begun = async move {
-        subscription.follow_resources(&frontend).await;
+        subscription.follow_resources(&frontend, &caller).await;
         subscription.due.push_back(subscription.acknowledgement());
         subscription
     };
@@ -206,11 +209,12 @@ impl Subscription {
     }
 
     /// Resources that nobody has are not followed, and not acknowledged.
-    async fn follow_resources(&mut self, frontend: &Frontend) {
+    async fn follow_resources(&mut self, frontend: &Frontend, caller: &Caller) {
         let wanted = std::mem::take(&mut self.filter.resource_subscriptions);
         for uri in wanted {
             let (sender, updated) = mpsc::channel(1);
-            match frontend.service.follow(uri.clone(), sender).await {
+            let followed = frontend.service.follow(caller.clone(), uri.clone(), sender);
+            match followed.await {
                 Ok(driven) => {
                     let place = self.filter.resource_subscriptions.len();
                     self.filter.resource_subscriptions.push(uri);

@@ -18,11 +18,15 @@
 //! | `POST /v1/leave` | [`LeaveResponse`] |
 //! | about addresses | see [`super::addresses_api`] |
 //! | about members | see [`super::members_api`] |
+//! | about keys | see [`super::keys_api`] |
+//! | about joining without a ticket | see [`super::requests_api`] |
+//! | about agents | see [`super::agents_api`] |
 //! | `POST /v1/reload` | [`ReloadResponse`], after `mcp.json` has changed |
 //! | `POST /v1/tokens` [`TokenRequest`] | [`TokenResponse`] |
 //! | `GET /v1/tokens` | [`TokensResponse`] |
 //! | `DELETE /v1/tokens/NAME` | [`TokenRevoked`] |
 
+use peerage_protocol::id::AgentName;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -119,6 +123,12 @@ pub struct NodeStatus {
     /// How far its clock was ahead of this node's, in milliseconds; negative when behind.
     #[serde(default)]
     pub clock_ahead_ms: Option<i64>,
+    /// The version of its program; absent where it does not say.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// When this node last had a link to it, or it last said something of itself; absent for this node.
+    #[serde(default)]
+    pub last_seen: Option<u64>,
     /// What the link runs over: `quic` or `tcp`; absent without one.
     #[serde(default)]
     pub path: Option<String>,
@@ -156,6 +166,9 @@ pub struct CallRequest {
     pub arguments: Box<RawValue>,
     /// How long the caller waits, in milliseconds.
     pub timeout_ms: u64,
+    /// The agent of this node as which the owner calls; absent for the owner.
+    #[serde(default)]
+    pub agent: Option<AgentName>,
 }
 
 /// What the tool answered.
@@ -179,6 +192,9 @@ pub struct InviteRequest {
     /// For guests: the servers that they may see and call, each `SERVER` of this node or `NODE/SERVER`.
     #[serde(default)]
     pub only: Vec<String>,
+    /// How long each of its users' certificates lives, where that is less than usual.
+    #[serde(default)]
+    pub certificate_seconds: Option<u64>,
 }
 
 /// A ticket. Its text is a secret: no `Debug`.

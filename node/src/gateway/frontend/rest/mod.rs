@@ -2,11 +2,16 @@
 
 pub(super) mod addresses;
 pub mod addresses_api;
+pub mod agents_api;
 pub mod api;
 pub mod door;
+mod keys;
+pub mod keys_api;
 mod members;
 pub mod members_api;
 pub mod refusal;
+mod requests;
+pub mod requests_api;
 pub mod server;
 pub mod service;
 mod tickets;

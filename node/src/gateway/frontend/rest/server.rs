@@ -16,9 +16,12 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{UnixListener, UnixStream, unix};
 use tokio_util::sync::CancellationToken;
 
+use super::agents_api::TokenShown;
 use super::api::{CallRequest, InviteRequest, JoinRequest, RenameRequest, TokenRequest};
+use super::keys_api::FoundRequest;
 use super::members_api::RevokeRequest;
 use super::refusal::{Exit, Refused};
+use super::requests_api::{ApproveRequest, AskRequest, CollectRequest, OpenRequests};
 use super::service::OwnerService;
 
 /// The socket of one node; only its owner's processes get through.
@@ -85,6 +88,7 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
     axum::Router::new()
         .route("/v1/status", get(status))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/agents", get(agents))
         .route("/v1/addresses", get(addresses))
         .route("/v1/scan", post(begin_scan).get(scan))
         .route("/v1/tools", get(tools))
@@ -96,9 +100,16 @@ pub fn routes(service: Arc<OwnerService>) -> axum::Router {
         .route("/v1/rename", post(rename))
         .route("/v1/leave", post(leave))
         .route("/v1/members", get(members))
+        .route("/v1/requests", get(requests).post(open_requests))
+        .route("/v1/approve", post(approve))
+        .route("/v1/ask", post(ask))
+        .route("/v1/keys/rotate", post(rotate_key))
+        .route("/v1/found", post(found))
+        .route("/v1/collect", post(collect))
         .route("/v1/revoke", post(revoke))
         .route("/v1/reload", post(reload))
         .route("/v1/tokens", post(create_token).get(tokens))
+        .route("/v1/agent-of-token", post(agent_of_token))
         .route("/v1/tokens/{name}", delete(revoke_token))
         .fallback(unknown)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
@@ -113,6 +124,10 @@ async fn status(State(service): Service) -> Response {
 
 async fn nodes(State(service): Service) -> Response {
     respond(Ok(service.nodes()))
+}
+
+async fn agents(State(service): Service) -> Response {
+    respond(Ok(service.agents()))
 }
 
 async fn addresses(State(service): Service) -> Response {
@@ -193,6 +208,61 @@ async fn revoke(
     }
 }
 
+async fn rotate_key(State(service): Service) -> Response {
+    respond(service.rotate_key().await)
+}
+
+async fn found(
+    State(service): Service,
+    body: Result<Json<FoundRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.found_by_root(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn requests(State(service): Service) -> Response {
+    respond(service.requests().await)
+}
+
+async fn open_requests(
+    State(service): Service,
+    body: Result<Json<OpenRequests>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.open_requests(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn approve(
+    State(service): Service,
+    body: Result<Json<ApproveRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.approve(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn ask(State(service): Service, body: Result<Json<AskRequest>, JsonRejection>) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.ask(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn collect(
+    State(service): Service,
+    body: Result<Json<CollectRequest>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(request)) => respond(service.collect(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
 async fn leave(State(service): Service) -> Response {
     respond(service.leave().await)
 }
@@ -207,6 +277,16 @@ async fn create_token(
 ) -> Response {
     match body {
         Ok(Json(request)) => respond(service.create_token(&request).await),
+        Err(rejection) => respond_bad_body(&rejection),
+    }
+}
+
+async fn agent_of_token(
+    State(service): Service,
+    body: Result<Json<TokenShown>, JsonRejection>,
+) -> Response {
+    match body {
+        Ok(Json(shown)) => respond(service.agent_of_token(&shown)),
         Err(rejection) => respond_bad_body(&rejection),
     }
 }

@@ -11,11 +11,12 @@ use peerage_protocol::membership::role::{Grant, Role};
 use peerage_protocol::membership::ticket::Ticket;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
 use super::addresses;
 use super::addresses_api::{AddressesResponse, ScanResponse};
+use super::agents_api::{AgentOfToken, AgentsResponse, TokenShown};
 use super::api::{
     CallRequest, CallResponse, InviteRequest, InviteResponse, JoinRequest, JoinResponse,
     LeaveResponse, NodesResponse, ReloadResponse, RenameRequest, RenameResponse, StatusResponse,
@@ -35,7 +36,7 @@ use crate::gateway::client::{Client, ClientSession};
 use crate::gateway::frontend::http::Service;
 use crate::gateway::mcp::splice::Params;
 use crate::home::Home;
-use crate::identity::{TokenError, Tokens};
+use crate::identity::{Agents, TokenError, TokenId, Tokens};
 use crate::keys;
 use crate::net::DoorReport;
 
@@ -67,8 +68,12 @@ pub struct OwnerService {
     pub upstreams: Upstreams,
     /// Its agents' tokens.
     pub tokens: Tokens,
+    /// Its agents that are present.
+    pub agents: Agents,
     /// Its tools.
     pub gateway: Arc<dyn Service>,
+    /// Asks whoever runs the node to start it again: its key is another.
+    pub restart: Arc<Notify>,
     /// Where its swarm listens now.
     pub listen: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// Who came to its door.
@@ -80,8 +85,15 @@ impl OwnerService {
         views::status(self)
     }
 
-    pub(super) fn nodes(&self) -> NodesResponse {
+    /// The members as this node knows them.
+    pub fn nodes(&self) -> NodesResponse {
         views::nodes(self)
+    }
+
+    pub(super) fn agents(&self) -> AgentsResponse {
+        AgentsResponse {
+            agents: self.gateway.agents(),
+        }
     }
 
     pub(super) async fn addresses(&self) -> Result<AddressesResponse, Refused> {
@@ -126,7 +138,7 @@ impl OwnerService {
         // The command line shows the result alone.
         tokio::spawn(async move { while progress.recv().await.is_some() {} });
         let call = Call {
-            caller: Caller::Owner,
+            caller: request.agent.map_or(Caller::Owner, Caller::Agent),
             era: Era::Legacy,
             method: "tools/call".into(),
             params,
@@ -153,7 +165,13 @@ impl OwnerService {
         let lifetime = Duration::from_secs(request.ttl_seconds);
         let ticket = self
             .membership
-            .invite(lifetime, request.uses, grant, addresses)
+            .invite(
+                lifetime,
+                request.uses,
+                grant,
+                request.certificate_seconds.map(Duration::from_secs),
+                addresses,
+            )
             .await
             .map_err(membership_refused)?;
         Ok(InviteResponse {
@@ -164,7 +182,7 @@ impl OwnerService {
     }
 
     /// The root key is on disk before the mesh exists; one that a crash left behind unused is taken.
-    async fn found(&self) -> Result<(), Refused> {
+    pub(super) async fn found(&self) -> Result<(), Refused> {
         let path = self.home.root_key();
         let root = tokio::task::spawn_blocking(move || keys::load_or_create(&path))
             .await
@@ -192,16 +210,7 @@ impl OwnerService {
         let issuer = ticket.issuer;
         let joined = self.membership.join(ticket, self.name.clone()).await;
         let roster = joined.map_err(|error| join_refused(&error))?;
-        let own = roster.own.body();
-        let admitted_by = roster
-            .member(issuer)
-            .map_or_else(|| issuer.to_string(), |chain| chain.body().name.to_string());
-        Ok(JoinResponse {
-            mesh: roster.mesh.to_string(),
-            name: own.name.to_string(),
-            role: own.role.to_string(),
-            admitted_by,
-        })
+        Ok(views::joined(&roster, issuer))
     }
 
     /// Where there is no mesh, the name counts from the next start on.
@@ -271,9 +280,26 @@ impl OwnerService {
         })
     }
 
+    pub(super) fn agent_of_token(&self, shown: &TokenShown) -> Result<AgentOfToken, Refused> {
+        let agent = self.tokens.agent(TokenId::of(&shown.token));
+        let unknown = || {
+            Refused::new(
+                Exit::Refused,
+                "unknown_token",
+                "the token is not one of this node's",
+                "make one with: peerage token create NAME",
+            )
+        };
+        let agent = agent.ok_or_else(unknown)?;
+        Ok(AgentOfToken {
+            name: agent.to_string(),
+        })
+    }
+
     pub(super) async fn revoke_token(&self, name: &str) -> Result<TokenRevoked, Refused> {
         let agent: AgentName = name.parse().map_err(|error| bad_input(&error))?;
         let revoked = self.tokens.revoke(&agent).await;
+        self.agents.forget(&agent);
         if !revoked.map_err(|error| token_refused(&error))? {
             return Err(Refused::new(
                 Exit::Failed,
@@ -327,7 +353,7 @@ pub(super) fn bad_input(error: &dyn std::fmt::Display) -> Refused {
     Refused::new(Exit::Failed, "bad_input", error.to_string(), "correct it")
 }
 
-fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
+pub(super) fn failed(kind: &str, error: &dyn std::fmt::Display) -> Refused {
     let hint = "see the node's log for more";
     Refused::new(Exit::Failed, kind, error.to_string(), hint)
 }
@@ -339,8 +365,14 @@ fn token_refused(error: &TokenError) -> Refused {
 pub(super) fn membership_refused(error: MembershipError) -> Refused {
     match error {
         MembershipError::Join(error) => join_refused(&error),
-        MembershipError::NoMesh | MembershipError::Invite(_) | MembershipError::Revoke(_) => {
+        MembershipError::NoMesh
+        | MembershipError::Invite(_)
+        | MembershipError::Revoke(_)
+        | MembershipError::Requests(_) => {
             Refused::plain(Exit::Refused, "not_allowed", error.to_string())
+        }
+        MembershipError::NotRotated { .. } => {
+            Refused::plain(Exit::Refused, "not_rotated", error.to_string())
         }
         MembershipError::NotRenamed { .. } => {
             Refused::plain(Exit::Refused, "not_renamed", error.to_string())
@@ -349,13 +381,15 @@ pub(super) fn membership_refused(error: MembershipError) -> Refused {
     }
 }
 
-fn join_refused(error: &JoinError) -> Refused {
+pub(super) fn join_refused(error: &JoinError) -> Refused {
     let (exit, kind) = match error {
         JoinError::AlreadyInMesh => (Exit::Refused, "in_a_mesh"),
         JoinError::AlreadyJoining => (Exit::Refused, "already_joining"),
         JoinError::OwnTicket => (Exit::Refused, "own_ticket"),
         JoinError::NoAddress => (Exit::Refused, "no_address"),
         JoinError::Refused(_) => (Exit::Refused, "ticket_refused"),
+        JoinError::NobodyHears { .. } => (Exit::Unreachable, "nobody_hears"),
+        JoinError::NotGranted => (Exit::Refused, "not_granted"),
         JoinError::Unreachable { .. } => (Exit::Unreachable, "issuer_unreachable"),
         JoinError::Closed => (Exit::Failed, "control"),
     };

@@ -11,10 +11,14 @@ use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use peerage_protocol::limits::{ADDRESSES_PER_NODE_MAX, FULL_LINKS_MAX};
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::roster::Roster;
 
-use super::api::{CopyStatus, NodeStatus, NodesResponse, ServerStatus, StatusResponse};
+use super::api::{
+    CopyStatus, JoinResponse, NodeStatus, NodesResponse, ServerStatus, StatusResponse,
+};
 use super::door::door;
 use super::service::OwnerService;
+use crate::control::wall;
 use crate::gateway::backend::upstream::UpstreamState;
 
 /// The name this node goes by: its certificate's, else the one it would like.
@@ -113,6 +117,19 @@ fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
     all
 }
 
+/// What a node that came into a mesh by `issuer` is told.
+pub(super) fn joined(roster: &Roster, issuer: NodeId) -> JoinResponse {
+    let own = roster.own.body();
+    let admitted_by = roster.member(issuer);
+    let admitted_by = admitted_by.map(|chain| chain.body().name.to_string());
+    JoinResponse {
+        mesh: roster.mesh.to_string(),
+        name: own.name.to_string(),
+        role: own.role.to_string(),
+        admitted_by: admitted_by.unwrap_or_else(|| issuer.to_string()),
+    }
+}
+
 pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
     let tools = ToolCounts::of(&service.snapshots.catalog());
     let roster = service.snapshots.roster();
@@ -127,12 +144,15 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
         tools: tools.servers.values().sum(),
         round_trip_micros: None,
         clock_ahead_ms: None,
+        version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+        last_seen: None,
         path: None,
         away_since: None,
     };
     let links = service.snapshots.links();
     let links = links.borrow();
     let away = service.snapshots.away();
+    let now = wall();
     // In a large mesh most members are not linked, and reached all the same.
     let sparse = roster
         .as_ref()
@@ -140,6 +160,8 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
     let member = |(node, chain): (NodeId, &Arc<CertificateChain>)| {
         let link = links.get(&node);
         let connected = link.is_some_and(|link| link.up);
+        let known = roster.as_ref().and_then(|roster| roster.known(node));
+        let record = known.and_then(|member| member.record());
         let depth = service.soundings.depth(node).filter(|_| connected);
         let silent = away.get(&node).filter(|_| !connected);
         let state = match (connected, silent) {
@@ -157,6 +179,14 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
             tools: tools.nodes.get(&node).copied().unwrap_or(0),
             round_trip_micros: depth.map(|depth| micros(depth.round_trip)),
             clock_ahead_ms: depth.map(|depth| depth.clock_ahead),
+            version: record.and_then(|record| record.version.clone()),
+            last_seen: Some(match connected {
+                true => now.0,
+                false => {
+                    let linked = link.map_or(0, |link| link.since.0);
+                    linked.max(record.map_or(0, |record| record.sequence.min(now.0)))
+                }
+            }),
             path: link.filter(|link| link.up).map(|link| path(&link.address)),
             away_since: silent.map(|since| since.0),
         }

@@ -20,6 +20,7 @@ use super::super::{Credential, Health, HttpService, Service, Unauthorized, http_
 use crate::control::ListVersions;
 use crate::gateway::aside::{Aside, ServerRequest};
 use crate::gateway::call::{Call, CallError, Caller, Era, Reply, ReplyBody, Replying};
+use crate::gateway::directory::AgentStatus;
 use crate::identity::TokenId;
 
 pub(super) const OWN_ID: NodeId = NodeId::from_public_key([1; 32]);
@@ -163,6 +164,7 @@ impl Service for Double {
 
     fn follow(
         &self,
+        _: Caller,
         uri: String,
         updated: mpsc::Sender<()>,
     ) -> BoxFuture<'static, Result<BoxFuture<'static, ()>, CallError>> {
@@ -199,6 +201,10 @@ impl Service for Double {
             let _ = revoked.wait_for(is_this).await;
         }
         .boxed()
+    }
+
+    fn agents(&self) -> Vec<AgentStatus> {
+        Vec::new()
     }
 
     fn node_id(&self) -> NodeId {

@@ -1,0 +1,167 @@
+//! Inboxes: what an agent has not acknowledged yet, of what is for it.
+
+use peerage_protocol::id::{AgentName, NodeId};
+use peerage_protocol::messaging::message::{MessageId, Topic};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{COLUMNS, NOW, StoredMessage, damaged, read};
+use crate::store::{Store, StoreError};
+
+/// What came of an acknowledgement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Acknowledged {
+    /// These are delivered no more.
+    pub done: Vec<MessageId>,
+    /// These were no messages for this agent, or are forgotten.
+    pub unknown: Vec<MessageId>,
+}
+
+/// Whether a public message `m` is for the agent `?1`, and not its own at the node `?2`.
+const PUBLIC_FOR: &str = "m.recipient IS NULL AND NOT (m.author = ?2 AND m.sender = ?1) AND (
+    (m.topic IS NULL AND m.received >= (SELECT since FROM readers WHERE agent = ?1))
+    OR EXISTS (SELECT 1 FROM topic_readers t WHERE t.agent = ?1 AND t.topic = m.topic AND m.received >= t.since))";
+
+/// Whether a direct message `m` is for the agent `?1` of the node `?2`.
+const DIRECT_FOR: &str = "m.recipient = ?1 AND m.recipient_node = ?2";
+
+/// An agent has an inbox from now on: public messages are for it from here.
+fn open(connection: &Connection, agent: &AgentName) -> Result<(), StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "INSERT OR IGNORE INTO readers (agent, since) VALUES (?1, {NOW})"
+    ))?;
+    statement.execute([agent.as_str()])?;
+    Ok(())
+}
+
+/// The most urgent first, those of one sender in the order in which they were sent.
+fn waiting(
+    connection: &Connection,
+    agent: &AgentName,
+    me: NodeId,
+    count: usize,
+) -> Result<Vec<StoredMessage>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM messages m
+         WHERE m.place IN (
+             SELECT m.place FROM messages m WHERE {DIRECT_FOR} AND m.acknowledged IS NULL
+             UNION ALL
+             SELECT m.place FROM messages m WHERE {PUBLIC_FOR}
+                 AND NOT EXISTS (SELECT 1 FROM acknowledged a WHERE a.agent = ?1 AND a.place = m.place)
+         ) AND m.sent + m.lifetime * 1000 > {NOW}
+         ORDER BY m.priority DESC, m.number, m.place LIMIT ?3"
+    ))?;
+    let mut rows = statement.query((agent.as_str(), me.public_key(), count as i64))?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn acknowledge(
+    connection: &mut Connection,
+    agent: &AgentName,
+    me: NodeId,
+    ids: &[MessageId],
+) -> Result<Acknowledged, StoreError> {
+    let transaction = connection.transaction()?;
+    let mut outcome = Acknowledged::default();
+    for id in ids {
+        let direct = transaction.execute(
+            &format!(
+                "UPDATE messages AS m SET acknowledged = ifnull(acknowledged, {NOW}) WHERE {DIRECT_FOR} AND m.id = ?3"
+            ),
+            (agent.as_str(), me.public_key(), id.0),
+        )?;
+        let public: Option<i64> = transaction
+            .query_row(
+                &format!("SELECT m.place FROM messages m WHERE m.id = ?3 AND {PUBLIC_FOR}"),
+                (agent.as_str(), me.public_key(), id.0),
+                |row| row.get(0),
+            )
+            .optional()?;
+        if let Some(place) = public {
+            transaction.execute(
+                "INSERT OR IGNORE INTO acknowledged (agent, place) VALUES (?1, ?2)",
+                (agent.as_str(), place),
+            )?;
+        }
+        match direct > 0 || public.is_some() {
+            true => outcome.done.push(*id),
+            false => outcome.unknown.push(*id),
+        }
+    }
+    transaction.commit()?;
+    Ok(outcome)
+}
+
+fn topics(connection: &Connection, agent: &AgentName) -> Result<Vec<Topic>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT topic FROM topic_readers WHERE agent = ?1 ORDER BY topic")?;
+    let rows = statement.query_map([agent.as_str()], |row| row.get::<_, String>(0))?;
+    rows.map(|topic| topic?.parse().map_err(damaged)).collect()
+}
+
+impl Store {
+    /// What waits for an agent of the node `me`, at most `count`; from the first call on it has an inbox.
+    pub async fn inbox(
+        &self,
+        agent: AgentName,
+        me: NodeId,
+        count: usize,
+    ) -> Result<Vec<StoredMessage>, StoreError> {
+        self.run(move |connection| {
+            open(connection, &agent)?;
+            waiting(connection, &agent, me, count)
+        })
+        .await
+    }
+
+    /// Public messages are for this agent from now on, where they were not before.
+    pub async fn open_inbox(&self, agent: AgentName) -> Result<(), StoreError> {
+        self.run(move |connection| open(connection, &agent)).await
+    }
+
+    /// The agent has done with these; on disk once this returns.
+    pub async fn acknowledge_messages(
+        &self,
+        agent: AgentName,
+        me: NodeId,
+        ids: Vec<MessageId>,
+    ) -> Result<Acknowledged, StoreError> {
+        self.run(move |connection| acknowledge(connection, &agent, me, &ids))
+            .await
+    }
+
+    /// The agent follows a topic from now on, or no more; gives all that it follows then. Beyond `limit` it is not
+    /// taken, which the answer shows.
+    pub async fn follow_topic(
+        &self,
+        agent: AgentName,
+        topic: Topic,
+        follow: bool,
+        limit: usize,
+    ) -> Result<Vec<Topic>, StoreError> {
+        self.run(move |connection| {
+            let (agent_name, name) = (agent.as_str(), topic.as_str());
+            if follow && topics(connection, &agent)?.len() < limit {
+                connection.execute(
+                    &format!("INSERT OR IGNORE INTO topic_readers (agent, topic, since) VALUES (?1, ?2, {NOW})"),
+                    (agent_name, name),
+                )?;
+            } else if !follow {
+                connection.execute(
+                    "DELETE FROM topic_readers WHERE agent = ?1 AND topic = ?2",
+                    (agent_name, name),
+                )?;
+            }
+            topics(connection, &agent)
+        })
+        .await
+    }
+
+    /// The topics that an agent follows.
+    pub async fn followed_topics(&self, agent: AgentName) -> Result<Vec<Topic>, StoreError> {
+        self.run(move |connection| topics(connection, &agent)).await
+    }
+}
