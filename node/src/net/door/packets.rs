@@ -75,7 +75,8 @@ impl Packets {
 }
 
 /// Whether a packet is an Initial of version 1 that is filled up, a Handshake packet of that version, or one of a
-/// connection. Anything else that a stranger may send means nothing here.
+/// connection; or asks whether QUIC is spoken here, by a version that is reserved for that and answered with those that
+/// are known (RFC 9000, sections 6.3 and 15). Anything else that a stranger may send means nothing here.
 fn belongs_to_a_handshake(packet: &[u8]) -> bool {
     let Some((&first, rest)) = packet.split_first() else {
         return false;
@@ -88,6 +89,9 @@ fn belongs_to_a_handshake(packet: &[u8]) -> bool {
         return true;
     }
     let is_filled_up = || packet.len() >= INITIAL_BYTES_MIN;
+    if rest.len() > 4 && rest[..4].iter().all(|byte| byte & 0x0f == 0x0a) {
+        return is_filled_up();
+    }
     rest.starts_with(&[0, 0, 0, 1])
         && match first & TYPE_BITS {
             INITIAL => is_filled_up(),
@@ -128,6 +132,15 @@ mod tests {
         assert_eq!(taken.count(), 2_048);
         assert!(packets.takes(&initial(), 2, now + Duration::from_millis(1)));
         assert!(!packets.takes(&initial(), 1, now + Duration::from_millis(1)));
+    }
+
+    #[test]
+    fn whoever_asks_for_the_versions_that_are_spoken_is_heard() {
+        let (mut packets, now) = (Packets::default(), Instant::now());
+        let mut asking = initial();
+        asking[1..5].copy_from_slice(&[0x1a, 0x2a, 0x3a, 0x4a]);
+        assert!(packets.takes(&asking, 1, now));
+        assert!(!packets.takes(&asking[..100], 1, now));
     }
 
     #[test]
