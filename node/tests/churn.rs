@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use peerage_node::net::NetworkEvent;
-use peerage_protocol::id::NodeId;
 
 use world::{Mesh, Node, Via};
 
@@ -23,6 +22,8 @@ const CHURNS_VARIABLE: &str = "PEERAGE_CHURNS";
 const WARM: usize = 500;
 /// Members that come and go at the same time.
 const DIALERS: u8 = 10;
+/// How long a link that was cut may stand before it is cut again.
+const CUT_AGAIN_AFTER: Duration = Duration::from_millis(500);
 /// What the process may grow by after that: pages that the allocator keeps, nothing for each link.
 const GROWTH_MAX_KIB: u64 = 16 * 1024;
 
@@ -52,20 +53,26 @@ async fn link_up(node: &mut Node, listener: &Node) {
     }
 }
 
-async fn link_down(node: &mut Node) -> NodeId {
-    node.event(|event| match event {
-        NetworkEvent::LinkDown { node, .. } => Some(node),
-        _ => None,
-    })
-    .await
+/// Cuts until the link ends: what came up may be of an earlier dial, by the table of the mesh, and this one still under
+/// way.
+async fn cut(node: &mut Node, listener: &Node) {
+    loop {
+        node.network.disconnect(listener.id).await;
+        let down = node.event(|event| match event {
+            NetworkEvent::LinkDown { node, .. } => Some(node),
+            _ => None,
+        });
+        if tokio::time::timeout(CUT_AGAIN_AFTER, down).await.is_ok() {
+            return;
+        }
+    }
 }
 
 /// Links to `listener` and cuts the link, so many times.
 async fn come_and_go(mut dialer: Node, listener: Arc<Node>, times: usize) -> Node {
     for _ in 0..times {
         link_up(&mut dialer, &listener).await;
-        dialer.network.disconnect(listener.id).await;
-        link_down(&mut dialer).await;
+        cut(&mut dialer, &listener).await;
     }
     dialer
 }
