@@ -73,7 +73,7 @@ class Client:
         binary = await self.session.read_resource("test://static-binary")
         assert binary.contents[0].blob
         templates = (await self.session.list_resource_templates()).resourceTemplates
-        same([template.uriTemplate for template in templates], ["test://template/{id}/data"])
+        holds([template.uriTemplate for template in templates], "test://template/{id}/data")
         filled = await self.session.read_resource("test://template/7/data")
         holds(filled.contents[0].text, "7")
 
