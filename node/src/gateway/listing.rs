@@ -41,8 +41,7 @@ impl Listings {
         shown: impl Fn(&Provider) -> bool,
     ) -> Self {
         let library = catalog.library();
-        let items =
-            |kind, first: &[&str], items| Listing::of_items(kind, first, items, style, &shown);
+        let items = |kind, own: &[&str], items| Listing::of_items(kind, own, items, style, &shown);
         Self {
             tools: Listing::render(catalog, style, &own.tools, |entry| shown(&entry.provider)),
             prompts: items(ListKind::Prompts, &[], library.prompts()),
@@ -62,7 +61,7 @@ impl Listings {
     }
 }
 
-/// What the node itself offers, as raw definitions; it comes first in each list.
+/// What the node itself offers, as raw definitions; it comes after what servers offer in each list, which is what a client looks for.
 #[derive(Clone, Debug, Default)]
 pub struct OwnOffers {
     /// Tools.
@@ -88,10 +87,10 @@ impl Listing {
     pub fn render(
         catalog: &Catalog,
         style: ListStyle,
-        first: &[&str],
+        own: &[&str],
         shown: impl Fn(&Entry) -> bool,
     ) -> Self {
-        let mut pages = Pages::beginning_with(first);
+        let mut pages = Pages::default();
         let mut budget = Budget::new(style.list);
         let mut left_out = false;
         for entry in catalog.reachable().filter(|entry| shown(entry)) {
@@ -105,6 +104,7 @@ impl Listing {
                 left_out = true;
             }
         }
+        pages.push_all(own);
         if left_out {
             for definition in builtin::catalog::definitions() {
                 pages.push(definition.as_bytes());
@@ -115,12 +115,12 @@ impl Listing {
 
     fn of_items(
         kind: ListKind,
-        first: &[&str],
+        own: &[&str],
         items: &Items,
         style: ListStyle,
         shown: impl Fn(&Provider) -> bool,
     ) -> Self {
-        let mut pages = Pages::beginning_with(first);
+        let mut pages = Pages::default();
         for item in items.reachable().filter(|item| shown(&item.provider)) {
             match item_as_listed(kind, items, item, style.names) {
                 Some(definition) => pages.push(&definition),
@@ -129,6 +129,7 @@ impl Listing {
                 }
             }
         }
+        pages.push_all(own);
         pages.finish(kind.member())
     }
 
@@ -223,12 +224,10 @@ struct Pages {
 }
 
 impl Pages {
-    fn beginning_with(definitions: &[&str]) -> Self {
-        let mut pages = Self::default();
+    fn push_all(&mut self, definitions: &[&str]) {
         for definition in definitions {
-            pages.push(definition.as_bytes());
+            self.push(definition.as_bytes());
         }
-        pages
     }
 
     fn push(&mut self, definition: &[u8]) {
@@ -362,10 +361,10 @@ mod tests {
     }
 
     #[test]
-    fn what_the_node_itself_offers_comes_first() {
+    fn what_the_node_itself_offers_comes_last() {
         let own = [r#"{"name":"agent_list"}"#];
         let listed = names(&Listing::render(&catalog(1, 0), BUDGETED, &own, |_| true));
-        assert_eq!(listed, ["agent_list", "files__tool0"]);
+        assert_eq!(listed, ["files__tool0", "agent_list"]);
     }
 
     #[test]
