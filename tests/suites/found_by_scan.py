@@ -5,22 +5,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from found_on_the_lan import Member, list_each_other, wait_for
-from lan import ip, network
+from found_on_the_lan import list_each_other, mesh_of_two, wait_for
+from lan import ip
 
 APART_SECONDS = 3
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        members = [Member(machine, Path(folder) / machine.name) for machine in network("desk", "laptop")]
-        desk, laptop = members
-        for number, member in enumerate(members, 1):
-            member.machine.move(f"10.76.0.{number}")
-            member.start()
-            wait_for("a node answers", lambda: member.ask("nodes") is not None)
-        assert laptop.ask("join", desk.ask("invite")["ticket"])
-        list_each_other(desk, laptop)
+        desk, laptop = members = mesh_of_two(Path(folder))
         for number, member in enumerate(members, 1):
             member.stop()
             member.machine.move(f"10.77.0.{number * 50}")

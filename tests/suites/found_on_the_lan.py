@@ -97,16 +97,22 @@ def judge(what: str, seconds: list[float]) -> bool:
     return passed
 
 
+def mesh_of_two(folder: Path) -> list[Member]:
+    """Two machines on one network, running, one let in by the other."""
+    members = [Member(machine, folder / machine.name) for machine in network("desk", "laptop")]
+    desk, laptop = members
+    for number, member in enumerate(members, 1):
+        member.machine.move(f"10.76.0.{number}")
+        member.start()
+        wait_for("a node answers", lambda: member.ask("nodes") is not None)
+    assert laptop.ask("join", desk.ask("invite")["ticket"])
+    list_each_other(desk, laptop)
+    return members
+
+
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
-        members = [Member(machine, Path(folder) / machine.name) for machine in network("desk", "laptop")]
-        desk, laptop = members
-        for number, member in enumerate(members, 1):
-            member.machine.move(f"10.76.0.{number}")
-            member.start()
-            wait_for("a node answers", lambda: member.ask("nodes") is not None)
-        assert laptop.ask("join", desk.ask("invite")["ticket"])
-        list_each_other(desk, laptop)
+        members = mesh_of_two(Path(folder))
         for member in members:
             member.stop()
         together = [found_after(members, start) for start in range(STARTS)]
