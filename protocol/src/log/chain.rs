@@ -103,41 +103,17 @@ impl Chain {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use ed25519_dalek::SigningKey;
-
     use super::*;
-    use crate::id::{MeshId, NodeId};
-    use crate::log::chain_id::{EpochId, Lane};
-    use crate::log::entry::Draft;
-    use crate::signature::Signer;
-
-    fn id() -> ChainId {
-        ChainId {
-            author: NodeId::from_public_key(SigningKey::from_bytes(&[2; 32]).public_key()),
-            epoch: EpochId([3; 16]),
-            lane: Lane::MESSAGES,
-        }
-    }
+    use crate::log::sealed_entries::{chain_in, following};
 
     fn entry(sequence: u64, previous: Hash, item: &'static [u8]) -> Entry {
-        let draft = Draft {
-            chain: id(),
-            sequence,
-            previous,
-            predecessor: None,
-            time: Timestamp(5),
-            live_from: 1,
-        };
-        let mesh = MeshId::from_public_key([1; 32]);
-        let key = SigningKey::from_bytes(&[2; 32]);
-        Entry::seal(draft, &[Bytes::from_static(item)], mesh, &key)
+        following(previous, chain_in(3), sequence, item)
     }
 
     fn chain_of_two() -> (Chain, Entry, Entry) {
         let one = entry(1, Hash::from([0; 32]), b"one");
         let two = entry(2, one.hash(), b"two");
-        let mut chain = Chain::new(id());
+        let mut chain = Chain::new(chain_in(3));
         chain.append(&one);
         chain.append(&two);
         (chain, one, two)
@@ -169,7 +145,7 @@ mod tests {
     #[test]
     fn a_chain_whose_beginning_is_pruned_goes_on_after_it() {
         let (_, _, two) = chain_of_two();
-        let mut chain = Chain::new(id());
+        let mut chain = Chain::new(chain_in(3));
         chain.begin_after(&two);
         assert_eq!((chain.first, chain.head, chain.bytes), (3, 2, 0));
         let three = entry(3, two.hash(), b"three");

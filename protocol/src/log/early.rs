@@ -91,35 +91,13 @@ impl Early {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use ed25519_dalek::SigningKey;
-
     use super::*;
-    use crate::id::{Hash, MeshId};
-    use crate::log::chain_id::{EpochId, Lane};
-    use crate::log::entry::Draft;
-    use crate::signature::Signer;
-    use crate::time::Timestamp;
+    use crate::log::sealed_entries::alone;
 
     const START: Monotonic = Monotonic(10_000);
 
     fn entry(sequence: u64) -> Arc<Entry> {
-        let key = SigningKey::from_bytes(&[2; 32]);
-        let draft = Draft {
-            chain: ChainId {
-                author: NodeId::from_public_key(key.public_key()),
-                epoch: EpochId([3; 16]),
-                lane: Lane::MESSAGES,
-            },
-            sequence,
-            previous: Hash::from([0; 32]),
-            predecessor: None,
-            time: Timestamp(5),
-            live_from: 1,
-        };
-        let mesh = MeshId::from_public_key([1; 32]);
-        let items = [Bytes::from_static(b"item")];
-        Arc::new(Entry::seal(draft, &items, mesh, &key))
+        Arc::new(alone(sequence, b"item"))
     }
 
     fn teller() -> NodeId {

@@ -94,35 +94,12 @@ pub enum ForkError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use bytes::Bytes;
-    use ed25519_dalek::SigningKey;
     use proptest::prelude::*;
 
     use super::*;
-    use crate::id::Hash;
-    use crate::log::chain_id::Lane;
-    use crate::log::entry::Draft;
-    use crate::signature::{Ed25519, Signer};
-    use crate::time::Timestamp;
+    use crate::log::sealed_entries::alone as entry;
+    use crate::signature::Ed25519;
     use crate::wire::{decode_cbor, encode_cbor};
-
-    fn entry(sequence: u64, item: &'static [u8]) -> Entry {
-        let key = SigningKey::from_bytes(&[2; 32]);
-        let draft = Draft {
-            chain: ChainId {
-                author: NodeId::from_public_key(key.public_key()),
-                epoch: EpochId([3; 16]),
-                lane: Lane::MESSAGES,
-            },
-            sequence,
-            previous: Hash::from([0; 32]),
-            predecessor: None,
-            time: Timestamp(5),
-            live_from: 1,
-        };
-        let mesh = MeshId::from_public_key([1; 32]);
-        Entry::seal(draft, &[Bytes::from_static(item)], mesh, &key)
-    }
 
     fn check(fork: &Fork) -> Result<ForkedEpoch, ForkError> {
         fork.check(MeshId::from_public_key([1; 32]), &Ed25519)

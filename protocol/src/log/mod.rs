@@ -60,6 +60,8 @@ pub mod own_epoch;
 pub(crate) mod pending;
 pub(crate) mod repair;
 pub mod retention;
+#[cfg(test)]
+mod sealed_entries;
 
 use std::sync::Arc;
 
