@@ -8,6 +8,7 @@ mod addresses;
 mod gate;
 mod hearing;
 mod input;
+mod linking;
 mod log;
 mod log_repair;
 mod log_retention;
@@ -26,13 +27,13 @@ mod renewal;
 mod requesting;
 mod revoking;
 mod rotating;
+mod routing;
 #[cfg(test)]
 mod tests;
 mod unsaved;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
@@ -47,9 +48,8 @@ use crate::address_book::AddressBook;
 use crate::catalog::manifest::EncodedManifest;
 use crate::catalog::snapshot::Catalog;
 use crate::id::NodeId;
-use crate::links::{LINGER, Links};
+use crate::links::Links;
 use crate::log::Log;
-use crate::membership::certificate::Validity;
 use crate::membership::issuer::Issuer;
 use crate::membership::join_requests::JoinRequests;
 use crate::membership::member::Member;
@@ -69,9 +69,6 @@ use receipts::Receipts;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
 use unsaved::Unsaved;
-
-/// How long a link is kept for whoever asked for it.
-const WANTED_LINK_FOR: Duration = Duration::from_secs(60);
 
 /// The keys and the checker that a node is given.
 #[derive(Clone)]
@@ -178,160 +175,7 @@ impl NodeState {
 
     /// Takes one input; never blocks, never fails. What follows from it is in [`NodeState::poll_output`].
     pub fn handle(&mut self, now: Now, input: Input) {
-        match input {
-            Input::Found {
-                request,
-                root,
-                name,
-            } => self.found(now, request, root, name),
-            Input::Invite {
-                request,
-                invitation,
-            } => self.invite(now, request, invitation),
-            Input::Tickets { request } => self.tickets(now, request),
-            Input::WithdrawTicket { request, id } => self.withdraw_ticket(now, request, id),
-            Input::Judge {
-                request,
-                transcript,
-                claim,
-                place,
-            } => self.judge(now, request, &transcript, claim, &place),
-            Input::OpenRequests { request, window } => self.open_requests(now, request, window),
-            Input::Requests { request } => self.tell_requests(now, request),
-            Input::Approve {
-                request,
-                words,
-                grant,
-                certificate_lifetime,
-            } => {
-                let approval = requesting::Approval {
-                    words,
-                    grant,
-                    certificate_lifetime,
-                };
-                self.approve(now, request, approval);
-            }
-            Input::Admitted {
-                request,
-                listener,
-                chain,
-                revocations,
-            } => self.admitted(now, request, listener, chain, &revocations),
-            Input::Certified {
-                request,
-                mesh,
-                listener,
-                theirs,
-                issued,
-                addresses,
-            } => {
-                let certified = gate::Certified {
-                    mesh,
-                    listener,
-                    theirs,
-                    issued,
-                    addresses,
-                };
-                self.certified(now, request, certified);
-            }
-            Input::RotateOwn { request, rotation } => self.rotate_own(now, request, &rotation),
-            Input::Rotated {
-                request,
-                listener,
-                theirs,
-                new,
-                issued,
-            } => self.rotated(now, request, listener, theirs, (new, issued)),
-            Input::DialAddresses { request, node } => {
-                let addresses = self.addresses(node);
-                self.reply(request, Reply::DialAddresses(addresses));
-            }
-            Input::Rename { request, name } => self.rename(now, request, name),
-            Input::RenameAsked {
-                request,
-                from,
-                name,
-            } => self.rename_asked(now, request, from, name),
-            Input::RenewalAsked { request, from } => self.renewal_asked(now, request, from),
-            Input::Renewed { from, chain } => self.renewed(now, from, chain),
-            Input::Revoke {
-                request,
-                subject,
-                spare_issued_before,
-            } => self.revoke(now, request, subject, spare_issued_before),
-            Input::Leave { request } => self.leave(now, request),
-            Input::Sighted {
-                node,
-                addresses,
-                source,
-            } => self.sighted(now, node, addresses, source),
-            Input::LinkUp { node, address } => self.link_up(now, node, address),
-            Input::LinkDown { node } => self.link_down(now, node),
-            Input::DialFailed { node, refused } => self.dial_failed(now, node, refused),
-            Input::AddressesFailed { node, addresses } => {
-                self.addresses_failed(now, node, &addresses);
-            }
-            Input::NetworkChanged => self.network_changed(now),
-            Input::AddressesAsked { request } => self.addresses_asked(request),
-            Input::DialAgain { node } => self.links.dial_again(now.monotonic, node),
-            Input::Listening { addresses } => self.listens(now, addresses),
-            Input::LocalServers { servers } => {
-                self.offers.set_local(servers);
-                self.own.offers();
-            }
-            Input::LocalAgents { agents } => self.own.set_agents(agents),
-            Input::MessageKey { key } => self.own.set_message_key(key),
-            Input::Announced { from, announcement } => {
-                self.announced(now, from, &announcement);
-            }
-            Input::Gossiped {
-                request,
-                from,
-                announcement,
-            } => self.gossiped(now, request, from, &announcement),
-            Input::PublishFailed => self.own.publish_failed(),
-            Input::ReconcileAsked {
-                request,
-                from,
-                summary,
-            } => self.reconcile_asked(now, request, from, &summary),
-            Input::Reconciled { from, announcement } => self.reconciled(now, from, &announcement),
-            Input::ReconcileFailed { from } => {
-                self.reconciliation.ended(now.monotonic, from, true);
-            }
-            Input::LinkWanted { node } => self.link_wanted(now, node),
-            Input::ManifestFetched { from, bytes } => self.manifest_fetched(now, from, &bytes),
-            Input::ManifestUnavailable { from } => {
-                self.manifests.fetch_failed(now.monotonic, from);
-            }
-            Input::ManifestsAsked {
-                request,
-                from,
-                asked,
-            } => self.manifests_asked(now, request, from, asked),
-            Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
-            Input::Stopping { request } => self.stopping(request),
-            Input::LogSeed { seed } => self.log.own.set_seed(seed),
-            Input::DiskRoom { full } => self.log.disk_full = full,
-            Input::Append {
-                request,
-                lane,
-                items,
-            } => self.append_asked(now, request, lane, items),
-            Input::LogAsked {
-                request,
-                from,
-                asked,
-            } => self.log_asked(now, request, from, &asked),
-            Input::LogTold { from, asked, told } => self.log_told(now, from, &asked, told),
-            Input::EntriesTold { from, asked, told } => {
-                self.entries_told(now, from, &asked, told.as_ref());
-            }
-            Input::EntriesPushed { from, entries } => self.entries_pushed(now, from, &entries),
-            Input::LogSwept(swept) => self.log_swept(&swept),
-            Input::LookedUp { theirs, ours } => self.looked_up(&theirs, ours.as_ref()),
-            Input::Wake => {}
-        }
+        self.route(now, input);
         self.settle(now);
     }
 
@@ -388,41 +232,6 @@ impl NodeState {
         }
     }
 
-    fn dial_due(&mut self, now: Now) {
-        for node in self.links.due(now.monotonic) {
-            let addresses = self.addresses_to_dial(now, node);
-            if addresses.is_empty() {
-                self.dial_failed(now, node, false);
-            } else {
-                self.outputs.push_back(Output::Dial { node, addresses });
-            }
-        }
-    }
-
-    /// Ends idle links, but not those that the other end would make again at once.
-    fn release_idle(&mut self, now: Now) {
-        for node in self.links.idle(now.monotonic) {
-            if self.is_chosen_by(node) {
-                self.links.keep(now.monotonic, node, LINGER);
-            } else {
-                self.outputs.push_back(Output::Release { node });
-            }
-        }
-    }
-
-    fn choose_neighbours(&mut self, now: Now) {
-        if !std::mem::take(&mut self.topology_changed) {
-            return;
-        }
-        let may_be_dialed = |node: NodeId| {
-            let chain = self.roster.as_ref().and_then(|roster| roster.member(node));
-            chain.is_some_and(|chain| chain.validity(now.wall) != Validity::Expired)
-        };
-        let failing = |node: NodeId| self.links.is_failing(node);
-        let neighbours = self.topology.neighbours(may_be_dialed, failing);
-        self.links.want(now.monotonic, &neighbours);
-    }
-
     fn publish_catalog(&mut self) {
         let full = self.topology.is_full();
         if std::mem::replace(&mut self.was_full, full) != full {
@@ -464,58 +273,6 @@ impl NodeState {
             }
             Err(error) => self.outputs.push_back(Output::ManifestRefused(error)),
         }
-    }
-
-    fn dial_failed(&mut self, now: Now, node: NodeId, refused: bool) {
-        if self.links.failed(now.monotonic, node, refused) {
-            self.book.forget(node);
-        }
-        if !refused && self.is_member(node) && self.links.is_worth_a_search(node) {
-            self.outputs.push_back(Output::Seek { node });
-        }
-        self.manifests.unreached(now.monotonic, node);
-        self.watch_failed_dial(now, node);
-        self.offers.touch_member(node);
-        self.topology_changed |= self.links.is_failing(node);
-    }
-
-    fn link_wanted(&mut self, now: Now, node: NodeId) {
-        if self.is_member(node) {
-            self.links.keep(now.monotonic, node, WANTED_LINK_FOR);
-        }
-    }
-
-    fn link_up(&mut self, now: Now, node: NodeId, address: Option<String>) {
-        if !self.is_member(node) {
-            self.outputs.push_back(Output::Disconnect { node });
-            return;
-        }
-        self.links.up(now.monotonic, node, address.is_some());
-        if let Some(address) = address {
-            self.book.succeeded(now.wall, node, &address);
-            self.save_addresses(now, node);
-        }
-        self.watch_link_up(node);
-        self.check_expiry_soon(now);
-        self.topology_changed = true;
-        self.offers.touch_member(node);
-        self.manifests.link_up(now.monotonic, node);
-        self.reconciliation.ask(now.monotonic, node);
-        self.log_link_up(now, node);
-    }
-
-    fn link_down(&mut self, now: Now, node: NodeId) {
-        if self.links.down(now.monotonic, node) {
-            self.watch_lost_link(now, node);
-        }
-        if self.links.standing().next().is_none() {
-            self.set_caught_up(false);
-        }
-        self.manifests.link_down(now.monotonic, node);
-        self.reconciliation.forget(node);
-        self.log.repair.forget(node);
-        self.offers.touch_member(node);
-        self.topology_changed = true;
     }
 
     fn is_member(&self, node: NodeId) -> bool {
