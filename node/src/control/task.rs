@@ -244,6 +244,9 @@ impl Task {
             Output::Seek { node } => self.network.seek(node).await,
             Output::RequestRenewal { from } => self.request_renewal(from),
             Output::Applied(entries) => self.snapshots.entries_applied(entries),
+            Output::TasksChanged { changed, forgotten } => {
+                self.snapshots.tasks().update(changed, &forgotten);
+            }
             Output::AskLog { to, asked } => {
                 log::ask(&*self.network, self.handle.clone(), to, asked);
             }

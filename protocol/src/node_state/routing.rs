@@ -148,6 +148,8 @@ impl NodeState {
                 lane,
                 items,
             } => self.append_asked(now, request, lane, items),
+            Input::Task { request, order } => self.task_ordered(now, request, order),
+            Input::AgentsActive { agents } => self.agents_active(now, &agents),
             Input::LogAsked {
                 request,
                 from,

@@ -35,6 +35,7 @@ mod requests;
 mod revocation;
 mod rotation;
 mod sparing;
+mod tasks;
 
 struct Machine {
     state: NodeState,
