@@ -42,6 +42,12 @@ pub enum Mutation {
     AccuseNobody,
     /// Nobody answers an accusation.
     NeverRefute,
+    /// Whoever votes twice is counted twice.
+    CountDuplicateVotes,
+    /// Once a proposal's deadline has passed, whatever leads is decided.
+    DeadlineDecides,
+    /// Votes of those who are not in the electorate count.
+    AcceptUnlistedVoter,
 }
 
 #[cfg(feature = "mutations")]
@@ -54,7 +60,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 19] = [
+        pub const ALL: [Self; 22] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -74,6 +80,9 @@ mod switch {
             Self::KeepRevocationsSecret,
             Self::AccuseNobody,
             Self::NeverRefute,
+            Self::CountDuplicateVotes,
+            Self::DeadlineDecides,
+            Self::AcceptUnlistedVoter,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.
