@@ -44,6 +44,12 @@ pub enum Mutation {
     NeverRefute,
     /// A result counts under whatever fence.
     SkipFence,
+    /// Whoever votes twice is counted twice.
+    CountDuplicateVotes,
+    /// Once a proposal's deadline has passed, whatever leads is decided.
+    DeadlineDecides,
+    /// Votes of those who are not in the electorate count.
+    AcceptUnlistedVoter,
 }
 
 #[cfg(feature = "mutations")]
@@ -56,7 +62,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 20] = [
+        pub const ALL: [Self; 23] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -77,6 +83,9 @@ mod switch {
             Self::AccuseNobody,
             Self::NeverRefute,
             Self::SkipFence,
+            Self::CountDuplicateVotes,
+            Self::DeadlineDecides,
+            Self::AcceptUnlistedVoter,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.
