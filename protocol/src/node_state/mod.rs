@@ -22,6 +22,7 @@ mod presence;
 mod receipts;
 mod reconciliation;
 mod record;
+mod regions;
 mod renaming;
 mod renewal;
 mod requesting;
@@ -134,7 +135,7 @@ impl NodeState {
             reconciliation: Reconciliation::default(),
             book: AddressBook::default(),
             links: Links::default(),
-            topology: Topology::new(me),
+            topology: Topology::new(me, None),
             topology_changed: false,
             was_full: false,
             listening: Vec::new(),
@@ -335,6 +336,7 @@ impl NodeState {
             .take()
             .filter(|root| root.public_key() == *mesh_key);
         Self::restore_revocations(&mut roster, revocations);
+        let mut again = false;
         for member in members {
             self.issuer.note_serial(member.chain().body().serial);
             if roster.revocations().check(member.chain()).is_ok()
@@ -342,7 +344,8 @@ impl NodeState {
             {
                 self.digests.toggle(&member);
                 if !member.has_left() {
-                    self.topology.joined(member.node());
+                    let region = member.region();
+                    again |= self.topology.joined(member.node(), region);
                 }
                 let offers = member.chain().body().role.offers();
                 let record = member.record().filter(|record| offers && !record.leaving);
@@ -356,6 +359,9 @@ impl NodeState {
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;
         self.topology_changed = true;
+        if again {
+            self.consider_all();
+        }
         self.restore_own_record(now, own_record);
         self.restore_receipts(now);
         self.publish_roster();

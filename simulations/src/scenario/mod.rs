@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use settings::Settings;
 
 /// Those that come with the program: name and text.
-const BUILTIN: [(&str, &str); 15] = [
+const BUILTIN: [(&str, &str); 16] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("growth", include_str!("../../scenarios/growth.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
@@ -35,6 +35,7 @@ const BUILTIN: [(&str, &str); 15] = [
         "everything",
         include_str!("../../scenarios/everything.toml"),
     ),
+    ("regions", include_str!("../../scenarios/regions.toml")),
     ("random", include_str!("../../scenarios/random.toml")),
 ];
 
@@ -104,6 +105,7 @@ impl Scenario {
             nodes,
             network: settings.network.profile(),
             disk: settings.disk.profile(),
+            named_regions: settings.nodes.regions,
             actions,
             settle_us: settings.settle_seconds.saturating_mul(1_000_000),
         }

@@ -44,6 +44,7 @@ pub(super) fn plan(nodes: u32, seed: u64) -> Plan {
             write_min_us: 200,
             write_max_us: 4_000,
         },
+        named_regions: false,
         actions: Vec::new(),
         settle_us: 60 * SECOND_US,
     }
