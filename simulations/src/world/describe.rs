@@ -90,6 +90,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Region { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
+        | Input::Recalled { .. }
         | Input::LogSeed { .. }
         | Input::DiskRoom { .. }
         | Input::PublishFailed
