@@ -261,6 +261,7 @@ impl NodeState {
             Some(Standing {
                 name: known.chain().body().name.clone(),
                 reachable: links.is_up(node) || presumed,
+                near: known.region() == topology.region(),
             })
         };
         let Some(catalog) = offers.refresh_catalog(standing) else {

@@ -113,7 +113,7 @@ impl NodeState {
     }
 
     /// Whether `watcher` is among the `places` members nearest to `watched`, of those who are here.
-    fn is_watcher(&self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
+    pub(super) fn is_watcher(&self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
         let Some(roster) = &self.roster else {
             return false;
         };

@@ -36,6 +36,7 @@ impl NodeState {
         self.own.set_region(region.clone());
         self.topology = Topology::new(self.me, region);
         self.topology_changed = true;
+        self.offers.touch_all();
         let Some(roster) = self.roster.clone() else {
             return;
         };

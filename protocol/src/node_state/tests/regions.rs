@@ -103,15 +103,20 @@ fn news_is_gossiped_in_its_region_and_carried_to_the_other() {
     let mut shelf = Machine::new(50);
     shelf.is_in("us-east");
     shelf.join(&mut founder, "shelf");
-    link(&mut rack, &mut shelf);
+    link(&mut founder, &mut shelf);
+    let (from, node) = (founder.me(), shelf.me());
+    let member = founder.state.roster().unwrap().known(node).cloned();
+    let announcement = Announcement::of(member, 10_000);
+    rack.tell(Input::Announced { from, announcement });
+    let address = None;
+    rack.tell(Input::LinkUp { node, address });
     let outputs = founder.offer_in_time("fs");
     assert_eq!(published(&outputs, founder.me()).len(), 1);
     let [(to, news)] = carried(&outputs, founder.me())[..] else {
         panic!("carried once: {outputs:?}");
     };
-    assert_eq!(to, [rack.me()]);
+    assert!(to.contains(&rack.me()));
     let announcement = news.clone();
-    let from = founder.me();
     let outputs = rack.tell(Input::Carried { from, announcement });
     let [told] = published(&outputs, founder.me())[..] else {
         panic!("gossiped once: {outputs:?}");
@@ -167,4 +172,61 @@ fn what_a_member_of_the_own_region_carries_is_heard_and_not_gossiped() {
     assert!(published(&outputs, desk.me()).is_empty() && carried(&outputs, desk.me()).is_empty());
     let outputs = founder.tell(Input::Wake);
     assert!(published(&outputs, desk.me()).is_empty() && carried(&outputs, desk.me()).is_empty());
+}
+
+/// A founder in `eu-west` that knows so many members in each of these regions.
+fn founder_with(regions: &[(&str, u8)]) -> (Machine, Vec<(RegionName, NodeId)>) {
+    let mut founder = Machine::founder(1);
+    founder.is_in("eu-west");
+    let mut known = Vec::new();
+    for (region, count) in regions {
+        for _ in 0..*count {
+            let mut member = Machine::new(10 + known.len() as u8);
+            member.is_in(region);
+            member.join(&mut founder, "node");
+            link(&mut founder, &mut member);
+            known.push((region.parse().unwrap(), member.me()));
+        }
+    }
+    for (region, node) in &known {
+        assert_eq!(founder.region_of(*node).as_ref(), Some(region));
+    }
+    (founder, known)
+}
+
+#[test]
+fn members_are_watched_over_in_their_own_region() {
+    let (founder, known) = founder_with(&[("eu-west", 3), ("us-east", 5)]);
+    for (region, watched) in &known {
+        let watches = |node| {
+            founder
+                .state
+                .is_watcher(*watched, node, crate::presence::WATCHERS)
+        };
+        let others = known.iter().filter(|(_, node)| node != watched);
+        let watchers: Vec<_> = others.filter(|(_, node)| watches(*node)).collect();
+        let founder_watches = usize::from(watches(founder.me()));
+        assert!(watchers.iter().all(|(place, _)| place == region));
+        assert_eq!(watchers.len() + founder_watches, 3);
+        assert!(founder_watches == 0 || region.as_str() == "eu-west");
+    }
+}
+
+#[test]
+fn a_region_too_small_to_watch_over_its_own_borrows_watchers() {
+    let (founder, known) = founder_with(&[("eu-west", 4), ("us-east", 2)]);
+    let [.., (_, one), (_, other)] = &known[..] else {
+        panic!("two in us-east");
+    };
+    let watches = |node| {
+        founder
+            .state
+            .is_watcher(*one, node, crate::presence::WATCHERS)
+    };
+    assert!(watches(*other));
+    let outside = known[..4]
+        .iter()
+        .map(|(_, node)| *node)
+        .chain([founder.me()]);
+    assert_eq!(outside.filter(|node| watches(*node)).count(), 2);
 }
