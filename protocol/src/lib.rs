@@ -21,6 +21,7 @@ pub mod mutation;
 mod mutation;
 pub mod node_state;
 pub mod presence;
+pub mod region_links;
 pub mod signature;
 pub mod tasks;
 pub mod time;

@@ -84,6 +84,13 @@ pub enum Action {
         /// For how long, in microseconds.
         for_us: u64,
     },
+    /// Cuts the way between two nodes of different regions between which a link stands.
+    CutWay {
+        /// Which of the links that stand then, counted around.
+        draw: u32,
+        /// For how long, in microseconds.
+        for_us: u64,
+    },
     /// Makes the network of some nodes worse for a while.
     Degrade {
         /// Whose; everyone's where it is empty.
@@ -283,6 +290,7 @@ impl Action {
             Action::RestoreBackup { down_us, .. } => *down_us,
             Action::Pause { for_us, .. }
             | Action::Partition { for_us, .. }
+            | Action::CutWay { for_us, .. }
             | Action::Degrade { for_us, .. }
             | Action::Misbehave { for_us, .. } => *for_us,
             Action::JumpClock { .. }
@@ -319,7 +327,7 @@ impl Action {
             | Action::Task { node, .. }
             | Action::Stranger { target: node, .. }
             | Action::Misbehave { node, .. } => Some(*node),
-            Action::Partition { .. } | Action::Degrade { .. } => None,
+            Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => None,
         }
     }
 
@@ -343,6 +351,7 @@ impl Action {
             Action::Join { .. } => "join",
             Action::Move { .. } => "move",
             Action::Partition { .. } => "partition",
+            Action::CutWay { .. } => "cut_way",
             Action::Degrade { .. } => "degrade",
             Action::SetServers { .. } => "set_servers",
             Action::Invite { .. } => "invite",

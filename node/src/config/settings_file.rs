@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use peerage_protocol::id::NodeName;
+use peerage_protocol::id::{NodeName, RegionName};
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use super::choices::{LogLevel, ToolList, ToolNames};
@@ -21,6 +21,8 @@ pub const SETTINGS_FILE_BYTES_MAX: u64 = 256 * 1024;
 pub struct SettingsFile {
     /// `name`.
     pub name: Option<String>,
+    /// `[node] region`.
+    pub region: Option<RegionName>,
     /// `[http] address` and `port`, together.
     pub http: Option<HttpAddresses>,
     /// `[http] allowed_hosts`.
@@ -75,7 +77,7 @@ impl SettingsFile {
         self.name = root
             .read("name", "a string", Item::as_str)?
             .map(str::to_owned);
-        let known = ["name", "http", "mesh", "discovery", "tools", "log"];
+        let known = ["name", "node", "http", "mesh", "discovery", "tools", "log"];
         self.note_unknown(root, &known);
         for (name, read) in Self::SECTIONS {
             if let Some(section) = root.section(name)? {
@@ -85,13 +87,23 @@ impl SettingsFile {
         Ok(())
     }
 
-    const SECTIONS: [(&str, ReadSection); 5] = [
+    const SECTIONS: [(&str, ReadSection); 6] = [
+        ("node", Self::read_node),
         ("http", Self::read_http),
         ("mesh", Self::read_mesh),
         ("discovery", Self::read_discovery),
         ("tools", Self::read_tools),
         ("log", Self::read_log),
     ];
+
+    fn read_node(&mut self, node: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(node, &["region"]);
+        let region = node.read("region", "a string", Item::as_str)?;
+        let region = region.map(str::parse).transpose();
+        self.region = region
+            .map_err(|_| node.error("region", "must be 1 to 20 characters of a-z, 0-9 and -"))?;
+        Ok(())
+    }
 
     fn read_http(&mut self, http: &Section<'_>) -> Result<(), SettingsError> {
         self.note_unknown(http, &["address", "port", "allowed_hosts"]);
@@ -339,6 +351,8 @@ mod tests {
     fn every_setting_is_read() {
         let file = SettingsFile::parse(
             r#"name = "desk"
+            [node]
+            region = "eu-west"
             [http]
             address = "127.0.0.1"
             port = 9000
@@ -358,6 +372,7 @@ mod tests {
         );
         let expected = SettingsFile {
             name: Some("desk".to_owned()),
+            region: Some("eu-west".parse().unwrap()),
             http: HttpAddresses::at_host("127.0.0.1", 9000),
             allowed_hosts: Some(vec!["desk.local".to_owned()]),
             listen: Some(vec!["/ip4/0.0.0.0/tcp/1".to_owned()]),
@@ -384,6 +399,10 @@ mod tests {
             (
                 "[http]\naddress = \"here\"",
                 "line 2, key \"http.address\": must be an IP address",
+            ),
+            (
+                "[node]\nregion = \"EU\"",
+                "line 2, key \"node.region\": must be 1 to 20 characters",
             ),
             ("http = 3", "line 1, key \"http\": must be a table"),
             (

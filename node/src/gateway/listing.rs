@@ -309,6 +309,7 @@ mod tests {
             node_name: "laptop".parse().unwrap(),
             manifest: Arc::new(manifest),
             reachable: true,
+            near: true,
         };
         Catalog::build(vec![files], vec![laptop])
     }

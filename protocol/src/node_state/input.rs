@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
-use crate::id::{AgentName, MeshId, NodeId, NodeName};
+use crate::id::{AgentName, MeshId, NodeId, NodeName, RegionName};
 use crate::log::chain_id::Lane;
 use crate::log::entry::Entry;
 use crate::log::retention::Swept;
@@ -261,6 +261,18 @@ pub enum Input {
     MessageKey {
         /// Which.
         key: MessageKey,
+    },
+    /// Where this node is, as its owner says.
+    Region {
+        /// Which; `None` where nothing was said.
+        region: Option<RegionName>,
+    },
+    /// A linked member told this over a link between regions, as its own has it.
+    Carried {
+        /// Who.
+        from: NodeId,
+        /// What it told.
+        announcement: Announcement,
     },
     /// A linked member said this to this node alone: that it leaves.
     Announced {

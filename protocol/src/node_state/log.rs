@@ -218,10 +218,9 @@ impl NodeState {
             entries: vec![entry.without_body().sealed().clone()],
             ..Announcement::default()
         }));
-        let messages = messages
-            .into_iter()
-            .map(|told| Output::Publish(Arc::new(told)));
-        self.outputs.extend(messages);
+        for told in messages {
+            self.publish(told);
+        }
     }
 
     /// A direct entry goes to its recipient, or where that is not linked to those of its mailboxes that are. Whoever is
@@ -381,11 +380,10 @@ impl NodeState {
             self.log.own.abandon();
         }
         self.persist(vec![Write::Put(Record::Fork(fork.clone()))]);
-        self.outputs
-            .push_back(Output::Publish(Arc::new(Announcement {
-                forks: vec![fork.clone()],
-                ..Announcement::default()
-            })));
+        self.publish(Announcement {
+            forks: vec![fork.clone()],
+            ..Announcement::default()
+        });
         true
     }
 

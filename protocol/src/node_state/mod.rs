@@ -22,6 +22,7 @@ mod presence;
 mod receipts;
 mod reconciliation;
 mod record;
+mod regions;
 mod renaming;
 mod renewal;
 mod requesting;
@@ -138,7 +139,7 @@ impl NodeState {
             reconciliation: Reconciliation::default(),
             book: AddressBook::default(),
             links: Links::default(),
-            topology: Topology::new(me),
+            topology: Topology::new(me, None),
             topology_changed: false,
             was_full: false,
             listening: Vec::new(),
@@ -266,6 +267,7 @@ impl NodeState {
             Some(Standing {
                 name: known.chain().body().name.clone(),
                 reachable: links.is_up(node) || presumed,
+                near: known.region() == topology.region(),
             })
         };
         let Some(catalog) = offers.refresh_catalog(standing) else {
@@ -342,6 +344,7 @@ impl NodeState {
             .take()
             .filter(|root| root.public_key() == *mesh_key);
         Self::restore_revocations(&mut roster, revocations);
+        let mut again = false;
         for member in members {
             self.issuer.note_serial(member.chain().body().serial);
             if roster.revocations().check(member.chain()).is_ok()
@@ -349,7 +352,8 @@ impl NodeState {
             {
                 self.digests.toggle(&member);
                 if !member.has_left() {
-                    self.topology.joined(member.node());
+                    let region = member.region();
+                    again |= self.topology.joined(member.node(), region);
                 }
                 let offers = member.chain().body().role.offers();
                 let record = member.record().filter(|record| offers && !record.leaving);
@@ -363,6 +367,9 @@ impl NodeState {
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;
         self.topology_changed = true;
+        if again {
+            self.consider_all();
+        }
         self.restore_own_record(now, own_record);
         self.restore_receipts(now);
         self.publish_roster();

@@ -72,8 +72,15 @@ pub enum Output {
         /// To whom.
         node: NodeId,
     },
-    /// Gossip this to everybody.
+    /// Gossip this to everybody in this node's region.
     Publish(Arc<Announcement>),
+    /// Tell this to these linked members of other regions, which gossip it there.
+    Carry {
+        /// Whom.
+        to: Vec<NodeId>,
+        /// What.
+        announcement: Arc<Announcement>,
+    },
     /// Ask a linked member what it knows beyond this.
     Reconcile {
         /// Whom.

@@ -202,6 +202,7 @@ mod tests {
             version: None,
             agents: Vec::new(),
             message_key: None,
+            region: None,
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))
@@ -312,6 +313,29 @@ mod tests {
             &[6; 64],
         ];
         assert_golden(&peer(), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_member_that_says_its_region_are_fixed() {
+        let Record::Peer(member) = peer() else {
+            panic!("it is a peer");
+        };
+        let record = PeerRecord {
+            region: Some("eu-west".parse().unwrap()),
+            ..member.record().unwrap().clone()
+        };
+        let record = Record::Peer(Arc::new(Member::new(chain(), Some(record))));
+        let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
+        let manifest = Hash::of(b"");
+        let golden = [
+            b"\xa1dPeer\xa2echain",
+            &chain_bytes()[..],
+            b"frecord\xa6hsequence\x19\x01\x2ciaddresses\x81b/ahmanifest\x58\x20",
+            manifest.as_bytes(),
+            b"gleaving\xf4fregiongeu-westisignature\x58\x40",
+            &[6; 64],
+        ];
+        assert_golden(&record, &key, &golden);
     }
 
     #[test]

@@ -110,6 +110,8 @@ impl NodeState {
             }
             Input::LocalAgents { agents } => self.own.set_agents(agents),
             Input::MessageKey { key } => self.own.set_message_key(key),
+            Input::Region { region } => self.set_region(region),
+            Input::Carried { from, announcement } => self.carried(now, from, announcement),
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }
@@ -117,7 +119,7 @@ impl NodeState {
                 request,
                 from,
                 announcement,
-            } => self.gossiped(now, request, from, &announcement),
+            } => self.gossiped(now, request, from, announcement),
             Input::PublishFailed => self.own.publish_failed(),
             Input::ReconcileAsked {
                 request,

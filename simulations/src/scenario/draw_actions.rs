@@ -53,6 +53,10 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     });
     draw.randomness = Randomness::new(seed, "races");
     draw.for_nodes(mix.race, Draw::race);
+    draw.randomness = Randomness::new(seed, "regions");
+    let (ways, isolations) = (draw.times(mix.cut_way), draw.times(mix.isolate));
+    (0..ways).for_each(|_| draw.cut_way());
+    (0..isolations).for_each(|_| draw.isolate(nodes));
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }
@@ -386,6 +390,26 @@ impl Draw {
             direction,
             for_us,
         });
+    }
+
+    /// For longer than it takes to be noticed.
+    fn cut_way(&mut self) {
+        let draw = self.randomness.below(u64::from(u32::MAX)) as u32;
+        let for_us = self.randomness.between(10, 40) * SECOND_US;
+        self.push(Action::CutWay { draw, for_us });
+    }
+
+    fn isolate(&mut self, nodes: &[NodePlan]) {
+        let Some(region) = self.randomness.pick(nodes).map(|node| node.region) else {
+            return;
+        };
+        let inside = nodes.iter().filter(|node| node.region == region);
+        let action = Action::Partition {
+            side: inside.map(|node| node.number).collect(),
+            direction: Direction::Both,
+            for_us: 60 * SECOND_US,
+        };
+        self.push(action);
     }
 
     fn degrade(&mut self) {

@@ -36,6 +36,7 @@ const BUILTIN: [(&str, &str); 16] = [
         "everything",
         include_str!("../../scenarios/everything.toml"),
     ),
+    ("regions", include_str!("../../scenarios/regions.toml")),
     ("random", include_str!("../../scenarios/random.toml")),
 ];
 
@@ -105,6 +106,7 @@ impl Scenario {
             nodes,
             network: settings.network.profile(),
             disk: settings.disk.profile(),
+            named_regions: settings.nodes.regions,
             actions,
             settle_us: settings.settle_seconds.saturating_mul(1_000_000),
         }

@@ -54,7 +54,7 @@ pub fn sentence(action: &Action, names: &Names) -> String {
         Action::SetServers { node, servers } => {
             format!("{} now has {}", names.name(*node), offered(servers))
         }
-        network @ (Action::Partition { .. } | Action::Degrade { .. }) => {
+        network @ (Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. }) => {
             network_fault(network, names)
         }
         other => of_tickets_and_wrongdoers(other, names),
@@ -75,6 +75,10 @@ fn network_fault(action: &Action, names: &Names) -> String {
             };
             format!("{} {cut} for {}", names.list(side), us(*for_us))
         }
+        Action::CutWay { for_us, .. } => format!(
+            "the way between two linked nodes of different regions is cut for {}",
+            us(*for_us)
+        ),
         Action::Degrade {
             nodes,
             loss,

@@ -68,6 +68,7 @@ fn catalog(world: &World, name: &str, server: &str, tool: &str) -> Catalog {
         node_name: name.parse().unwrap(),
         manifest: Arc::new(Manifest::new(vec![server])),
         reachable: true,
+        near: true,
     };
     Catalog::build(Vec::new(), vec![offer])
 }

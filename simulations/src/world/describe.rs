@@ -65,6 +65,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             )
         }
         Input::Announced { from, announcement }
+        | Input::Carried { from, announcement }
         | Input::Gossiped {
             from, announcement, ..
         }
@@ -89,6 +90,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::RotateOwn { .. }
         | Input::Rename { .. }
         | Input::MessageKey { .. }
+        | Input::Region { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
         | Input::Recalled { .. }
@@ -125,6 +127,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
         }
         Output::Provide(_) => String::new(),
         Output::Publish(announcement) => told(announcement, called),
+        Output::Carry { to, announcement } => {
+            let to: Vec<String> = to.iter().map(|to| called(*to)).collect();
+            format!("{} to {}", told(announcement, called), to.join(" "))
+        }
         Output::Reconcile { to, .. } => called(*to),
         Output::Goodbye { to, .. } => to
             .iter()

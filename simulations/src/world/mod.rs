@@ -263,6 +263,9 @@ impl World {
         self.statistics.messages += 1;
         self.statistics.bytes += bytes as u64;
         self.traffic.add(self.traffic_kind(&event), bytes as u64);
+        if self.network.is_across(from, to) {
+            self.statistics.bytes_across += bytes as u64;
+        }
         let sent = &mut self.machines[from].sent;
         *sent = (sent.0 + 1, sent.1 + bytes as u64);
         let at_us = self.network.arrival_us(self.now_us, from, to, bytes);

@@ -81,6 +81,11 @@ impl World {
             }
             Output::Release { node: to } => self.release(node, to),
             Output::Publish(announcement) => self.publish(node, announcement),
+            Output::Carry { to, announcement } => {
+                for to in to {
+                    self.put_question(node, to, Body::Carry(announcement.clone()));
+                }
+            }
             Output::Reconcile { to, summary } => {
                 self.put_question(node, to, Body::Reconcile(summary));
             }
@@ -200,7 +205,9 @@ fn weight(output: &Output) -> u64 {
         Output::PublishCatalog(catalog) => catalog.len(),
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),
-        Output::Publish(announcement) | Output::Goodbye { announcement, .. } => {
+        Output::Publish(announcement)
+        | Output::Carry { announcement, .. }
+        | Output::Goodbye { announcement, .. } => {
             announcement.members.len() + announcement.entries.len()
         }
         Output::Reconcile { summary, .. } => summary.len(),

@@ -31,6 +31,7 @@ mod gate;
 mod log;
 mod presence;
 mod receipts;
+mod regions;
 mod requests;
 mod revocation;
 mod rotation;
@@ -264,6 +265,19 @@ fn carry(from: &mut Machine, to: &mut Machine, output: Output) -> Vec<(bool, Out
                 false,
                 to.tell(Input::Gossiped {
                     request: RequestId(0),
+                    from: sender,
+                    announcement,
+                }),
+            )
+        }
+        Output::Carry {
+            to: whom,
+            announcement,
+        } if whom.contains(&receiver) => {
+            let announcement = Announcement::decode(&announcement.encode()).unwrap();
+            at(
+                false,
+                to.tell(Input::Carried {
                     from: sender,
                     announcement,
                 }),
