@@ -44,6 +44,8 @@ pub enum Mutation {
     NeverRefute,
     /// A result counts under whatever fence.
     SkipFence,
+    /// An arbiter that has started anew grants at once.
+    GrantAtOnce,
 }
 
 #[cfg(feature = "mutations")]
@@ -56,7 +58,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 20] = [
+        pub const ALL: [Self; 21] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -77,6 +79,7 @@ mod switch {
             Self::AccuseNobody,
             Self::NeverRefute,
             Self::SkipFence,
+            Self::GrantAtOnce,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

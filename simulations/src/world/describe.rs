@@ -90,6 +90,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::MessageKey { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
+        | Input::TaskUnheard { .. }
         | Input::Recalled { .. }
         | Input::LogSeed { .. }
         | Input::DiskRoom { .. }
