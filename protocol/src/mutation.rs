@@ -46,6 +46,12 @@ pub enum Mutation {
     SkipFence,
     /// An arbiter that has started anew grants at once.
     GrantAtOnce,
+    /// Whoever votes twice is counted twice.
+    CountDuplicateVotes,
+    /// Once a proposal's deadline has passed, whatever leads is decided.
+    DeadlineDecides,
+    /// Votes of those who are not in the electorate count.
+    AcceptUnlistedVoter,
 }
 
 #[cfg(feature = "mutations")]
@@ -58,7 +64,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 21] = [
+        pub const ALL: [Self; 24] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -80,6 +86,9 @@ mod switch {
             Self::NeverRefute,
             Self::SkipFence,
             Self::GrantAtOnce,
+            Self::CountDuplicateVotes,
+            Self::DeadlineDecides,
+            Self::AcceptUnlistedVoter,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

@@ -254,7 +254,9 @@ impl Task {
                 let mesh = self.state.roster().map(|roster| roster.mesh);
                 log::pull(&*self.network, self.handle.clone(), mesh, from, asked);
             }
-            Output::PushEntries { to, entries } => log::push(&*self.network, to, &entries),
+            Output::PushEntries { to, entries } => {
+                log::push(&*self.network, self.handle.clone(), to, &entries);
+            }
             Output::SweepLog(sweeps) => {
                 log::sweep(self.store.clone(), self.handle.clone(), sweeps);
             }

@@ -415,6 +415,11 @@ pub enum Input {
         /// Each checked by itself.
         entries: Vec<Arc<Entry>>,
     },
+    /// [`Output::PushEntries`](super::Output::PushEntries) is over, whether it was taken or not.
+    PushAnswered {
+        /// Whom the entries were handed.
+        to: NodeId,
+    },
     /// The answer to [`Output::SweepLog`](super::Output::SweepLog): chains of which something is too old.
     LogSwept(Vec<Swept>),
     /// The answer to [`Output::LookUp`](super::Output::LookUp).
@@ -438,6 +443,7 @@ impl Input {
                 | Self::Gossiped { .. }
                 | Self::EntriesTold { .. }
                 | Self::EntriesPushed { .. }
+                | Self::PushAnswered { .. }
         )
     }
 }

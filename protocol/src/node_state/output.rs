@@ -125,7 +125,8 @@ pub enum Output {
         /// Which.
         asked: Arc<EntriesAsked>,
     },
-    /// Hand entries of a direct lane to a linked member that holds it.
+    /// Hand entries of a direct lane to a linked member that holds it, and tell with
+    /// [`Input::PushAnswered`](super::Input::PushAnswered) when that is over.
     PushEntries {
         /// Whom.
         to: NodeId,

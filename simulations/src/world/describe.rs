@@ -41,6 +41,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::EntriesPushed { from, entries } => {
             format!("{} by {}", entries.len(), called(*from))
         }
+        Input::PushAnswered { to } => called(*to),
         Input::LogSwept(swept) => format!("{} chains", swept.len()),
         Input::LookedUp { theirs, .. } => entry(theirs, called),
         Input::ManifestsAsked { from, asked, .. } => {

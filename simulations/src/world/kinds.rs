@@ -59,6 +59,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::LogTold { .. } => "LogTold",
         Input::EntriesTold { .. } => "EntriesTold",
         Input::EntriesPushed { .. } => "EntriesPushed",
+        Input::PushAnswered { .. } => "PushAnswered",
         Input::LogSwept(_) => "LogSwept",
         Input::LookedUp { .. } => "LookedUp",
         Input::Wake => "Wake",
