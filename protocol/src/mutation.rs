@@ -44,6 +44,8 @@ pub enum Mutation {
     NeverRefute,
     /// A result counts under whatever fence.
     SkipFence,
+    /// An arbiter that has started anew grants at once.
+    GrantAtOnce,
     /// Whoever votes twice is counted twice.
     CountDuplicateVotes,
     /// Once a proposal's deadline has passed, whatever leads is decided.
@@ -62,7 +64,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 23] = [
+        pub const ALL: [Self; 24] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -83,6 +85,7 @@ mod switch {
             Self::AccuseNobody,
             Self::NeverRefute,
             Self::SkipFence,
+            Self::GrantAtOnce,
             Self::CountDuplicateVotes,
             Self::DeadlineDecides,
             Self::AcceptUnlistedVoter,
