@@ -149,6 +149,33 @@ pub enum Action {
         /// Whose.
         node: NodeNumber,
     },
+    /// An agent of a member has all nodes that the member knows decide something.
+    Propose {
+        /// Where.
+        node: NodeNumber,
+        /// What later actions call it.
+        proposal: u32,
+        /// What an outcome needs.
+        needed: Needed,
+        /// For how long votes are asked for, in microseconds.
+        lifetime_us: u64,
+    },
+    /// An agent of a member votes, where the member knows the proposal.
+    Vote {
+        /// Where.
+        node: NodeNumber,
+        /// On what.
+        proposal: u32,
+        /// For which outcome; 0 rejects.
+        choice: u8,
+    },
+    /// Somebody signs two different votes with a member's key, and one for a voter that is not in the electorate.
+    VoteTwice {
+        /// Whose.
+        node: NodeNumber,
+        /// On what.
+        proposal: u32,
+    },
     /// A member stops playing by the rules for a while.
     Misbehave {
         /// Who.
@@ -171,6 +198,16 @@ pub enum WriteUnderWay {
     Torn,
     /// It reached the disk, and nobody was told.
     Kept,
+}
+
+/// What an outcome needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needed {
+    /// More than half of the electorate.
+    Majority,
+    /// Two thirds of it.
+    TwoThirds,
 }
 
 /// Which way a partition cuts.
@@ -262,6 +299,9 @@ impl Action {
             | Action::Redeem { .. }
             | Action::Append { .. }
             | Action::Contradict { .. }
+            | Action::Propose { .. }
+            | Action::Vote { .. }
+            | Action::VoteTwice { .. }
             | Action::Stranger { .. } => 0,
         }
     }
@@ -282,6 +322,9 @@ impl Action {
             | Action::Redeem { node, .. }
             | Action::Append { node, .. }
             | Action::Contradict { node }
+            | Action::Propose { node, .. }
+            | Action::Vote { node, .. }
+            | Action::VoteTwice { node, .. }
             | Action::Stranger { target: node, .. }
             | Action::Misbehave { node, .. } => Some(*node),
             Action::Partition { .. } | Action::Degrade { .. } => None,
@@ -315,6 +358,9 @@ impl Action {
             Action::Stranger { .. } => "stranger",
             Action::Append { .. } => "append",
             Action::Contradict { .. } => "contradict",
+            Action::Propose { .. } => "propose",
+            Action::Vote { .. } => "vote",
+            Action::VoteTwice { .. } => "vote_twice",
             Action::Misbehave { .. } => "misbehave",
         }
     }

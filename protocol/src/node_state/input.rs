@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::proposing::ProposalDraft;
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
-use crate::id::{MeshId, NodeId, NodeName};
+use crate::consensus::proposal::{Choice, ProposalId};
+use crate::id::{AgentName, MeshId, NodeId, NodeName};
 use crate::log::chain_id::Lane;
 use crate::log::entry::Entry;
 use crate::log::retention::Swept;
@@ -363,6 +365,24 @@ pub enum Input {
         /// Together, in this order.
         items: Vec<Bytes>,
     },
+    /// An agent of this node has something decided.
+    Propose {
+        /// Answered by [`Reply::Proposed`](super::Reply::Proposed), once it is on disk.
+        request: RequestId,
+        /// What.
+        draft: ProposalDraft,
+    },
+    /// An agent of this node votes.
+    Vote {
+        /// Answered by [`Reply::Voted`](super::Reply::Voted), once it is on disk.
+        request: RequestId,
+        /// Who.
+        agent: AgentName,
+        /// On what.
+        proposal: ProposalId,
+        /// For what.
+        choice: Choice,
+    },
     /// A linked member asks how its log differs from this node's.
     LogAsked {
         /// Answered by [`Reply::LogTold`](super::Reply::LogTold).
@@ -416,6 +436,8 @@ impl Input {
         matches!(
             self,
             Self::Append { .. }
+                | Self::Propose { .. }
+                | Self::Vote { .. }
                 | Self::Gossiped { .. }
                 | Self::EntriesTold { .. }
                 | Self::EntriesPushed { .. }

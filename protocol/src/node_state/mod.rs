@@ -5,6 +5,7 @@
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
 mod addresses;
+mod decisions;
 mod gate;
 mod hearing;
 mod input;
@@ -19,6 +20,8 @@ mod output;
 mod own_record;
 mod passing_on;
 mod presence;
+mod proof_logging;
+mod proposing;
 mod receipts;
 mod reconciliation;
 mod record;
@@ -40,6 +43,7 @@ pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
 pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use presence::Away;
+pub use proposing::{Electors, ProposalDraft, ProposeError, VoteError};
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 pub use requesting::{RequestsError, WaitingRequests};
@@ -59,6 +63,7 @@ use crate::signature::{Signer, Verifier};
 use crate::time::{Monotonic, Now};
 use crate::topology::Topology;
 use crate::wire::summary::Digests;
+use decisions::Decisions;
 use hearing::Changed;
 use manifest_answers::ManifestAnswers;
 use manifests::Manifests;
@@ -114,6 +119,7 @@ pub struct NodeState {
     presence: Presence,
     log: Log,
     receipts: Receipts,
+    decisions: Decisions,
     outputs: VecDeque<Output>,
 }
 
@@ -148,6 +154,7 @@ impl NodeState {
             presence: Presence::default(),
             log: Log::default(),
             receipts: Receipts::default(),
+            decisions: Decisions::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -202,6 +209,7 @@ impl NodeState {
             self.presence.next_deadline(),
             self.log.next_deadline(),
             self.receipts.next_deadline(),
+            self.decisions.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -228,6 +236,7 @@ impl NodeState {
             self.release_idle(now);
             self.repair_log_when_due(now);
             self.tell_receipts_when_due(now);
+            self.settle_decisions(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
@@ -307,7 +316,7 @@ impl NodeState {
 
     fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) {
         let (mut members, mut own_record) = (Vec::new(), None);
-        let mut revocations = Vec::new();
+        let (mut revocations, mut decisions) = (Vec::new(), Vec::new());
         for record in records {
             match record {
                 Record::Home { mesh, chain } => {
@@ -323,6 +332,7 @@ impl NodeState {
                 Record::Chain(chain) => self.log.chains.restore(chain),
                 Record::Fork(fork) => _ = self.log.chains.add_fork(fork.forked, fork),
                 Record::Epoch(epoch) => self.log.own.restore(epoch),
+                Record::Decision(proof) => decisions.push(proof),
             }
         }
         let Some(mut roster) = self.roster.as_deref().cloned() else {
@@ -359,6 +369,7 @@ impl NodeState {
         self.topology_changed = true;
         self.restore_own_record(now, own_record);
         self.restore_receipts(now);
+        self.restore_decisions(decisions);
         self.publish_roster();
     }
 }

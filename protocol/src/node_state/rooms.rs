@@ -13,6 +13,7 @@ impl NodeState {
     pub(super) fn hand_to_room(&mut self, now: Now, entry: &Arc<Entry>) {
         match entry.chain().lane {
             Lane::Direct(_) => self.direct_applied(now, entry),
+            Lane::DECISIONS => self.decisions_applied(entry),
             Lane::Public(_) => {}
         }
     }

@@ -148,6 +148,13 @@ impl NodeState {
                 lane,
                 items,
             } => self.append_asked(now, request, lane, items),
+            Input::Propose { request, draft } => self.propose(now, request, draft),
+            Input::Vote {
+                request,
+                agent,
+                proposal,
+                choice,
+            } => self.vote(now, request, agent, proposal, choice),
             Input::LogAsked {
                 request,
                 from,

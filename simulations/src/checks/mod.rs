@@ -6,6 +6,7 @@
 mod admission;
 mod audience;
 mod bounds;
+mod decisions;
 mod log;
 pub(crate) mod names;
 mod presence;
@@ -15,6 +16,7 @@ mod revocation;
 mod sampling;
 
 use peerage_protocol::catalog::snapshot::Catalog;
+use peerage_protocol::consensus::book::Proposals;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::log::Appended;
 use peerage_protocol::log::entry::Entry;
@@ -106,6 +108,13 @@ pub(crate) enum Observation<'a> {
         /// What.
         entry: &'a Entry,
     },
+    /// A node shows what it knows of proposals.
+    ProposalsPublished {
+        /// Which.
+        node: usize,
+        /// What.
+        proposals: &'a Proposals,
+    },
     /// A node says that items are in its log.
     Appended {
         /// Which.
@@ -171,6 +180,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(bounds::Bounds),
         Box::new(receipts::Receipts::default()),
         Box::new(log::Log::default()),
+        Box::new(decisions::Decisions::default()),
     ]
 }
 

@@ -34,11 +34,13 @@ mod trace;
 mod traffic;
 pub(crate) mod truth;
 mod verifier;
+mod votes;
 
 use std::cell::Cell;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use peerage_protocol::consensus::proposal::ProposalId;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::Keys;
 use peerage_protocol::signature::{Signer, Verifier};
@@ -112,6 +114,8 @@ pub(crate) struct World {
     old_news: OldNews,
     /// Items that were put into logs.
     appended: u64,
+    /// The proposals that actions refer to, by number.
+    proposals: FxHashMap<u32, ProposalId>,
     /// How members misbehave, by place; also those that have stopped.
     episodes: FxHashMap<usize, Episode>,
     truth: Truth,
@@ -149,6 +153,7 @@ impl World {
             recorded: Recorded::default(),
             old_news: OldNews::default(),
             appended: 0,
+            proposals: FxHashMap::default(),
             episodes: FxHashMap::default(),
             truth: Truth::default(),
             checks: checks::all(),

@@ -6,6 +6,7 @@ use peerage_protocol::membership::present_agent::AgentError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::deciding::DecidingError;
 use crate::gateway::call::Caller;
 use crate::gateway::mcp::splice::Params;
 use crate::messaging::MessagingError;
@@ -33,6 +34,9 @@ pub enum ToolError {
     /// The message was not sent.
     #[error(transparent)]
     Messaging(#[from] MessagingError),
+    /// Nothing was proposed, voted or found.
+    #[error(transparent)]
+    Deciding(#[from] DecidingError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

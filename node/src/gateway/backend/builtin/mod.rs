@@ -1,16 +1,19 @@
-//! What the node itself offers to its local clients: tools, one file a category, and resources. Members of the mesh
+//! What the node itself offers to its local clients: tools, one file a category, prompts and resources. Members of the mesh
 //! are not offered them: each has its own.
 
 pub mod agents;
 pub mod answer;
 pub mod catalog;
+pub mod consensus;
 pub mod messages;
+mod prompts;
 mod resources;
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::deciding::Deciding;
 use crate::gateway::call::{Call, CallError, Caller};
 use crate::gateway::directory::Directory;
 use crate::gateway::frontend::rest::api::NodesResponse;
@@ -23,16 +26,24 @@ pub use resources::{MembersChanged, NodesPage};
 pub struct Builtins {
     directory: Directory,
     messaging: Arc<Messaging>,
+    deciding: Arc<Deciding>,
     changed: MembersChanged,
     nodes: NodesPage,
 }
 
 impl Builtins {
-    /// Builtins that know the agents by `directory`, write through `messaging`, and follow what `changed` tells.
-    pub fn new(directory: Directory, messaging: Arc<Messaging>, changed: MembersChanged) -> Self {
+    /// Builtins that know the agents by `directory`, write through `messaging`, decide through `deciding`, and follow
+    /// what `changed` tells.
+    pub fn new(
+        directory: Directory,
+        messaging: Arc<Messaging>,
+        deciding: Arc<Deciding>,
+        changed: MembersChanged,
+    ) -> Self {
         Self {
             directory,
             messaging,
+            deciding,
             changed,
             nodes: NodesPage::default(),
         }
@@ -46,7 +57,13 @@ impl Builtins {
     /// The raw definitions of the tools.
     pub fn tools(&self) -> Vec<&'static str> {
         let agents = agents::DEFINITIONS.into_iter();
-        agents.chain(messages::DEFINITIONS).collect()
+        let agents = agents.chain(messages::DEFINITIONS);
+        agents.chain(consensus::DEFINITIONS).collect()
+    }
+
+    /// The raw definitions of the prompts.
+    pub fn prompts(&self) -> Vec<&'static str> {
+        prompts::DEFINITIONS.to_vec()
     }
 
     /// The raw definitions of the resources.
@@ -61,7 +78,9 @@ impl Builtins {
 
     /// Whether this tool is one of these: a look at its name, on every call's way.
     pub fn has_tool(name: &str) -> bool {
-        agents::NAMES.contains(&name) || messages::NAMES.contains(&name)
+        agents::NAMES.contains(&name)
+            || messages::NAMES.contains(&name)
+            || consensus::NAMES.contains(&name)
     }
 
     /// Calls the tool `name`: the raw result; `None` where it is none of these.
@@ -71,9 +90,17 @@ impl Builtins {
             agents::AGENT_REGISTER => agents::register(directory, call),
             agents::AGENT_STATUS => agents::status(directory, call),
             agents::AGENT_LIST => agents::list(directory, call),
+            _ if consensus::NAMES.contains(&name) => {
+                return consensus::call(&self.deciding, name, call).await;
+            }
             _ => return messages::call(&self.messaging, name, call).await,
         };
         Some(answered.unwrap_or_else(|error| error.result()))
+    }
+
+    /// Answers for the prompt `name`: the raw result; `None` where it is none of these.
+    pub fn prompt(&self, name: &str, call: &Call) -> Option<Result<Bytes, CallError>> {
+        prompts::get(&self.deciding, name, call)
     }
 
     /// Reads the resource `uri`: the raw result; `None` where it is none of these.
