@@ -165,6 +165,33 @@ pub enum Action {
         /// Whose.
         node: NodeNumber,
     },
+    /// An agent of a member has all nodes that the member knows decide something.
+    Propose {
+        /// Where.
+        node: NodeNumber,
+        /// What later actions call it.
+        proposal: u32,
+        /// What an outcome needs.
+        needed: Needed,
+        /// For how long votes are asked for, in microseconds.
+        lifetime_us: u64,
+    },
+    /// An agent of a member votes, where the member knows the proposal.
+    Vote {
+        /// Where.
+        node: NodeNumber,
+        /// On what.
+        proposal: u32,
+        /// For which outcome; 0 rejects.
+        choice: u8,
+    },
+    /// Somebody signs two different votes with a member's key, and one for a voter that is not in the electorate.
+    VoteTwice {
+        /// Whose.
+        node: NodeNumber,
+        /// On what.
+        proposal: u32,
+    },
     /// A member stops playing by the rules for a while.
     Misbehave {
         /// Who.
@@ -211,6 +238,16 @@ pub enum WriteUnderWay {
     Torn,
     /// It reached the disk, and nobody was told.
     Kept,
+}
+
+/// What an outcome needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needed {
+    /// More than half of the electorate.
+    Majority,
+    /// Two thirds of it.
+    TwoThirds,
 }
 
 /// Which way a partition cuts.
@@ -304,6 +341,9 @@ impl Action {
             | Action::Append { .. }
             | Action::Contradict { .. }
             | Action::Task { .. }
+            | Action::Propose { .. }
+            | Action::Vote { .. }
+            | Action::VoteTwice { .. }
             | Action::Stranger { .. } => 0,
         }
     }
@@ -325,6 +365,9 @@ impl Action {
             | Action::Append { node, .. }
             | Action::Contradict { node }
             | Action::Task { node, .. }
+            | Action::Propose { node, .. }
+            | Action::Vote { node, .. }
+            | Action::VoteTwice { node, .. }
             | Action::Stranger { target: node, .. }
             | Action::Misbehave { node, .. } => Some(*node),
             Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => None,
@@ -360,6 +403,9 @@ impl Action {
             Action::Append { .. } => "append",
             Action::Contradict { .. } => "contradict",
             Action::Task { .. } => "task",
+            Action::Propose { .. } => "propose",
+            Action::Vote { .. } => "vote",
+            Action::VoteTwice { .. } => "vote_twice",
             Action::Misbehave { .. } => "misbehave",
         }
     }

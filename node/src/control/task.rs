@@ -244,6 +244,7 @@ impl Task {
             Output::Provide(own) => self.network.provide(own).await,
             Output::Seek { node } => self.network.seek(node).await,
             Output::RequestRenewal { from } => self.request_renewal(from),
+            Output::PublishProposals(proposals) => self.snapshots.set_proposals(proposals),
             Output::Applied(entries) => self.snapshots.entries_applied(entries),
             Output::TasksChanged { changed, forgotten } => {
                 self.snapshots.tasks().update(changed, &forgotten);

@@ -20,6 +20,7 @@ use crate::control::{
     Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
     follow_network, tell_of_agents, watch_disk_room,
 };
+use crate::deciding::Deciding;
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
 use crate::discovery::lan::{Beacon, BeaconSettings, Scanner};
@@ -87,6 +88,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             handle.clone(),
             directory.clone(),
             snapshots.clone(),
+        )),
+        Arc::new(Deciding::new(
+            handle.clone(),
+            snapshots.clone(),
+            directory.clone(),
         )),
         changed,
     ));

@@ -238,12 +238,28 @@ impl Book {
             return Ok(Taken::Nothing);
         }
         proof.verify(mesh, verifier)?;
+        self.restore(proof, mesh, verifier)?;
+        Ok(Taken::New)
+    }
+
+    /// Takes back what was decided in an earlier run: it was checked then.
+    ///
+    /// # Errors
+    ///
+    /// When its proposal is none any more, or the book is full.
+    pub fn restore(
+        &mut self,
+        proof: &Arc<Proof>,
+        mesh: MeshId,
+        verifier: &dyn Verifier,
+    ) -> Result<(), BookError> {
+        let id = proof.proposal().body.id();
         self.propose(&Arc::new(proof.proposal().clone()), mesh, verifier)?;
         for vote in proof.votes() {
             self.count(vote);
         }
         self.decide(id, proof);
-        Ok(Taken::New)
+        Ok(())
     }
 
     /// The outcome of a proposal that has one and no decision yet.
@@ -296,11 +312,6 @@ impl Book {
         let old = |known: &Standing| known.body().proposed + KEPT_FOR < now;
         let forgotten = self.proposals.extract_if(.., |_, known| old(known));
         forgotten.map(|(id, _)| id).collect()
-    }
-
-    /// As whom `agent` at `node` votes on a proposal, and for what it has.
-    pub fn vote_of(&self, id: ProposalId, voter: &Voter) -> Option<&Vote> {
-        self.proposals.get(&id)?.ballots.of(voter)
     }
 }
 

@@ -437,6 +437,7 @@ impl NodeState {
         self.offers.forget_remote();
         self.forget_log();
         self.forget_tasks();
+        self.forget_decisions();
         self.keys.root = None;
     }
 }

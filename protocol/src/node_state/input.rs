@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::proposing::ProposalDraft;
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
+use crate::consensus::proposal::{Choice, ProposalId};
 use crate::id::{AgentName, MeshId, NodeId, NodeName, RegionName};
 use crate::log::chain_id::Lane;
 use crate::log::entry::Entry;
@@ -393,6 +395,24 @@ pub enum Input {
         /// Which.
         agents: Vec<AgentName>,
     },
+    /// An agent of this node has something decided.
+    Propose {
+        /// Answered by [`Reply::Proposed`](super::Reply::Proposed), once it is on disk.
+        request: RequestId,
+        /// What.
+        draft: ProposalDraft,
+    },
+    /// An agent of this node votes.
+    Vote {
+        /// Answered by [`Reply::Voted`](super::Reply::Voted), once it is on disk.
+        request: RequestId,
+        /// Who.
+        agent: AgentName,
+        /// On what.
+        proposal: ProposalId,
+        /// For what.
+        choice: Choice,
+    },
     /// A linked member asks how its log differs from this node's.
     LogAsked {
         /// Answered by [`Reply::LogTold`](super::Reply::LogTold).
@@ -452,6 +472,8 @@ impl Input {
             self,
             Self::Append { .. }
                 | Self::Task { .. }
+                | Self::Propose { .. }
+                | Self::Vote { .. }
                 | Self::Gossiped { .. }
                 | Self::EntriesTold { .. }
                 | Self::EntriesPushed { .. }

@@ -113,6 +113,7 @@ impl NodeState {
             self.hand_to_room(now, entry);
         }
         self.publish_tasks();
+        self.settle_decisions(now);
         self.drop_received();
         for (request, appended) in batch.appended {
             self.reply(request, Reply::Appended(Ok(appended)));

@@ -5,6 +5,7 @@
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
 mod addresses;
+mod decisions;
 mod gate;
 mod hearing;
 mod input;
@@ -19,6 +20,8 @@ mod output;
 mod own_record;
 mod passing_on;
 mod presence;
+mod proof_logging;
+mod proposing;
 mod receipts;
 mod reconciliation;
 mod record;
@@ -42,6 +45,7 @@ pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
 pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use presence::Away;
+pub use proposing::{Electors, ProposalDraft, ProposeError, VoteError};
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 pub use requesting::{RequestsError, WaitingRequests};
@@ -61,6 +65,7 @@ use crate::signature::{Signer, Verifier};
 use crate::time::{Monotonic, Now};
 use crate::topology::Topology;
 use crate::wire::summary::Digests;
+use decisions::Decisions;
 use hearing::Changed;
 use manifest_answers::ManifestAnswers;
 use manifests::Manifests;
@@ -118,6 +123,7 @@ pub struct NodeState {
     log: Log,
     receipts: Receipts,
     tasks: Tasks,
+    decisions: Decisions,
     outputs: VecDeque<Output>,
 }
 
@@ -153,6 +159,7 @@ impl NodeState {
             log: Log::default(),
             receipts: Receipts::default(),
             tasks: Tasks::new(now.monotonic),
+            decisions: Decisions::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -208,6 +215,7 @@ impl NodeState {
             self.log.next_deadline(),
             self.receipts.next_deadline(),
             self.tasks.next_deadline(),
+            self.decisions.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -235,6 +243,7 @@ impl NodeState {
             self.repair_log_when_due(now);
             self.tell_receipts_when_due(now);
             self.settle_tasks(now);
+            self.settle_decisions(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
@@ -315,7 +324,7 @@ impl NodeState {
 
     fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) {
         let (mut members, mut own_record) = (Vec::new(), None);
-        let mut revocations = Vec::new();
+        let (mut revocations, mut decisions) = (Vec::new(), Vec::new());
         for record in records {
             match record {
                 Record::Home { mesh, chain } => {
@@ -331,6 +340,7 @@ impl NodeState {
                 Record::Chain(chain) => self.log.chains.restore(chain),
                 Record::Fork(fork) => _ = self.log.chains.add_fork(fork.forked, fork),
                 Record::Epoch(epoch) => self.log.own.restore(epoch),
+                Record::Decision(proof) => decisions.push(proof),
             }
         }
         let Some(mut roster) = self.roster.as_deref().cloned() else {
@@ -372,6 +382,7 @@ impl NodeState {
         }
         self.restore_own_record(now, own_record);
         self.restore_receipts(now);
+        self.restore_decisions(decisions);
         self.publish_roster();
     }
 }

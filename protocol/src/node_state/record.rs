@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address_book::KnownAddress;
+use crate::consensus::proof::Proof;
+use crate::consensus::proposal::ProposalId;
 use crate::id::{MeshId, NodeId};
 use crate::log::chain::Chain;
 use crate::log::chain_id::ChainId;
@@ -48,6 +50,8 @@ pub enum Record {
     Fork(Arc<Fork>),
     /// The epoch this node last wrote in.
     Epoch(EpochRecord),
+    /// What was decided, as this node first knew it.
+    Decision(Arc<Proof>),
 }
 
 /// Names a record; a later record under the same key replaces the earlier.
@@ -69,6 +73,8 @@ pub enum RecordKey {
     Fork(ForkedEpoch),
     /// Of [`Record::Epoch`].
     Epoch,
+    /// Of [`Record::Decision`].
+    Decision(ProposalId),
 }
 
 /// A change to what is on disk.
@@ -123,6 +129,7 @@ impl Record {
             Record::Chain(chain) => RecordKey::Chain(chain.id),
             Record::Fork(fork) => RecordKey::Fork(fork.forked),
             Record::Epoch(_) => RecordKey::Epoch,
+            Record::Decision(proof) => RecordKey::Decision(proof.proposal().body.id()),
         }
     }
 }

@@ -153,6 +153,13 @@ impl NodeState {
             Input::Task { request, order } => self.task_ordered(now, request, order),
             Input::TaskUnheard { request } => self.task_unheard(now, request),
             Input::AgentsActive { agents } => self.agents_active(now, &agents),
+            Input::Propose { request, draft } => self.propose(now, request, draft),
+            Input::Vote {
+                request,
+                agent,
+                proposal,
+                choice,
+            } => self.vote(now, request, agent, proposal, choice),
             Input::LogAsked {
                 request,
                 from,

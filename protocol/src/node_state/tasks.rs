@@ -134,7 +134,7 @@ impl NodeState {
         let due: Vec<TaskId> = due.map(|(id, _)| *id).collect();
         for id in due {
             self.tasks.undecided.remove(&id);
-            self.decide(now, id);
+            self.arbitrate(now, id);
         }
         self.give_up_waiting(now);
         if self.tasks.sweep_at <= now.monotonic {

@@ -103,6 +103,12 @@ pub(super) struct Mix {
     pub(super) cut_way: f64,
     /// How often a region is cut off. Neither.
     pub(super) isolate: f64,
+    /// Neither: proposals in all, on each of which everybody votes.
+    pub(super) propose: f64,
+    /// Neither: how many of the voters on a proposal sign two votes, on average.
+    pub(super) vote_twice: f64,
+    /// Neither: partitions of five minutes.
+    pub(super) long_partition: f64,
 }
 
 impl Settings {
@@ -186,6 +192,13 @@ impl Settings {
             "from 0 to 1000",
         )?;
         check("mix.isolate", self.mix.isolate, 0.0, 100.0, "from 0 to 100")?;
+        for (key, amount) in [
+            ("mix.propose", self.mix.propose),
+            ("mix.vote_twice", self.mix.vote_twice),
+            ("mix.long_partition", self.mix.long_partition),
+        ] {
+            check(key, amount, 0.0, 100.0, "from 0 to 100")?;
+        }
         for (key, amount) in self.mix.clone().amounts() {
             check(&format!("mix.{key}"), *amount, 0.0, 100.0, "from 0 to 100")?;
         }

@@ -1,7 +1,7 @@
 //! One action in one sentence.
 
 use super::Names;
-use crate::action::{Action, Attempt, Direction, Misbehaviour, TaskDeed, WriteUnderWay};
+use crate::action::{Action, Attempt, Direction, Misbehaviour, Needed, TaskDeed, WriteUnderWay};
 use crate::amounts::{digits, plural, time};
 use crate::plan::ServerPlan;
 
@@ -145,6 +145,39 @@ fn of_tickets_and_wrongdoers(action: &Action, names: &Names) -> String {
         }
         Action::Task { node, race, deed } => {
             format!("{} {} task {}", names.name(*node), done(*deed), race.0)
+        }
+        other => of_votes(other, names),
+    }
+}
+
+fn of_votes(action: &Action, names: &Names) -> String {
+    match action {
+        Action::Propose {
+            node,
+            proposal,
+            needed,
+            lifetime_us,
+        } => {
+            let needed = match needed {
+                Needed::Majority => "a majority",
+                Needed::TwoThirds => "two thirds",
+            };
+            let (node, within) = (names.name(*node), us(*lifetime_us));
+            format!(
+                "{node} asks all nodes for proposal {proposal}, which {needed} decide, within {within}"
+            )
+        }
+        Action::Vote {
+            node,
+            proposal,
+            choice,
+        } => {
+            let node = names.name(*node);
+            format!("{node} votes for outcome {choice} of proposal {proposal}")
+        }
+        Action::VoteTwice { node, proposal } => {
+            let node = names.name(*node);
+            format!("{node} signs two votes on proposal {proposal}, and one for nobody")
         }
         other => other.kind().to_owned(),
     }

@@ -145,6 +145,16 @@ impl World {
             } => self.append(node, lane, to, items, bytes),
             Action::Contradict { .. } => self.contradict(node),
             Action::Task { race, deed, .. } => self.do_with_task(node, race, deed),
+            Action::Propose {
+                proposal,
+                needed,
+                lifetime_us,
+                ..
+            } => self.propose(node, proposal, needed, lifetime_us),
+            Action::Vote {
+                proposal, choice, ..
+            } => self.vote(node, proposal, choice),
+            Action::VoteTwice { proposal, .. } => self.vote_twice(node, proposal),
             Action::Misbehave { how, for_us, .. } => self.misbehave(node, how, for_us),
             Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => {}
         }

@@ -97,6 +97,7 @@ impl World {
                 self.put_question(node, from, Body::Manifests(asked));
             }
             Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
+            Output::PublishProposals(proposals) => self.proposals_seen(node, proposals),
             Output::Applied(entries) => {
                 for entry in &entries {
                     self.observe(&Observation::Applied { node, entry });
@@ -188,6 +189,7 @@ impl World {
             }
             (Request::Append, Reply::Appended(appended)) => self.appended(node, appended),
             (Request::Task, Reply::Task(answer)) => self.task_answered(node, &answer),
+            (Request::Propose { number }, Reply::Proposed(Ok(id))) => self.proposed(number, id),
             (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
                 self.judged(node, from, message, judgement);
             }
@@ -212,6 +214,7 @@ fn weight(output: &Output) -> u64 {
         }
         Output::Reconcile { summary, .. } => summary.len(),
         Output::AskManifests { asked, .. } => asked.hashes.len(),
+        Output::PublishProposals(proposals) => proposals.len(),
         Output::Applied(entries) | Output::PushEntries { entries, .. } => entries.len(),
         Output::LookUp { theirs } => theirs.sealed().len(),
         Output::AskEntries { asked, .. } => asked.ranges.len(),

@@ -52,6 +52,7 @@ impl World {
             requests: FxHashMap::default(),
             roster: state.roster().cloned(),
             catalog: state.catalog().clone(),
+            proposals: Arc::default(),
             manifest: state.manifest().clone(),
             joining: None,
             join_attempts: 0,

@@ -78,7 +78,7 @@ impl NodeState {
         self.tasks.changed.extend(&touched);
         for id in touched {
             self.answer_waiting(id);
-            self.decide(now, id);
+            self.arbitrate(now, id);
         }
     }
 

@@ -37,7 +37,7 @@ enum Grantable {
 
 impl NodeState {
     /// Decides on a task, if this node is its arbiter and there is something to decide.
-    pub(super) fn decide(&mut self, now: Now, id: TaskId) {
+    pub(super) fn arbitrate(&mut self, now: Now, id: TaskId) {
         if self.tasks.deciding.contains_key(&id) {
             return;
         }

@@ -6,6 +6,7 @@ use peerage_protocol::membership::present_agent::AgentError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::deciding::DecidingError;
 use crate::gateway::call::Caller;
 use crate::gateway::mcp::splice::Params;
 use crate::messaging::MessagingError;
@@ -48,6 +49,9 @@ pub enum ToolError {
         /// As the caller named it.
         task: String,
     },
+    /// Nothing was proposed, voted or found.
+    #[error(transparent)]
+    Deciding(#[from] DecidingError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

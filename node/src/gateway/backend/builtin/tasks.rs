@@ -15,7 +15,6 @@ use crate::messaging::OWNER;
 use crate::tasks::{NewTask, ShownTask, TaskQuery, TaskService, TaskState};
 
 mod definitions;
-pub(super) mod prompts;
 
 pub use definitions::DEFINITIONS;
 

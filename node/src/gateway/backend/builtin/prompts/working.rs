@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
-use crate::gateway::backend::builtin::prompts::{arguments, said};
+use super::{arguments, said};
 use crate::gateway::call::CallError;
 use crate::gateway::mcp::splice::Params;
 
@@ -13,7 +13,7 @@ const TASKS_PLAN: &str = "tasks_plan";
 const TASKS_WORK: &str = "tasks_work";
 
 /// One a prompt.
-pub const DEFINITIONS: [&str; 2] = [
+pub(super) const DEFINITIONS: [&str; 2] = [
     r#"{"name":"tasks_plan","title":"Plan work as tasks","description":"Cuts a goal into tasks that the agents of the mesh can claim.","arguments":[{"name":"goal","description":"What is to come of it.","required":true}]}"#,
     r#"{"name":"tasks_work","title":"Work on tasks","description":"Claims tasks that fit, does them one after the other, and says what came of each.","arguments":[{"name":"about","description":"Words that a task must contain; absent for any.","required":false}]}"#,
 ];
@@ -39,10 +39,7 @@ struct Work {
 }
 
 /// The raw result for the prompt `name`; `None` where it is none of these.
-pub(in crate::gateway::backend::builtin) fn get(
-    name: &str,
-    params: &Params,
-) -> Option<Result<Bytes, CallError>> {
+pub(super) fn get(name: &str, params: &Params) -> Option<Result<Bytes, CallError>> {
     match name {
         TASKS_PLAN => Some(arguments(params).map(|asked| plan(&asked))),
         TASKS_WORK => Some(arguments(params).map(|asked| work(&asked))),
