@@ -6,6 +6,7 @@ mod connect;
 mod demo;
 mod doctor;
 mod endpoint;
+mod firebase;
 mod import;
 mod install;
 mod keys;
@@ -98,7 +99,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inbox(inbox) => messages::inbox(&context, inbox, &environment).await,
         Command::Messages(query) => messages::messages(&context, query, &environment).await,
         Command::Ack(ack) => messages::ack(&context, ack, &environment).await,
-        Command::Endpoint => endpoint::endpoint(&context, &environment).await,
+        Command::Endpoint(looking) => endpoint::endpoint(&context, &looking, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,
         Command::Disconnect(change) => connect::disconnect(&context, change, &environment).await,
@@ -106,6 +107,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
         Command::Log(deed) => log::log(&context, &deed),
+        Command::Firebase(deed) => firebase::firebase(&context, &deed).await,
+        #[cfg(feature = "firebase")]
+        Command::FirebaseCourier => firebase::errand().await,
         Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
         Command::Restore(restore) => match restore.file.clone() {
