@@ -33,6 +33,17 @@ pub async fn join(host: &Peerage, guest: &Peerage) {
     wait_connected(guest, &host.ready().node).await;
 }
 
+/// Three members, each connected to both others: a founder that let in a desk and a laptop.
+pub async fn three(folder: &Path) -> [Peerage; 3] {
+    let founder = named(folder, "founder").await;
+    let desk = named(folder, "desk").await;
+    let laptop = named(folder, "laptop").await;
+    join(&founder, &desk).await;
+    join(&founder, &laptop).await;
+    wait_connected(&desk, &laptop.ready().node).await;
+    [founder, desk, laptop]
+}
+
 /// Waits until `node` says that the node with this id is connected.
 pub async fn wait_connected(node: &Peerage, other: &str) {
     wait_until(&format!("{other} connected"), SETTLE, async || {

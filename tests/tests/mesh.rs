@@ -1,7 +1,7 @@
 //! How members find each other: by what they know of each other, by the bootstrap file, by ports that stay.
 #![allow(clippy::unwrap_used)]
 
-use peerage_tests::mesh::{join, named, wait_connected, wait_tool};
+use peerage_tests::mesh::{join, named, three, wait_connected, wait_tool};
 use peerage_tests::node::{Peerage, Transport};
 use serde_json::Value;
 
@@ -10,15 +10,10 @@ const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
 #[tokio::test]
 async fn two_members_let_in_by_a_third_call_each_other_without_it() {
     let folder = tempfile::tempdir().unwrap();
-    let founder = named(folder.path(), "founder").await;
-    let desk = named(folder.path(), "desk").await;
-    let laptop = named(folder.path(), "laptop").await;
+    let [founder, desk, laptop] = three(folder.path()).await;
     desk.cli(&["serve", "toy", "--share", "--", TOY])
         .await
         .done();
-    join(&founder, &desk).await;
-    join(&founder, &laptop).await;
-    wait_connected(&laptop, &desk.ready().node).await;
     founder.stop().await;
     let tool = wait_tool(&laptop, "desk__toy__read_file").await;
     let path = folder.path().join("file");

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use peerage_tests::mesh::{join, named, wait_connected, wait_tool};
+use peerage_tests::mesh::{join, named, three, wait_connected, wait_tool};
 use peerage_tests::node::Peerage;
 use peerage_tests::wait::wait_until;
 use serde_json::Value;
@@ -25,15 +25,10 @@ async fn wait_gone(node: &Peerage, id: &str) {
 #[tokio::test]
 async fn a_lost_laptop_is_cut_off_everywhere_within_a_second_and_let_in_by_nobody() {
     let folder = tempfile::tempdir().unwrap();
-    let founder = named(folder.path(), "founder").await;
-    let desk = named(folder.path(), "desk").await;
-    let laptop = named(folder.path(), "laptop").await;
+    let [founder, desk, laptop] = three(folder.path()).await;
     desk.cli(&["serve", "toy", "--share", "--", TOY])
         .await
         .done();
-    join(&founder, &desk).await;
-    join(&founder, &laptop).await;
-    wait_connected(&desk, &laptop.ready().node).await;
     let tool = wait_tool(&laptop, "desk__toy__read_file").await;
     let connected = async |node: &Peerage| {
         let status = node.cli(&["status", "--json"]).await.done().json();
@@ -72,12 +67,7 @@ async fn a_lost_laptop_is_cut_off_everywhere_within_a_second_and_let_in_by_nobod
 #[tokio::test]
 async fn a_member_that_was_away_learns_of_it_from_the_first_member_that_knows() {
     let folder = tempfile::tempdir().unwrap();
-    let founder = named(folder.path(), "founder").await;
-    let desk = named(folder.path(), "desk").await;
-    let laptop = named(folder.path(), "laptop").await;
-    join(&founder, &desk).await;
-    join(&founder, &laptop).await;
-    wait_connected(&desk, &laptop.ready().node).await;
+    let [founder, desk, laptop] = three(folder.path()).await;
     let (home, listen) = (desk.home().to_path_buf(), desk.ready().listen.clone());
     desk.stop().await;
     founder.cli(&["revoke", "laptop"]).await.done();

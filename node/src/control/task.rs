@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use peerage_protocol::id::NodeId;
+use peerage_protocol::log::chain_id::Lane;
 use peerage_protocol::node_state::{Input, Keys, NodeState, Output, Reply, RequestId};
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::manifests::{ManifestsAsked, ManifestsTold};
@@ -28,6 +29,9 @@ use crate::store::{Store, StoreError};
 /// Inputs for the log that are taken together.
 const TOGETHER_MAX: usize = 1_024;
 
+/// Entries that are read back at once after a start.
+const RECALLED_TOGETHER: usize = 256;
+
 /// How long members are given to hear a goodbye before the links are cut.
 const GOODBYE_WITHIN: Duration = Duration::from_millis(500);
 
@@ -46,7 +50,8 @@ impl Control {
     /// Takes up what the store kept; publishes the first snapshots.
     pub async fn load(clock: Clock, keys: Keys, store: Store) -> Result<Self, ControlError> {
         let records = store.records().await?;
-        let state = NodeState::new(clock.now(), keys, records);
+        let mut state = NodeState::new(clock.now(), keys, records);
+        recall(&mut state, clock, &store).await?;
         let snapshots = Arc::new(Snapshots::default());
         snapshots.set_roster(state.roster().cloned());
         snapshots.set_manifest(state.manifest().clone());
@@ -120,6 +125,23 @@ impl Control {
         task.hear(Input::Wake).await?;
         task.follow(self.commands, stop).await
     }
+}
+
+/// Hands in what earlier runs kept of the lanes that are recalled.
+async fn recall(state: &mut NodeState, clock: Clock, store: &Store) -> Result<(), ControlError> {
+    for lane in Lane::RECALLED {
+        let mut after = None;
+        loop {
+            let page = store.lane_page(lane, after, RECALLED_TOGETHER).await?;
+            if page.last == after {
+                break;
+            }
+            after = page.last;
+            let entries = page.entries;
+            state.handle(clock.now(), Input::Recalled { entries });
+        }
+    }
+    Ok(())
 }
 
 struct Task {

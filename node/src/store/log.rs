@@ -1,6 +1,8 @@
 //! The entries of the log: appended with what is known of their chains in one transaction, read back by ranges.
 
-use peerage_protocol::log::chain_id::ChainId;
+use std::sync::Arc;
+
+use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::entry::{Entry, SealedEntry};
 use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::signature::Signature;
@@ -20,6 +22,15 @@ pub struct StoredEntry {
     pub hash: [u8; 32],
     /// The entry; nothing of it is trusted until it is opened.
     pub sealed: SealedEntry,
+}
+
+/// A page of one lane.
+#[derive(Debug, Default, PartialEq)]
+pub struct LanePage {
+    /// Its entries whose bodies are left.
+    pub entries: Vec<Arc<Entry>>,
+    /// The chain, by this database's number, and the sequence of the last that was looked at.
+    pub last: Option<(i64, u64)>,
 }
 
 /// Keeps an entry. Whoever indexes entries in this database does it here, in the entry's own transaction.
@@ -207,6 +218,37 @@ pub(super) fn page(
         Ok((number, stored))
     })
     .collect()
+}
+
+/// Entries of a lane after a place, at most `count`; whether or not bodies are left, the last place is told.
+pub(super) fn lane_page(
+    connection: &Connection,
+    lane: Lane,
+    after: Option<(i64, u64)>,
+    count: usize,
+) -> Result<LanePage, StoreError> {
+    let (chain, sequence) = after.unwrap_or((0, 0));
+    let mut statement = connection.prepare_cached(
+        "SELECT chain, sequence, header, signature, body
+         FROM log_entries JOIN log_chains ON log_chains.id = chain
+         WHERE lane = ?1 AND (chain, sequence) > (?2, ?3) ORDER BY chain, sequence LIMIT ?4",
+    )?;
+    let place = (encode(&lane)?, chain, integer(sequence), count as i64);
+    let rows = statement.query_map(place, |row| {
+        Ok((row.get(0)?, row.get::<_, i64>(1)?, sealed(row, 2)?))
+    })?;
+    let mut page = LanePage {
+        last: after,
+        ..LanePage::default()
+    };
+    for row in rows {
+        let (chain, sequence, sealed) = row?;
+        page.last = Some((chain, u64::try_from(sequence).unwrap_or_default()));
+        if sealed.body.is_some() {
+            page.entries.push(Arc::new(open(sealed)?));
+        }
+    }
+    Ok(page)
 }
 
 fn chain_id([author, epoch, lane]: &[Vec<u8>; 3]) -> Result<ChainId, StoreError> {

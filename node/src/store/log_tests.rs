@@ -18,7 +18,7 @@ use peerage_protocol::time::Timestamp;
 use peerage_protocol::wire::log::{EntriesAsked, Range};
 use rusqlite::Connection;
 
-use super::{LogFault, Store, audit_log};
+use super::{LanePage, LogFault, Store, audit_log};
 
 const CUT_EVERY: usize = 256;
 
@@ -260,4 +260,27 @@ async fn what_was_pruned_is_no_fault_and_its_last_header_is_told() {
     let first = told.entries[0].clone().open_unsigned().unwrap();
     assert_eq!(first.header().previous, anchor.hash());
     assert_ne!(anchor.hash(), Hash::from([0; 32]));
+}
+
+#[tokio::test]
+async fn a_lane_is_read_back_in_order_page_by_page_but_for_what_was_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store_of(&folder.path().join("store.db"), 5).await;
+    let prune = Write::Prune {
+        chain: chain_id(),
+        first: 3,
+    };
+    store.write(vec![prune]).await.unwrap();
+    let (mut after, mut read) = (None, Vec::new());
+    loop {
+        let page = store.lane_page(Lane::MESSAGES, after, 2).await.unwrap();
+        if page.last == after {
+            break;
+        }
+        after = page.last;
+        read.extend(page.entries.iter().map(|entry| entry.sequence()));
+    }
+    assert_eq!(read, [3, 4, 5]);
+    let other = store.lane_page(Lane::TASKS, None, 2).await.unwrap();
+    assert_eq!(other, LanePage::default());
 }

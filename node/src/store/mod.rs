@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc as blocking;
 
-use peerage_protocol::log::chain_id::ChainId;
+use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::node_state::{Record, Write};
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 pub use copy::copy;
 pub use inspection::{Inspection, inspect};
-pub use log::StoredEntry;
+pub use log::{LanePage, StoredEntry};
 pub use log_audit::{AuditedChain, LogAudit, LogFault, audit_log, read_log};
 pub use messages::{
     Acknowledged, Addressee, MESSAGES_FOUND_MAX, MessageQuery, OpenedMessage, StoredMessage,
@@ -102,6 +102,17 @@ impl Store {
         count: usize,
     ) -> Result<Vec<(i64, StoredEntry)>, StoreError> {
         self.run(move |connection| log::page(connection, after, count))
+            .await
+    }
+
+    /// Entries of a lane after a place, in the order of chains and sequences; at most `count` are looked at.
+    pub async fn lane_page(
+        &self,
+        lane: Lane,
+        after: Option<(i64, u64)>,
+        count: usize,
+    ) -> Result<LanePage, StoreError> {
+        self.run(move |connection| log::lane_page(connection, lane, after, count))
             .await
     }
 

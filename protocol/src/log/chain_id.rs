@@ -44,6 +44,9 @@ impl Lane {
     /// What is known to all.
     pub const KNOWLEDGE: Self = Self::Public(4);
 
+    /// The lanes whose rooms keep in memory what follows from the entries, and so are handed them again after a start.
+    pub const RECALLED: [Self; 2] = [Self::TASKS, Self::DECISIONS];
+
     /// Whether all members hold it.
     pub const fn is_public(self) -> bool {
         matches!(self, Self::Public(_))

@@ -37,8 +37,9 @@
 //! it is called from `append` in `node/src/store/log.rs`, which sees every entry once, and from `prune` and `clear` there,
 //! which see it go.
 //!
-//! **After a start** nothing is applied again. A part that keeps its state in memory reads its lanes from the store
-//! (`Store::entries`, by the chains among the records) and takes them up before control runs.
+//! **After a start** the entries of [`Lane::RECALLED`] are read from the store and handed in again
+//! ([`Input::Recalled`](crate::node_state::Input::Recalled)) before the log opens, for the rooms that keep in memory
+//! what follows from them; those of other lanes are not applied again.
 //!
 //! **An item of another author proves** that this member's node signed it, at the time in the header by that node's
 //! clock; which agent of that node spoke is that node's word.

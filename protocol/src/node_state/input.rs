@@ -338,6 +338,12 @@ pub enum Input {
         /// Answered by [`Reply::Stopping`](super::Reply::Stopping).
         request: RequestId,
     },
+    /// Entries of [`Lane::RECALLED`] that earlier runs kept, in order of each chain: handed in after a start, before
+    /// [`Input::LogSeed`], in as many parts as one likes.
+    Recalled {
+        /// They were opened when they were kept.
+        entries: Vec<Arc<Entry>>,
+    },
     /// Randomness for the log of this run: without it nothing is put in.
     LogSeed {
         /// 32 random bytes, never used before.

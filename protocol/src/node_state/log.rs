@@ -110,9 +110,7 @@ impl NodeState {
             self.outputs.push_back(Output::Applied(entries));
         }
         for entry in &batch.entries {
-            if let Lane::Direct(_) = entry.chain().lane {
-                self.direct_applied(now, entry);
-            }
+            self.hand_to_room(now, entry);
         }
         self.drop_received();
         for (request, appended) in batch.appended {

@@ -26,6 +26,7 @@ mod renaming;
 mod renewal;
 mod requesting;
 mod revoking;
+mod rooms;
 mod rotating;
 mod routing;
 #[cfg(test)]

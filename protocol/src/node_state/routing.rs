@@ -140,6 +140,7 @@ impl NodeState {
             } => self.manifests_asked(now, request, from, asked),
             Input::ManifestsTold { asked, told } => self.manifests_told(now, &asked, &told),
             Input::Stopping { request } => self.stopping(request),
+            Input::Recalled { entries } => self.recalled(now, &entries),
             Input::LogSeed { seed } => self.log.own.set_seed(seed),
             Input::DiskRoom { full } => self.log.disk_full = full,
             Input::Append {

@@ -9,6 +9,7 @@ use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
 use peerage_protocol::id::{MeshId, NodeId};
+use peerage_protocol::log::chain::Chain;
 use peerage_protocol::log::chain_id::{ChainId, EpochId, Lane};
 use peerage_protocol::log::entry::{Draft, Entry};
 use peerage_protocol::membership::admission::{Refusal, Verdict};
@@ -17,8 +18,10 @@ use peerage_protocol::membership::issuer::TicketRecord;
 use peerage_protocol::membership::ticket::{TicketId, TicketSecret};
 use peerage_protocol::messaging::DirectItem;
 use peerage_protocol::messaging::receipt::{Receipt, Received};
+use peerage_protocol::node_state::{Record, Write};
 use peerage_protocol::time::Timestamp;
 
+use super::disk::Disk;
 use super::process::definition;
 use super::tests::plan;
 use super::*;
@@ -160,24 +163,18 @@ fn a_member_that_forgets_its_mesh_over_a_restart_is_seen() {
     assert_eq!(violated(&world), Some("promises"));
 }
 
-#[test]
-fn a_receipt_for_an_entry_that_its_signer_does_not_have_is_seen() {
-    let mut world = world();
-    let (me, other) = (world.machines[0].id, world.machines[1].id);
-    let epoch = EpochId([1; 16]);
-    let said = DirectItem::Receipt(Receipt {
-        received: vec![Received {
-            author: other,
-            epoch,
-            sequence: 1,
-        }],
-    });
+/// The epoch of the chains that the tests below make up.
+const EPOCH: EpochId = EpochId([1; 16]);
+
+/// The first entry that a node writes to another.
+fn direct_entry(world: &World, from: usize, to: usize, item: bytes::Bytes) -> Entry {
+    let chain = ChainId {
+        author: world.machines[from].id,
+        epoch: EPOCH,
+        lane: Lane::Direct(world.machines[to].id),
+    };
     let draft = Draft {
-        chain: ChainId {
-            author: me,
-            epoch,
-            lane: Lane::Direct(me),
-        },
+        chain,
         sequence: 1,
         previous: [0; 32].into(),
         predecessor: None,
@@ -185,13 +182,45 @@ fn a_receipt_for_an_entry_that_its_signer_does_not_have_is_seen() {
         live_from: 1,
     };
     let mesh = MeshId::from_public_key([1; 32]);
-    let key = world.machines[0].key.clone();
-    let entry = Entry::seal(draft, &[said.encode()], mesh, &*key);
-    world.observe(&Observation::Applied {
-        node: 0,
-        entry: &entry,
-    });
+    Entry::seal(draft, &[item], mesh, &*world.machines[from].key)
+}
+
+/// What node 0 says of the first entry that node 1 wrote to it.
+fn receipt(world: &World) -> Entry {
+    let received = vec![Received {
+        author: world.machines[1].id,
+        epoch: EPOCH,
+        sequence: 1,
+    }];
+    let said = DirectItem::Receipt(Receipt { received }).encode();
+    direct_entry(world, 0, 0, said)
+}
+
+#[test]
+fn a_receipt_for_an_entry_that_its_signer_does_not_have_is_seen() {
+    let mut world = world();
+    let entry = &receipt(&world);
+    world.observe(&Observation::Applied { node: 0, entry });
     assert_eq!(violated(&world), Some("receipts"));
+}
+
+#[test]
+fn a_receipt_that_comes_back_to_a_node_put_back_to_before_it_is_no_fault() {
+    let mut world = world();
+    let told = direct_entry(&world, 1, 0, bytes::Bytes::from_static(b"x"));
+    let mut chain = Chain::new(told.chain());
+    (chain.head, chain.head_hash) = (1, told.hash());
+    // Written by a node that was killed before it acted on it.
+    let writes = vec![
+        Write::Append(Arc::new(told)),
+        Write::Put(Record::Chain(chain)),
+    ];
+    world.machines[0].disk.commit(1, writes);
+    world.observe(&Observation::Booted { node: 0 });
+    world.machines[0].disk = Disk::new(true, true);
+    let entry = &receipt(&world);
+    world.observe(&Observation::Applied { node: 0, entry });
+    assert_ne!(violated(&world), Some("receipts"));
 }
 
 #[test]

@@ -88,6 +88,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::MessageKey { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
+        | Input::Recalled { .. }
         | Input::LogSeed { .. }
         | Input::DiskRoom { .. }
         | Input::PublishFailed

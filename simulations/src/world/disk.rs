@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::log::chain::Chain;
-use peerage_protocol::log::chain_id::ChainId;
+use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::log::fork::ForkedEpoch;
 use peerage_protocol::log::retention::{Sweep, Swept};
@@ -86,6 +86,14 @@ impl Disk {
     /// The entry at one place of the log.
     pub(crate) fn entry(&self, chain: ChainId, sequence: u64) -> Option<&Arc<Entry>> {
         self.entries.get(&(chain, sequence))
+    }
+
+    /// The entries that a node is handed again after a start.
+    pub(crate) fn recalled(&self) -> Vec<Arc<Entry>> {
+        let whole = |entry: &&Arc<Entry>| entry.sealed().body.is_some();
+        let kept = self.entries.values().filter(whole);
+        let recalled = kept.filter(|entry| Lane::RECALLED.contains(&entry.chain().lane));
+        recalled.cloned().collect()
     }
 
     /// What may be dropped of a chain, if anything.

@@ -48,6 +48,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::ManifestUnavailable { .. } => "ManifestUnavailable",
         Input::ManifestsAsked { .. } => "ManifestsAsked",
         Input::ManifestsTold { .. } => "ManifestsTold",
+        Input::Recalled { .. } => "Recalled",
         Input::LogSeed { .. } => "LogSeed",
         Input::DiskRoom { .. } => "DiskRoom",
         Input::Append { .. } => "Append",

@@ -27,8 +27,12 @@ use crate::randomness::derive;
 pub(crate) const ENTRY_AROUND_BYTES: usize = 12;
 
 impl World {
-    /// Randomness for a node that has just started.
+    /// What a node that has just started kept of lanes that are recalled, and randomness for it.
     pub(crate) fn open_log(&mut self, node: usize) {
+        let entries = self.machines[node].disk.recalled();
+        if !entries.is_empty() {
+            self.tell(node, Input::Recalled { entries });
+        }
         // Not drawn from the world's randomness, whose other draws are as they were.
         let purpose = format!("log of {node}, start {}", self.machines[node].boots);
         let seed = derive(self.plan.seed, &purpose);

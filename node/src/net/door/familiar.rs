@@ -42,6 +42,11 @@ impl Familiar {
         self.sockets.contains(&socket)
     }
 
+    /// The sockets that were members', the latest first.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = SocketAddr> {
+        self.sockets.order.iter().rev().copied()
+    }
+
     /// What is known of `host` and, if it comes over UDP, of this port.
     pub(super) fn of(&self, host: IpAddr, udp_port: Option<u16>) -> Familiarity {
         let socket = udp_port.map(|port| SocketAddr::new(host, port));

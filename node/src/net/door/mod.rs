@@ -27,7 +27,15 @@ use tokio::time::Instant;
 use familiar::{Familiar, Familiarity};
 pub use offence::{MARK, Offence};
 use offenders::Offenders;
+pub(super) use packets::Look;
 use packets::Packets;
+#[cfg(test)]
+pub(super) use packets::belongs_to_a_handshake;
+#[cfg(target_os = "linux")]
+pub(super) use packets::{
+    FIXED_BIT, HANDSHAKE, INITIAL, INITIAL_BYTES_MIN, LONG_HEADER, QUIC_VERSION, TYPE_BITS,
+    VERSION_QUESTION, VERSION_QUESTION_BITS,
+};
 pub(crate) use place::Place;
 use places::{Given, Places, Room};
 pub(super) use rate::{Buckets, Rate};
@@ -147,17 +155,29 @@ impl Door {
         lately || doorman.strangers.len() >= STRANGERS.per_network
     }
 
-    /// Whether packets from `socket`, so many that look like `first`, are worth a look.
-    pub(super) fn takes_packets(&self, socket: SocketAddr, first: &[u8], count: u32) -> bool {
-        let mut doorman = self.doorman();
-        doorman.packets.is_known(socket)
-            || doorman.familiar.knows(socket)
-            || doorman.packets.takes(first, count, Instant::now())
+    /// Whether packets from `socket`, so many that look like `first`, are worth QUIC's time.
+    pub(super) fn look(&self, socket: SocketAddr, first: &[u8], count: u32) -> Look {
+        let (mut doorman, now) = (self.doorman(), Instant::now());
+        if doorman.packets.is_known(socket, now) || doorman.familiar.knows(socket) {
+            Look::Known
+        } else if doorman.packets.takes(first, count, now) {
+            Look::Taken
+        } else {
+            Look::Refused
+        }
+    }
+
+    /// The sockets whose packets are all taken: those of members' connections and of dials first, then of members
+    /// that were here of late, the latest first.
+    pub(super) fn known_sockets(&self) -> Vec<SocketAddr> {
+        let doorman = self.doorman();
+        let known = doorman.packets.known(Instant::now());
+        known.chain(doorman.familiar.sockets()).collect()
     }
 
     /// This node dials `socket`.
     pub(super) fn dials(&self, socket: SocketAddr) {
-        self.doorman().packets.dials(socket);
+        self.doorman().packets.dials(socket, Instant::now());
     }
 
     /// A member's connection stands at `socket`, until what is returned is dropped.

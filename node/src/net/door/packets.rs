@@ -3,7 +3,7 @@
 //! Packets of members' sockets, and of where this node dials, are taken without bound; of all others so many a second,
 //! and only those with which a handshake goes on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,14 +20,26 @@ const OF_STRANGERS: Rate = Rate {
 /// Sockets that are dialed at the moment and remembered for it; beyond that all are forgotten.
 const DIALED_MAX: usize = 4_096;
 
-/// What a packet must be filled up to that begins a connection (RFC 9000, section 14.1).
-const INITIAL_BYTES_MIN: usize = 1_200;
+/// How long an answer of a socket that was dialed is awaited: longer than any handshake lasts.
+const ANSWER_AWAITED: Duration = Duration::from_secs(30);
+
+/// What is made of packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum Look {
+    /// Taken, as all of a known socket.
+    Known,
+    /// A stranger's, and taken.
+    Taken,
+    /// A stranger's, and not taken.
+    Refused,
+}
 
 /// Sockets whose packets are taken without bound, and the turns of all others.
 pub(super) struct Packets {
     /// Connections of members at each socket.
     standing: HashMap<SocketAddr, usize>,
-    dialed: HashSet<SocketAddr>,
+    /// When each was dialed.
+    dialed: HashMap<SocketAddr, Instant>,
     strangers: Buckets<()>,
 }
 
@@ -35,7 +47,7 @@ impl Default for Packets {
     fn default() -> Self {
         Self {
             standing: HashMap::new(),
-            dialed: HashSet::new(),
+            dialed: HashMap::new(),
             strangers: Buckets::new(OF_STRANGERS),
         }
     }
@@ -56,16 +68,28 @@ impl Packets {
     }
 
     /// This node dials `socket`, which will answer.
-    pub(super) fn dials(&mut self, socket: SocketAddr) {
+    pub(super) fn dials(&mut self, socket: SocketAddr, now: Instant) {
+        if self.dialed.len() >= DIALED_MAX {
+            self.dialed.retain(|_, at| is_awaited(*at, now));
+        }
         if self.dialed.len() >= DIALED_MAX {
             self.dialed.clear();
         }
-        self.dialed.insert(socket);
+        self.dialed.insert(socket, now);
     }
 
     /// Whether packets from `socket` are taken without bound.
-    pub(super) fn is_known(&self, socket: SocketAddr) -> bool {
-        self.standing.contains_key(&socket) || self.dialed.contains(&socket)
+    pub(super) fn is_known(&self, socket: SocketAddr, now: Instant) -> bool {
+        let dialed = || self.dialed.get(&socket);
+        self.standing.contains_key(&socket) || dialed().is_some_and(|at| is_awaited(*at, now))
+    }
+
+    /// The sockets whose packets are taken without bound: first those that this node waits for.
+    pub(super) fn known(&self, now: Instant) -> impl Iterator<Item = SocketAddr> {
+        let dialed = self.dialed.iter();
+        let dialed = dialed.filter_map(move |(socket, at)| is_awaited(*at, now).then_some(*socket));
+        let standing = self.standing.keys().copied();
+        standing.chain(dialed)
     }
 
     /// Whether `count` packets of a stranger that look like `first` are taken.
@@ -74,10 +98,15 @@ impl Packets {
     }
 }
 
+/// Whether what was dialed at `at` may still answer for the first time.
+fn is_awaited(at: Instant, now: Instant) -> bool {
+    now.saturating_duration_since(at) < ANSWER_AWAITED
+}
+
 /// Whether a packet is an Initial of version 1 that is filled up, a Handshake packet of that version, or one of a
 /// connection; or asks whether QUIC is spoken here, by a version that is reserved for that and answered with those that
 /// are known (RFC 9000, sections 6.3 and 15). Anything else that a stranger may send means nothing here.
-fn belongs_to_a_handshake(packet: &[u8]) -> bool {
+pub(in crate::net) fn belongs_to_a_handshake(packet: &[u8]) -> bool {
     let Some((&first, rest)) = packet.split_first() else {
         return false;
     };
@@ -89,22 +118,33 @@ fn belongs_to_a_handshake(packet: &[u8]) -> bool {
         return true;
     }
     let is_filled_up = || packet.len() >= INITIAL_BYTES_MIN;
-    if rest.len() > 4 && rest[..4].iter().all(|byte| byte & 0x0f == 0x0a) {
+    let Some(version) = rest.first_chunk().copied().map(u32::from_be_bytes) else {
+        return false;
+    };
+    if version & VERSION_QUESTION_BITS == VERSION_QUESTION {
         return is_filled_up();
     }
-    rest.starts_with(&[0, 0, 0, 1])
+    version == QUIC_VERSION
         && match first & TYPE_BITS {
             INITIAL => is_filled_up(),
             kind => kind == HANDSHAKE,
         }
 }
 
+/// What a packet must be filled up to that begins a connection (RFC 9000, section 14.1).
+pub(in crate::net) const INITIAL_BYTES_MIN: usize = 1_200;
+
+/// The version that is spoken, and the bits and the look of those that ask which are (RFC 9000, section 15).
+pub(in crate::net) const QUIC_VERSION: u32 = 1;
+pub(in crate::net) const VERSION_QUESTION_BITS: u32 = 0x0f0f_0f0f;
+pub(in crate::net) const VERSION_QUESTION: u32 = 0x0a0a_0a0a;
+
 /// The bits of a packet's first byte (RFC 9000, section 17).
-const LONG_HEADER: u8 = 0x80;
-const FIXED_BIT: u8 = 0x40;
-const TYPE_BITS: u8 = 0x30;
-const INITIAL: u8 = 0x00;
-const HANDSHAKE: u8 = 0x20;
+pub(in crate::net) const LONG_HEADER: u8 = 0x80;
+pub(in crate::net) const FIXED_BIT: u8 = 0x40;
+pub(in crate::net) const TYPE_BITS: u8 = 0x30;
+pub(in crate::net) const INITIAL: u8 = 0x00;
+pub(in crate::net) const HANDSHAKE: u8 = 0x20;
 
 #[cfg(test)]
 mod tests {
@@ -145,14 +185,17 @@ mod tests {
 
     #[test]
     fn a_members_socket_is_known_as_long_as_a_connection_stands() {
-        let (mut packets, socket) = (Packets::default(), SocketAddr::from(([192, 0, 2, 1], 7)));
+        let (mut packets, now) = (Packets::default(), Instant::now());
+        let socket = SocketAddr::from(([192, 0, 2, 1], 7));
         packets.stands(socket);
         packets.stands(socket);
         packets.ended(socket);
-        assert!(packets.is_known(socket));
+        assert!(packets.is_known(socket, now));
         packets.ended(socket);
-        assert!(!packets.is_known(socket));
-        packets.dials(socket);
-        assert!(packets.is_known(socket));
+        assert!(!packets.is_known(socket, now));
+        packets.dials(socket, now);
+        assert!(packets.is_known(socket, now));
+        assert_eq!(packets.known(now).collect::<Vec<_>>(), [socket]);
+        assert!(!packets.is_known(socket, now + ANSWER_AWAITED));
     }
 }

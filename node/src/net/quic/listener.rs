@@ -14,7 +14,7 @@ use libp2p::core::transport::{ListenerId, TransportEvent};
 use quinn::{Endpoint, Incoming, VarInt};
 
 use super::address::address_of;
-use super::{QuicError, Upgrade, upgrade};
+use super::{QuicError, Upgrade, Ways, upgrade};
 use crate::net::door::{Door, Source};
 
 /// Arrivals that are turned away in a row before others have their turn.
@@ -25,7 +25,7 @@ type Event = TransportEvent<Upgrade, QuicError>;
 /// A listening endpoint.
 pub(super) struct Listener {
     pub(super) id: ListenerId,
-    pub(super) endpoint: Endpoint,
+    pub(super) ways: Ways,
     /// Kept to punch holes from the same port.
     pub(super) socket: std::net::UdpSocket,
     local: SocketAddr,
@@ -42,7 +42,7 @@ pub(super) struct Listener {
 impl Listener {
     pub(super) fn new(
         id: ListenerId,
-        endpoint: Endpoint,
+        ways: Ways,
         socket: std::net::UdpSocket,
         door: Door,
     ) -> io::Result<Self> {
@@ -52,8 +52,8 @@ impl Listener {
         let one = (!everywhere).then_some(local.ip());
         Ok(Self {
             id,
-            accept: accept(&endpoint),
-            endpoint,
+            accept: accept(&ways.endpoint),
+            ways,
             socket,
             local,
             door,
@@ -73,7 +73,7 @@ impl Listener {
             return;
         }
         self.closed = true;
-        self.endpoint.close(VarInt::from_u32(0), &[]);
+        self.ways.endpoint.close(VarInt::from_u32(0), &[]);
         self.first = Some(TransportEvent::ListenerClosed {
             listener_id: self.id,
             reason: Ok(()),
@@ -146,18 +146,19 @@ impl Listener {
             }
         };
         let listener_id = self.id;
-        Some(match incoming.accept() {
-            Ok(connecting) => TransportEvent::Incoming {
+        match incoming.accept() {
+            Ok(connecting) => Some(TransportEvent::Incoming {
                 listener_id,
                 upgrade: upgrade(connecting, Some(place), self.door.clone()),
                 local_addr: address_of(self.local),
                 send_back_addr: address_of(remote),
-            },
-            Err(error) => TransportEvent::ListenerError {
-                listener_id,
-                error: error.into(),
-            },
-        })
+            }),
+            Err(error) => {
+                // Noise that looks like a beginning: the listener itself is well.
+                tracing::trace!(%remote, %error, "not the beginning of a connection");
+                None
+            }
+        }
     }
 }
 
@@ -184,7 +185,7 @@ impl Stream for Listener {
                 self.close();
                 return Poll::Ready(self.first.take());
             };
-            self.accept = accept(&self.endpoint);
+            self.accept = accept(&self.ways.endpoint);
             if let Some(event) = self.receive(incoming) {
                 return Poll::Ready(Some(event));
             }

@@ -8,7 +8,11 @@ mod address;
 mod config;
 mod connection;
 mod error;
+mod flood;
+mod kernel;
 mod listener;
+#[cfg(target_os = "linux")]
+mod packet_filter;
 mod punch;
 mod sifted;
 mod socket;
@@ -27,7 +31,7 @@ use libp2p::core::Endpoint as Role;
 use libp2p::core::transport::{DialOpts, ListenerId, Transport, TransportError, TransportEvent};
 use libp2p::identity::Keypair;
 use libp2p::{Multiaddr, PeerId};
-use quinn::{Endpoint, Runtime, TokioRuntime};
+use quinn::{Endpoint, TokioRuntime};
 use tokio::sync::oneshot;
 
 use address::socket_of;
@@ -52,10 +56,17 @@ pub(crate) struct QuicTransport {
     door: Door,
     listeners: SelectAll<Listener>,
     /// What dials go out from where nothing listens: one of IPv4, one of IPv6.
-    dialers: HashMap<bool, Endpoint>,
+    dialers: HashMap<bool, Ways>,
     /// Dials that wait to be dialed from where their holes are punched.
     punches: HashMap<SocketAddr, oneshot::Sender<Upgrade>>,
     waker: Option<Waker>,
+}
+
+/// One UDP socket: QUIC over it, and the door before it.
+#[derive(Clone)]
+struct Ways {
+    endpoint: Endpoint,
+    sifted: Arc<Sifted>,
 }
 
 impl QuicTransport {
@@ -70,32 +81,34 @@ impl QuicTransport {
         })
     }
 
-    fn endpoint(&self, socket: std::net::UdpSocket, listens: bool) -> io::Result<Endpoint> {
+    fn ways(&self, socket: std::net::UdpSocket, listens: bool) -> io::Result<Ways> {
         let server = listens.then(|| self.config.server.clone());
         let runtime = Arc::new(TokioRuntime);
-        let socket = Sifted::new(runtime.wrap_udp_socket(socket)?, self.door.clone());
+        let sifted = Arc::new(Sifted::new(socket, &*runtime, self.door.clone())?);
         let config = self.config.endpoint.clone();
-        Endpoint::new_with_abstract_socket(config, server, Arc::new(socket), runtime)
+        let endpoint = Endpoint::new_with_abstract_socket(config, server, sifted.clone(), runtime)?;
+        Ok(Ways { endpoint, sifted })
     }
 
     /// What a dial to `target` goes out from.
-    fn dialer(&mut self, target: SocketAddr) -> io::Result<Endpoint> {
+    fn dialer(&mut self, target: SocketAddr) -> io::Result<Ways> {
         if let Some(listener) = self.listeners.iter().find(|one| one.reaches(target)) {
-            return Ok(listener.endpoint.clone());
+            return Ok(listener.ways.clone());
         }
         if let Some(dialer) = self.dialers.get(&target.is_ipv4()) {
             return Ok(dialer.clone());
         }
         let socket = socket::bound(socket::anywhere_for(target))?;
-        let dialer = self.endpoint(socket, false)?;
+        let dialer = self.ways(socket, false)?;
         self.dialers.insert(target.is_ipv4(), dialer.clone());
         Ok(dialer)
     }
 
     fn connect(&mut self, target: SocketAddr) -> Result<Upgrade, QuicError> {
-        let endpoint = self.dialer(target)?;
+        let Ways { endpoint, sifted } = self.dialer(target)?;
         let (client, door) = (self.config.client.clone(), self.door.clone());
         door.dials(target);
+        sifted.refresh();
         Ok(Box::pin(async move {
             let connecting = endpoint.connect_with(client, target, SERVER_NAME)?;
             upgrade(connecting, None, door).await
@@ -105,7 +118,8 @@ impl QuicTransport {
     /// Waits to be dialed by `peer` from `target`, and opens the way for it meanwhile.
     fn await_dial(&mut self, peer: PeerId, target: SocketAddr) -> Result<Upgrade, QuicError> {
         let listener = self.listeners.iter().find(|one| one.reaches(target));
-        let socket = listener.ok_or(QuicError::NoListener)?.socket.try_clone()?;
+        let listener = listener.ok_or(QuicError::NoListener)?;
+        let (socket, sifted) = (listener.socket.try_clone()?, listener.ways.sifted.clone());
         self.punches.retain(|_, dial| !dial.is_closed());
         if self.punches.contains_key(&target) {
             return Err(QuicError::PunchUnderWay { target });
@@ -113,6 +127,7 @@ impl QuicTransport {
         let (dialed, dial) = oneshot::channel();
         self.punches.insert(target, dialed);
         self.door.dials(target);
+        sifted.refresh();
         Ok(Box::pin(async move {
             let dial = async {
                 let dial = dial.await.map_err(|_| QuicError::NoListener)?;
@@ -153,8 +168,8 @@ impl Transport for QuicTransport {
         let other = |error: io::Error| TransportError::Other(error.into());
         let socket = socket::bound(local).map_err(other)?;
         let kept = socket.try_clone().map_err(other)?;
-        let endpoint = self.endpoint(socket, true).map_err(other)?;
-        let listener = Listener::new(id, endpoint, kept, self.door.clone()).map_err(other)?;
+        let ways = self.ways(socket, true).map_err(other)?;
+        let listener = Listener::new(id, ways, kept, self.door.clone()).map_err(other)?;
         self.listeners.push(listener);
         self.dialers.remove(&local.is_ipv4());
         self.wake();
