@@ -87,8 +87,9 @@ impl Registry {
             let place = self.place();
             match (&place, told.as_ref()) {
                 (Some((mesh, addresses)), _) => {
+                    // A stop may come before the end, and there may be a record by then.
+                    *told = place.clone();
                     let succeeded = self.exchange(*mesh, addresses).await;
-                    *told = place;
                     let pause = match succeeded {
                         true => {
                             pauses.reset();
