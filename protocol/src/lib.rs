@@ -21,6 +21,7 @@ mod mutation;
 pub mod node_state;
 pub mod presence;
 pub mod signature;
+pub mod tasks;
 pub mod time;
 pub mod topology;
 pub mod wire;

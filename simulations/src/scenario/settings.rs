@@ -94,6 +94,8 @@ pub(super) struct Mix {
     pub(super) append: f64,
     /// Neither.
     pub(super) contradict: f64,
+    /// Tasks that agents race for, neither.
+    pub(super) race: f64,
 }
 
 impl Settings {
@@ -166,6 +168,7 @@ impl Settings {
             1_000.0,
             "from 0 to 1000",
         )?;
+        check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         for (key, amount) in self.mix.clone().amounts() {
