@@ -4,6 +4,7 @@ mod addresses;
 mod http_listeners;
 mod message_parts;
 mod parts;
+mod registry;
 mod start_error;
 
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub struct Node {
     ready: Ready,
     stop: CancellationToken,
     frontends: Vec<JoinHandle<()>>,
+    registry: Option<JoinHandle<()>>,
     control: JoinHandle<Result<(), ControlError>>,
     membership: Membership,
     upstreams: Upstreams,
@@ -87,6 +89,10 @@ impl Node {
             if tokio::time::timeout(DRAIN_WITHIN, frontend).await.is_err() {
                 tracing::warn!("a frontend did not drain in time");
             }
+        }
+        if let Some(registry) = self.registry.take() {
+            // It bounds its own last exchange; what it leaves there expires.
+            let _ = tokio::time::timeout(DRAIN_WITHIN, registry).await;
         }
         // Said last, for it ends the links.
         self.membership.stopping().await;

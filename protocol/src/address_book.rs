@@ -25,6 +25,8 @@ pub enum Source {
     Mdns,
     /// The bootstrap file.
     Bootstrap,
+    /// The registry in Firebase, signed by the node itself.
+    Firebase,
     /// The mesh's distributed hash table, signed by the node itself.
     Dht,
     /// Another member, over a link.

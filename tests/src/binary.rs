@@ -8,6 +8,12 @@ use std::sync::OnceLock;
 /// The variable that names a binary to test instead of the one that cargo builds here.
 pub const BINARY_VARIABLE: &str = "PEERAGE_BIN";
 
+/// What the binary under test is built with beside what all have.
+const FEATURES: &[&str] = match cfg!(feature = "firebase") {
+    true => &["--features", "firebase"],
+    false => &[],
+};
+
 /// The binary under test. Built once a process, into the target folder and with the profile of the running test.
 pub fn peerage() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
@@ -49,6 +55,7 @@ fn build() -> PathBuf {
             "--profile",
             profile,
         ])
+        .args(FEATURES)
         .arg("--target-dir")
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

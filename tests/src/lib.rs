@@ -16,6 +16,8 @@
 pub mod binary;
 pub mod cli;
 pub mod client;
+#[cfg(feature = "firebase")]
+pub mod firebase;
 pub mod inside;
 pub mod log_node;
 pub mod mesh;

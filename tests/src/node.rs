@@ -61,6 +61,15 @@ impl Peerage {
 
     /// The same, at these multiaddresses.
     pub async fn up_at(home: &Path, listen: &[String], arguments: &[&str]) -> Self {
+        Self::start(home, listen, &[], arguments).await
+    }
+
+    async fn start(
+        home: &Path,
+        listen: &[String],
+        environment: &[(&str, &Path)],
+        arguments: &[&str],
+    ) -> Self {
         let mut command = cli::command(home, &["--json", "up", "--http", "auto", "--no-mdns"]);
         for address in listen {
             command.args(["--listen", address]);
@@ -69,6 +78,7 @@ impl Peerage {
         let stderr = log.reopen().expect("the log can be written");
         let mut child = command
             .stderr(stderr)
+            .envs(environment.iter().copied())
             .args(arguments)
             .process_group(0)
             .stdout(Stdio::piped())
@@ -94,9 +104,20 @@ impl Peerage {
         &self.ready
     }
 
+    /// The first, in this environment.
+    pub async fn up_in(home: &Path, environment: &[(&str, &Path)], arguments: &[&str]) -> Self {
+        let listen = [Transport::Quic.listen(0), Transport::Tcp.listen(0)];
+        Self::start(home, &listen, environment, arguments).await
+    }
+
     /// Its home.
     pub fn home(&self) -> &Path {
         &self.home
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log.path()).unwrap_or_default()
     }
 
     /// Its process.

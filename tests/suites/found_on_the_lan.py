@@ -25,8 +25,8 @@ class Member:
         self.home = home
         self.process: subprocess.Popen | None = None
 
-    def start(self) -> None:
-        command = [PEERAGE, "--home", str(self.home), "up", "--name", self.machine.name, "--http", "auto"]
+    def start(self, http: str = "auto") -> None:
+        command = [PEERAGE, "--home", str(self.home), "up", "--name", self.machine.name, "--http", http]
         log = open(self.home.with_suffix(".log"), "a")
         self.process = subprocess.Popen(self.machine.inside(*command), stdout=log, stderr=log)
 

@@ -3,6 +3,8 @@
 mod agents;
 mod decisions;
 mod duration;
+mod endpoint;
+mod firebase;
 mod log;
 mod mesh;
 mod messages;
@@ -20,11 +22,15 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
+#[cfg(feature = "firebase")]
+use peerage_node::discovery::firebase::COURIER_COMMAND;
 use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
 pub use decisions::{Proposal, Propose, Verify, Vote};
+pub use endpoint::Looking;
+pub use firebase::Firebase;
 pub use log::{Log, LogFilter};
 pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
 pub use messages::{Ack, Acting, Inbox, Messages, Priority as MessagePriority, Send};
@@ -196,7 +202,7 @@ pub enum Command {
     /// Check the proof of a decision, without a node or a network
     Verify(Verify),
     /// Print the endpoint that a client on this machine should use
-    Endpoint,
+    Endpoint(Looking),
     /// Speak MCP over standard input and output, for clients that know no HTTP
     Mcp(Mcp),
     /// Show how a client's configuration would change to use this node, and apply it with --write
@@ -213,6 +219,9 @@ pub enum Command {
     /// Look into the log that this node keeps: whether it is whole, what is in it
     #[command(subcommand)]
     Log(Log),
+    /// Set up the registry in Firebase that members may also be found by
+    #[command(subcommand)]
+    Firebase(Firebase),
     /// Give this node another name
     Rename {
         /// 1 to 20 of a-z, 0-9 and -
@@ -245,6 +254,10 @@ pub enum Command {
     },
     /// Show it all on this machine: three nodes, a mesh, a call across, a crash and the return
     Demo,
+    /// One exchange with the registry, for the node that starts it
+    #[cfg(feature = "firebase")]
+    #[command(hide = true, name = COURIER_COMMAND)]
+    FirebaseCourier,
     /// The MCP server that the demonstration shares
     #[command(hide = true)]
     SampleServer {

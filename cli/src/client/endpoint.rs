@@ -32,6 +32,10 @@ pub enum Source {
     Environment,
     /// The node on this home, over loopback. It said so itself over its socket, which only its owner answers.
     Node,
+    /// A node that answered on a private network of this machine. Nobody vouches for it.
+    Scan,
+    /// The registry in Firebase. Nobody vouches for it but whoever gives out the tokens of the registry.
+    Registry,
 }
 
 impl fmt::Display for Source {
@@ -40,6 +44,8 @@ impl fmt::Display for Source {
             Source::Given => "as given",
             Source::Environment => "from MCP_ENDPOINT",
             Source::Node => "this machine's node",
+            Source::Scan => "a neighbour that a scan found",
+            Source::Registry => "from the registry",
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A small client of the MCP endpoint of this machine, for programs that call tools.
 //!
-//! It finds the endpoint (`MCP_ENDPOINT` first, then the node of this home), says who calls by the token of an agent,
+//! It finds the endpoint (`MCP_ENDPOINT` first, then the node of this home; where asked a scan, then the registry), says who calls by the token of an agent,
 //! and finds the endpoint again after it moved or restarted. Requests that meet nobody wait, at most 256 of them and
 //! for at most [`Options::patience`]. A request is sent again only when it certainly was not sent before: one whose
 //! connection broke afterwards ends with [`ClientError::Lost`], for it may have run. Dropping the future of a request
@@ -34,6 +34,9 @@ pub(crate) mod endpoint;
 pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod message;
+mod neighbours;
+mod registry;
+pub(crate) mod search;
 mod tools;
 
 use std::path::PathBuf;
@@ -54,6 +57,7 @@ use serde_json::{Map, Value, json};
 pub use endpoint::{ENDPOINT_VARIABLE, Endpoint, Source};
 pub use error::ClientError;
 pub use identity::TOKEN_VARIABLE;
+pub use search::{Found, Outcome, Search, Step};
 pub use tools::{Tool, ToolResult};
 
 use courier::{Courier, Destination, Parcel};
@@ -74,6 +78,9 @@ pub struct Options {
     /// The agent that calls, 1 to 20 of a-z, 0-9 and -: its token is minted by this home's node on first use. A guest
     /// without one.
     pub agent: Option<String>,
+    /// Where else to look when this home has no node: then the endpoint is found once, at the start, and `token` is what it is
+    /// told. Its home and `MCP_ENDPOINT` are looked at first.
+    pub search: Option<Search>,
     /// How long a request may wait while nobody answers.
     pub patience: Duration,
 }
@@ -85,6 +92,7 @@ impl Default for Options {
             endpoint: None,
             token: None,
             agent: None,
+            search: None,
             patience: PATIENCE,
         }
     }
@@ -98,15 +106,17 @@ pub struct Client {
 
 /// The endpoint that a client on this machine should use, by `MCP_ENDPOINT` or by the node on `home`.
 pub async fn find_endpoint(home: Option<PathBuf>) -> Result<Endpoint, ClientError> {
-    match endpoint::of_environment(&ProcessEnvironment) {
-        Some(endpoint) => Ok(endpoint),
-        None => endpoint::of_node(&Home::locate(home, &ProcessEnvironment)?).await,
-    }
+    Search::of(home)?.run().await.endpoint
 }
 
 impl Client {
     /// Finds the endpoint and asks it what it speaks, waiting as long as requests do.
-    pub async fn connect(options: Options) -> Result<Self, ClientError> {
+    pub async fn connect(mut options: Options) -> Result<Self, ClientError> {
+        if let (None, Some(search)) = (&options.endpoint, options.search.take()) {
+            let found = search.run().await.endpoint?;
+            // Its own node may move, and is found again.
+            options.endpoint = (found.source != Source::Node).then_some(found.url);
+        }
         let patience = options.patience;
         let client = Self {
             courier: Courier::new(destination(options, &ProcessEnvironment)?, patience)?,

@@ -7,6 +7,7 @@ mod decisions;
 mod demo;
 mod doctor;
 mod endpoint;
+mod firebase;
 mod import;
 mod install;
 mod keys;
@@ -106,7 +107,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Proposals { watch } => decisions::proposals(&context, watch).await,
         Command::Proposal(shown) => decisions::proposal(&context, shown).await,
         Command::Verify(verify) => decisions::verify(&context, &verify),
-        Command::Endpoint => endpoint::endpoint(&context, &environment).await,
+        Command::Endpoint(looking) => endpoint::endpoint(&context, &looking, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,
         Command::Disconnect(change) => connect::disconnect(&context, change, &environment).await,
@@ -114,6 +115,9 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Token(token) => token::token(&context, token).await,
         Command::Doctor => doctor::doctor(&context).await,
         Command::Log(deed) => log::log(&context, &deed),
+        Command::Firebase(deed) => firebase::firebase(&context, &deed).await,
+        #[cfg(feature = "firebase")]
+        Command::FirebaseCourier => firebase::errand().await,
         Command::Rename { name } => rename::rename(&context, &name).await,
         Command::Backup(backup) => backup::backup(&context, &backup),
         Command::Restore(restore) => match restore.file.clone() {

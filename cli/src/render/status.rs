@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use peerage_node::gateway::frontend::rest::api::{NodeStatus, ServerStatus, StatusResponse};
 use peerage_node::gateway::frontend::rest::door::DoorStatus;
+use peerage_node::gateway::frontend::rest::registry::RegistryStatus;
 
 use super::layout::{Style, styled, wrapped};
 use super::one_line;
@@ -37,6 +38,9 @@ pub fn status(status: &StatusResponse, nodes: &[NodeStatus], now: u64, view: Vie
     }
     if let Some(door) = door(&status.door) {
         line("door", &door);
+    }
+    if let Some(registry) = &status.registry {
+        line("registry", &self::registry(registry, now));
     }
     for warning in &status.warnings {
         let warning = wrapped(&format!("warning: {}", one_line(warning)), 2, view);
@@ -88,6 +92,22 @@ fn door(door: &DoorStatus) -> Option<String> {
     let refused = (!refused.is_empty()).then(|| format!("refused for now: {}", refused.join(", ")));
     let said: Vec<String> = [turned_away, refused].into_iter().flatten().collect();
     (!said.is_empty()).then(|| said.join("; "))
+}
+
+/// How the registry does; whoever sees it need not be reminded that it is optional.
+fn registry(registry: &RegistryStatus, now: u64) -> String {
+    let url = one_line(&registry.url);
+    let since = registry.succeeded.map(|at| from_now(now, at));
+    match (&registry.fault, since) {
+        (Some(fault), since) => {
+            let since = since.map_or("never of use yet".to_owned(), |since| {
+                format!("last of use {since}")
+            });
+            format!("{url}, {since}: {}", one_line(fault))
+        }
+        (None, Some(since)) => format!("{url}, {} members there, asked {since}", registry.members),
+        (None, None) => format!("{url}, not asked yet"),
+    }
 }
 
 /// Who is linked and who is away; `None` where nobody else is known.
@@ -159,6 +179,7 @@ pub(super) mod tests {
             warnings: Vec::new(),
             copy: None,
             door: DoorStatus::default(),
+            registry: None,
         }
     }
 
@@ -227,6 +248,26 @@ pub(super) mod tests {
             node("shed", "unreachable"),
         ];
         insta::assert_snapshot!(status(&busy, &nodes, 0, View::default()));
+    }
+
+    #[test]
+    fn a_registry_that_fails_says_why_and_since_when() {
+        let well = RegistryStatus {
+            url: "https://mesh.example".to_owned(),
+            id: None,
+            succeeded: Some(0),
+            fault: None,
+            failures: 0,
+            members: 3,
+            expired: 0,
+            foreign: 0,
+        };
+        let said = registry(&well, 60_000);
+        assert!(said.contains("3 members there"), "{said}");
+        let fault = Some("it did not answer in time".to_owned());
+        let said = registry(&RegistryStatus { fault, ..well }, 60_000);
+        assert!(said.contains("last of use"), "{said}");
+        assert!(said.ends_with("it did not answer in time"), "{said}");
     }
 
     #[test]

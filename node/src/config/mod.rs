@@ -3,6 +3,7 @@
 pub mod choices;
 pub mod environment;
 pub mod expand;
+pub mod firebase;
 pub mod http_addresses;
 pub mod instance;
 mod json_lines;

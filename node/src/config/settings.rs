@@ -6,6 +6,7 @@ use peerage_protocol::id::{NameError, NodeName, RegionName};
 
 use super::choices::{LogLevel, LogLevelError, ToolList, ToolNames};
 use super::environment::Environment;
+use super::firebase::{FirebaseSettings, FirebaseSettingsError};
 use super::http_addresses::HttpAddresses;
 use super::mesh_port::{MeshPortError, choose_mesh_port};
 use super::node_name::default_node_name;
@@ -40,6 +41,8 @@ pub struct Settings {
     pub scan: bool,
     /// The file with addresses to begin from.
     pub bootstrap: Option<PathBuf>,
+    /// The registry that says where members are, if any.
+    pub firebase: Option<FirebaseSettings>,
     /// How tools of other nodes are named in lists.
     pub tool_names: ToolNames,
     /// How many tools of other nodes are listed.
@@ -76,7 +79,8 @@ impl Settings {
         environment: &dyn Environment,
     ) -> Result<Self, SettingsLoadError> {
         let home = home.prepare()?;
-        let file = SettingsFile::load(&home.settings())?;
+        let mut file = SettingsFile::load(&home.settings())?;
+        file.firebase.token_file = file.firebase.token_file.map(|path| home.root().join(path));
         let listen = listen_addresses(&home, flags.listen, &file)?;
         let warnings = file.unknown.iter().map(|place| {
             let path = home.settings();
@@ -97,6 +101,7 @@ impl Settings {
             bootstrap: flags
                 .bootstrap
                 .or(file.bootstrap.map(|path| home.root().join(path))),
+            firebase: FirebaseSettings::read(&file.firebase, environment)?,
             tool_names: file.tool_names.unwrap_or_default(),
             tool_list: file.tool_list.unwrap_or_default(),
             log: flags
@@ -170,6 +175,9 @@ pub enum SettingsLoadError {
     /// `peerage.toml` cannot be read or written.
     #[error(transparent)]
     File(#[from] SettingsFileError),
+    /// The variables of the registry are wrong.
+    #[error(transparent)]
+    Firebase(#[from] FirebaseSettingsError),
     /// The node's name is not one.
     #[error("{0}; set it with --name, {NAME_VARIABLE} or name in peerage.toml")]
     Name(NameError),

@@ -1,14 +1,17 @@
 //! Reads `peerage.toml` into typed, optional values; what it does not say is left to flags, environment and defaults.
 
+use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use peerage_protocol::id::{NodeName, RegionName};
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use super::choices::{LogLevel, ToolList, ToolNames};
+use super::firebase::FirebaseFile;
 use super::http_addresses::HttpAddresses;
 use super::settings_error::{SettingsError, SettingsFileError};
 use crate::home::write_atomically;
@@ -37,6 +40,8 @@ pub struct SettingsFile {
     pub scan: Option<bool>,
     /// `[discovery] bootstrap`, as written.
     pub bootstrap: Option<PathBuf>,
+    /// `[firebase]`, the path as written.
+    pub firebase: FirebaseFile,
     /// `[tools] names`.
     pub tool_names: Option<ToolNames>,
     /// `[tools] list`.
@@ -77,7 +82,16 @@ impl SettingsFile {
         self.name = root
             .read("name", "a string", Item::as_str)?
             .map(str::to_owned);
-        let known = ["name", "node", "http", "mesh", "discovery", "tools", "log"];
+        let known = [
+            "name",
+            "node",
+            "http",
+            "mesh",
+            "discovery",
+            "firebase",
+            "tools",
+            "log",
+        ];
         self.note_unknown(root, &known);
         for (name, read) in Self::SECTIONS {
             if let Some(section) = root.section(name)? {
@@ -87,11 +101,12 @@ impl SettingsFile {
         Ok(())
     }
 
-    const SECTIONS: [(&str, ReadSection); 6] = [
+    const SECTIONS: [(&str, ReadSection); 7] = [
         ("node", Self::read_node),
         ("http", Self::read_http),
         ("mesh", Self::read_mesh),
         ("discovery", Self::read_discovery),
+        ("firebase", Self::read_firebase),
         ("tools", Self::read_tools),
         ("log", Self::read_log),
     ];
@@ -143,6 +158,17 @@ impl SettingsFile {
         self.scan = discovery.read("scan", "true or false", Item::as_bool)?;
         let bootstrap = discovery.read("bootstrap", "a path in quotes", Item::as_str)?;
         self.bootstrap = bootstrap.map(PathBuf::from);
+        Ok(())
+    }
+
+    fn read_firebase(&mut self, firebase: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(firebase, &["url", "token_file", "endpoint"]);
+        let token_file = firebase.read("token_file", "a path in quotes", Item::as_str)?;
+        self.firebase = FirebaseFile {
+            url: firebase.parsed("url")?,
+            token_file: token_file.map(PathBuf::from),
+            endpoint: firebase.parsed("endpoint")?,
+        };
         Ok(())
     }
 
@@ -214,6 +240,14 @@ impl<'a> Section<'a> {
                 .map(|value| value.as_str().map(str::to_owned))
                 .collect()
         })
+    }
+
+    /// A string that means something; what is wrong with one that does not is said without repeating it.
+    fn parsed<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, SettingsError> {
+        let text = self.read(key, "a string", Item::as_str)?;
+        text.map(str::parse)
+            .transpose()
+            .map_err(|error: T::Err| self.error(key, &error.to_string()))
     }
 
     fn port(&self, key: &str) -> Result<Option<u16>, SettingsError> {
@@ -364,6 +398,10 @@ mod tests {
             mdns = false
             bootstrap = "peers.toml"
             scan = true
+            [firebase]
+            url = "https://mesh.example"
+            token_file = "token"
+            endpoint = "https://desk.example/mcp"
             [tools]
             names = "plain"
             list = "full"
@@ -380,6 +418,11 @@ mod tests {
             mdns: Some(false),
             scan: Some(true),
             bootstrap: Some("peers.toml".into()),
+            firebase: FirebaseFile {
+                url: Some("https://mesh.example".parse().unwrap()),
+                token_file: Some("token".into()),
+                endpoint: Some("https://desk.example/mcp".parse().unwrap()),
+            },
             tool_names: Some(ToolNames::Plain),
             tool_list: Some(ToolList::Full),
             log: Some(LogLevel::Debug),
@@ -412,6 +455,10 @@ mod tests {
             (
                 "[mesh]\nlisten = [1]",
                 "line 2, key \"mesh.listen\": must be an array of strings",
+            ),
+            (
+                "[firebase]\nurl = \"http://h\"",
+                "line 2, key \"firebase.url\": must be the URL of a database",
             ),
             (
                 "[tools]\n\nnames = \"short\"",

@@ -150,7 +150,10 @@ fn why_ignored(
 
 /// Whether what it says comes over the network, from whoever is there.
 fn is_from_elsewhere(source: Source) -> bool {
-    matches!(source, Source::Mdns | Source::Dht | Source::Scan)
+    matches!(
+        source,
+        Source::Mdns | Source::Firebase | Source::Dht | Source::Scan
+    )
 }
 
 fn is_nowhere(address: &Multiaddr) -> bool {
@@ -261,6 +264,7 @@ mod tests {
         ] {
             assert_eq!(why(text, Source::Mdns), Some(WhyIgnored::Loopback));
             assert_eq!(why(text, Source::Dht), Some(WhyIgnored::Loopback));
+            assert_eq!(why(text, Source::Firebase), Some(WhyIgnored::Loopback));
             assert_eq!(why(text, Source::Bootstrap), None);
         }
         let only_loopback = [address("/ip4/127.0.0.1/tcp/4001")];

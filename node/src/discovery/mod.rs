@@ -4,4 +4,5 @@ pub mod awakening;
 pub mod bootstrap;
 pub mod bootstrap_file;
 pub mod dht;
+pub mod firebase;
 pub mod lan;

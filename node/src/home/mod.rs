@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 pub use atomic::write_atomically;
 pub use error::HomeError;
 pub use lock::{Holder, HomeLock};
-pub use secret::{read_secret, write_secret};
+pub use secret::{read_secret, read_secret_text, write_secret};
 
 use peerage_protocol::id::{AgentName, MeshId};
 

@@ -12,6 +12,41 @@ use super::{HomeError, write_atomically};
 /// Reads a secret of exactly `N` bytes; `None` when there is no such file. A file whose mode is wider than 0600, or
 /// that belongs to someone else, is refused.
 pub fn read_secret<const N: usize>(path: &Path) -> Result<Option<Zeroizing<[u8; N]>>, HomeError> {
+    let Some((file, length)) = open_private(path)? else {
+        return Ok(None);
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(N + 1));
+    file.take(N as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| HomeError::io("read", path, source))?;
+    match <[u8; N]>::try_from(bytes.as_slice()) {
+        Ok(secret) => Ok(Some(Zeroizing::new(secret))),
+        Err(_) => Err(HomeError::SecretSize {
+            path: path.to_path_buf(),
+            expected: N,
+            found: usize::try_from(length).unwrap_or(usize::MAX),
+        }),
+    }
+}
+
+/// Reads a secret that is text, at most `bytes_max` of it, without the white space around it; refuses what
+/// [`read_secret`] refuses.
+pub fn read_secret_text(
+    path: &Path,
+    bytes_max: u64,
+) -> Result<Option<Zeroizing<String>>, HomeError> {
+    let Some((file, _)) = open_private(path)? else {
+        return Ok(None);
+    };
+    let mut text = Zeroizing::new(String::new());
+    file.take(bytes_max)
+        .read_to_string(&mut text)
+        .map_err(|source| HomeError::io("read", path, source))?;
+    Ok(Some(Zeroizing::new(text.trim().to_owned())))
+}
+
+/// The file and its length, if it is there and nobody else can read it.
+fn open_private(path: &Path) -> Result<Option<(File, u64)>, HomeError> {
     let failed = |source| HomeError::io("read", path, source);
     let file = match File::open(path) {
         Ok(file) => file,
@@ -33,18 +68,7 @@ pub fn read_secret<const N: usize>(path: &Path) -> Result<Option<Zeroizing<[u8; 
             mode,
         });
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(N + 1));
-    file.take(N as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    match <[u8; N]>::try_from(bytes.as_slice()) {
-        Ok(secret) => Ok(Some(Zeroizing::new(secret))),
-        Err(_) => Err(HomeError::SecretSize {
-            path: path.to_path_buf(),
-            expected: N,
-            found: usize::try_from(metadata.len()).unwrap_or(usize::MAX),
-        }),
-    }
+    Ok(Some((file, metadata.len())))
 }
 
 /// Writes a secret with mode 0600, atomically.
@@ -77,6 +101,18 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = read_secret::<32>(&path).unwrap_err();
         assert!(refused.to_string().contains("chmod 600"), "{refused}");
+    }
+
+    #[test]
+    fn a_text_is_read_without_the_white_space_around_it_and_only_when_it_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        assert!(read_secret_text(&path, 100).unwrap().is_none());
+        write_secret(&path, b" token\n").unwrap();
+        let read = read_secret_text(&path, 100).unwrap().unwrap();
+        assert_eq!(read.as_str(), "token");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+        assert!(read_secret_text(&path, 100).is_err());
     }
 
     #[test]

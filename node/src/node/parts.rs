@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::addresses::{bound_hosts, endpoints, multiaddresses, texts};
 use super::message_parts::MessageParts;
-use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners};
+use super::{DRAIN_WITHIN, Node, Ready, StartError, http_listeners, registry};
 use crate::config::settings::Settings;
 use crate::control::{
     Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
@@ -31,6 +31,7 @@ use crate::gateway::frontend::admission::Admission;
 use crate::gateway::frontend::http::{self, HttpService, Service};
 use crate::gateway::frontend::members::MemberSubstreams;
 use crate::gateway::frontend::peer::PeerFrontend;
+use crate::gateway::frontend::rest::registry::OwnersRegistry;
 use crate::gateway::frontend::rest::server::{self, OwnerSocket};
 use crate::gateway::frontend::rest::service::OwnerService;
 use crate::gateway::listing::ListStyle;
@@ -206,6 +207,21 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         scanner.begin();
     }
 
+    let begun = registry::begin(
+        &settings,
+        Arc::new(key.clone()),
+        handle.clone(),
+        snapshots.clone(),
+        &stop,
+    );
+    let (registry, registry_task) = begun
+        .map(|begun| {
+            let (url, report) = (begun.url, begun.report);
+            (OwnersRegistry { url, report }, begun.task)
+        })
+        .unzip();
+    let missing = registry::warning(&settings);
+
     let watched = servers.clone();
     let watching = stop.clone();
     tokio::spawn(async move { watched.watch(watching).await });
@@ -219,10 +235,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         home,
         clock,
         http: endpoints.clone(),
-        warnings: settings.warnings,
+        warnings: settings.warnings.into_iter().chain(missing).collect(),
         snapshots: snapshots.clone(),
         soundings,
         scanner,
+        registry,
         membership: membership.clone(),
         servers,
         upstreams: upstreams.clone(),
@@ -271,6 +288,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
         ready,
         stop,
         frontends,
+        registry: registry_task,
         control,
         membership,
         upstreams,

@@ -11,6 +11,7 @@ mod lists;
 mod members;
 mod permissions;
 mod ports;
+mod registry;
 mod running;
 mod servers;
 mod settings;
@@ -37,7 +38,7 @@ impl Judgement {
     }
 }
 
-const CHECKS: [Check; 15] = [
+const CHECKS: [Check; 16] = [
     ("permissions", permissions::check),
     ("keys", keys::check),
     ("node", running::check),
@@ -50,6 +51,7 @@ const CHECKS: [Check; 15] = [
     ("clock", clock::check),
     ("members", members::check),
     ("bootstrap", bootstrap::check),
+    ("registry", registry::check),
     ("copies", copies::check),
     ("list", lists::check),
     ("disk", disk::check),

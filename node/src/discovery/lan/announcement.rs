@@ -24,7 +24,7 @@ const SIGNATURE_BYTES: usize = 64;
 const ADDRESSES_BYTES: usize = 640;
 
 /// Bytes of an announcement: they fit one packet of any Ethernet.
-pub(super) const ANNOUNCEMENT_BYTES: usize =
+pub(in crate::discovery) const ANNOUNCEMENT_BYTES: usize =
     HEAD_BYTES + NODE_BYTES + SIGNATURE_BYTES + ADDRESSES_BYTES + 16;
 
 /// How long one tag's time lasts; announcements of the time before and after are recognised too.
@@ -36,15 +36,15 @@ const SIGNING_CONTEXT: &[u8] = b"peerage lan announcement v1\0";
 
 /// A member that says where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Announced {
+pub(in crate::discovery) struct Announced {
     /// Who.
-    pub(super) node: NodeId,
+    pub(in crate::discovery) node: NodeId,
     /// Where.
-    pub(super) addresses: Vec<Multiaddr>,
+    pub(in crate::discovery) addresses: Vec<Multiaddr>,
 }
 
 /// The announcement of the node that signs, with the first of `addresses` that fit; `None` without randomness.
-pub(super) fn announce(
+pub(in crate::discovery) fn announce(
     mesh: MeshId,
     signer: &dyn Signer,
     addresses: &[Multiaddr],
@@ -70,7 +70,11 @@ pub(super) fn announce(
 }
 
 /// Who says where it is, if it is a member of `mesh` that says so now.
-pub(super) fn recognise(mesh: MeshId, bytes: &[u8], now: Timestamp) -> Option<Announced> {
+pub(in crate::discovery) fn recognise(
+    mesh: MeshId,
+    bytes: &[u8],
+    now: Timestamp,
+) -> Option<Announced> {
     if bytes.len() != ANNOUNCEMENT_BYTES || bytes.first() != Some(&VERSION) {
         return None;
     }

@@ -5,7 +5,7 @@
 //! signed by the node. Strangers see that a Peerage node is there, and from which address the packet came. IPv4 only:
 //! a network without it has no multicast that every home router passes on.
 
-mod announcement;
+pub(in crate::discovery) mod announcement;
 mod beacon;
 mod packet;
 mod ranges;
@@ -14,3 +14,8 @@ mod sockets;
 
 pub use beacon::{Beacon, BeaconSettings};
 pub use scan::{ScanProgress, Scanner};
+
+/// Every address of the private networks of this machine that a scan may ask.
+pub fn private_hosts() -> Vec<std::net::Ipv4Addr> {
+    ranges::hosts(&sockets::networks())
+}

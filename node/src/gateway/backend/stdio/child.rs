@@ -10,6 +10,7 @@ use rustix::process::Signal;
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
+use crate::config::firebase::FIREBASE_TOKEN_VARIABLE;
 use crate::config::upstream::UpstreamTransport;
 
 /// A running child. Dropping it kills its whole group.
@@ -47,6 +48,8 @@ impl Child {
         let mut wrapped = CommandWrap::with_new(command, |child| {
             child
                 .args(args)
+                // The node's own, which no upstream has a use for; who names it for one has.
+                .env_remove(FIREBASE_TOKEN_VARIABLE)
                 .envs(env)
                 .current_dir(folder)
                 .stdin(Stdio::piped())

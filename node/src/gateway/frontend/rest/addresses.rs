@@ -79,6 +79,7 @@ fn source(source: Source) -> String {
         Source::Scan => "scan",
         Source::Mdns => "mdns",
         Source::Bootstrap => "bootstrap",
+        Source::Firebase => "firebase",
         Source::Dht => "dht",
         Source::Member => "member",
         Source::Ticket => "ticket",

@@ -31,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::door::DoorStatus;
+use super::registry::RegistryStatus;
 
 /// This node, its mesh and its upstreams.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct StatusResponse {
     /// Who came to the door, and who was turned away.
     #[serde(default)]
     pub door: DoorStatus,
+    /// How the registry does, where one is configured.
+    #[serde(default)]
+    pub registry: Option<RegistryStatus>,
 }
 
 /// Another live node with this node's key.

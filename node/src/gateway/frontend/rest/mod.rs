@@ -10,6 +10,7 @@ pub mod keys_api;
 mod members;
 pub mod members_api;
 pub mod refusal;
+pub mod registry;
 mod requests;
 pub mod requests_api;
 pub mod server;

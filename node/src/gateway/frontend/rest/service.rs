@@ -24,6 +24,7 @@ use super::api::{
     ToolsResponse,
 };
 use super::refusal::{Exit, Refused};
+use super::registry::OwnersRegistry;
 use super::views;
 use crate::control::{
     Clock, JoinError, Membership, MembershipError, Servers, Snapshots, Soundings, wall,
@@ -62,6 +63,8 @@ pub struct OwnerService {
     pub soundings: Arc<Soundings>,
     /// Looks for members on networks without multicast, when asked.
     pub scanner: Arc<Scanner>,
+    /// Where members are looked for beside the network, where one is configured.
+    pub registry: Option<OwnersRegistry>,
     /// Founding, inviting, joining, leaving.
     pub membership: Membership,
     /// Its upstreams as configured.

@@ -17,6 +17,7 @@ use super::api::{
     CopyStatus, JoinResponse, NodeStatus, NodesResponse, ServerStatus, StatusResponse,
 };
 use super::door::door;
+use super::registry;
 use super::service::OwnerService;
 use crate::control::wall;
 use crate::gateway::backend::upstream::UpstreamState;
@@ -53,6 +54,7 @@ pub(super) fn status(service: &OwnerService) -> StatusResponse {
         warnings: warnings(service),
         copy: copy(service),
         door: door((service.door)()),
+        registry: registry::registry(service),
     }
 }
 
