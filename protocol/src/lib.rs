@@ -22,6 +22,7 @@ pub mod node_state;
 pub mod presence;
 pub mod region_links;
 pub mod signature;
+pub mod tasks;
 pub mod time;
 pub mod topology;
 pub mod wire;

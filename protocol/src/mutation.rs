@@ -42,6 +42,8 @@ pub enum Mutation {
     AccuseNobody,
     /// Nobody answers an accusation.
     NeverRefute,
+    /// A result counts under whatever fence.
+    SkipFence,
 }
 
 #[cfg(feature = "mutations")]
@@ -54,7 +56,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 19] = [
+        pub const ALL: [Self; 20] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -74,6 +76,7 @@ mod switch {
             Self::KeepRevocationsSecret,
             Self::AccuseNobody,
             Self::NeverRefute,
+            Self::SkipFence,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

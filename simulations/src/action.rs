@@ -151,6 +151,15 @@ pub enum Action {
         /// Bytes of each.
         bytes: u32,
     },
+    /// An agent of a node does something about the task of a race.
+    Task {
+        /// At which node.
+        node: NodeNumber,
+        /// In which race.
+        race: RaceNumber,
+        /// What.
+        deed: TaskDeed,
+    },
     /// Somebody signs another entry with a member's key, in place of the last that the member wrote.
     Contradict {
         /// Whose.
@@ -165,6 +174,30 @@ pub enum Action {
         /// For how long, in microseconds.
         for_us: u64,
     },
+}
+
+/// A task that agents race for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RaceNumber(pub u32);
+
+/// What an agent does about a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskDeed {
+    /// Creates it.
+    Create {
+        /// How long a lease lasts, in milliseconds.
+        lease_ms: u64,
+    },
+    /// Claims it.
+    Claim,
+    /// Shows a sign of work.
+    Work,
+    /// Gives it back.
+    Release,
+    /// Completes it.
+    Complete,
 }
 
 /// What becomes of a write that is under way when its node is killed. A write is one transaction: it is on disk whole
@@ -270,6 +303,7 @@ impl Action {
             | Action::Redeem { .. }
             | Action::Append { .. }
             | Action::Contradict { .. }
+            | Action::Task { .. }
             | Action::Stranger { .. } => 0,
         }
     }
@@ -290,6 +324,7 @@ impl Action {
             | Action::Redeem { node, .. }
             | Action::Append { node, .. }
             | Action::Contradict { node }
+            | Action::Task { node, .. }
             | Action::Stranger { target: node, .. }
             | Action::Misbehave { node, .. } => Some(*node),
             Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => None,
@@ -324,6 +359,7 @@ impl Action {
             Action::Stranger { .. } => "stranger",
             Action::Append { .. } => "append",
             Action::Contradict { .. } => "contradict",
+            Action::Task { .. } => "task",
             Action::Misbehave { .. } => "misbehave",
         }
     }

@@ -7,6 +7,7 @@ use peerage_protocol::limits::{
 };
 use peerage_protocol::membership::join_requests::REQUEST_WINDOW_MAX;
 use peerage_protocol::messaging::message::LIFETIME_MAX;
+use peerage_protocol::tasks::definition::{LEASE_MAX, LEASE_MIN};
 
 /// The longest that a call may be waited for.
 const TIMEOUT_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -49,6 +50,17 @@ pub fn request_window(text: &str) -> Result<Duration, DurationError> {
 /// The life of a message: from a second to [`LIFETIME_MAX`].
 pub fn message_lifetime(text: &str) -> Result<Duration, DurationError> {
     within(text, Duration::from_secs(1), LIFETIME_MAX, LIFETIME_FORMS)
+}
+
+/// How long a task is held without a sign: from a second to a day.
+pub fn lease(text: &str) -> Result<Duration, DurationError> {
+    within(text, LEASE_MIN, LEASE_MAX, LIFETIME_FORMS)
+}
+
+/// How soon something is due: up to a year.
+pub fn deadline(text: &str) -> Result<Duration, DurationError> {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+    within(text, Duration::from_secs(1), YEAR, LIFETIME_FORMS)
 }
 
 /// The patience of a caller: from a millisecond to a day.

@@ -7,6 +7,7 @@ mod mesh;
 mod messages;
 mod pair;
 mod serve;
+mod tasks;
 mod up;
 mod up_words;
 mod upkeep;
@@ -27,6 +28,9 @@ pub use mesh::{Approve, Invite, Join, Requests, Revoke, Tickets};
 pub use messages::{Ack, Acting, Inbox, Messages, Priority as MessagePriority, Send};
 pub use pair::ArgumentsObject;
 pub use serve::Serve;
+pub use tasks::{
+    CompleteTask, CreateTask, HeldTask, ListTasks, State as TaskState, Task, UpdateTask,
+};
 pub use up::Up;
 pub use upkeep::{Backup, Keys, Logs, Restore};
 pub use usage::{USAGE_EXIT, Usage, asks_for_json};
@@ -172,6 +176,9 @@ pub enum Command {
     Messages(Messages),
     /// Take messages out of an inbox for good
     Ack(Ack),
+    /// Share work with all agents of the mesh: one task, one holder
+    #[command(subcommand)]
+    Task(Task),
     /// Print the endpoint that a client on this machine should use
     Endpoint,
     /// Speak MCP over standard input and output, for clients that know no HTTP

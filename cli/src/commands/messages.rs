@@ -134,7 +134,7 @@ struct Acknowledged {
 }
 
 /// In whose name: as the flag says, else the agent whose token is in the environment, else the owner.
-async fn acting(
+pub(super) async fn acting(
     context: &Context,
     acting: &Acting,
     environment: &dyn Environment,
@@ -158,7 +158,7 @@ async fn acting(
         .map_err(|error| Failure::failed("agent", error))
 }
 
-async fn ask<A: DeserializeOwned>(
+pub(super) async fn ask<A: DeserializeOwned>(
     context: &Context,
     agent: &AgentName,
     tool: &str,
@@ -176,7 +176,8 @@ async fn ask<A: DeserializeOwned>(
         .map_err(|error| Failure::failed("answer", error))?;
     if response.is_error {
         let text = result["content"][0]["text"].as_str().unwrap_or(tool);
-        return Err(Failure::failed("message", text));
+        let about = tool.split('_').next().unwrap_or(tool);
+        return Err(Failure::failed(about, text));
     }
     serde_json::from_value(result["structuredContent"].take())
         .map_err(|error| Failure::failed("answer", error))

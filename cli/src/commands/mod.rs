@@ -23,6 +23,7 @@ mod scan;
 mod serve;
 mod shell;
 mod signals;
+mod tasks;
 mod tickets;
 mod token;
 mod up;
@@ -98,6 +99,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Inbox(inbox) => messages::inbox(&context, inbox, &environment).await,
         Command::Messages(query) => messages::messages(&context, query, &environment).await,
         Command::Ack(ack) => messages::ack(&context, ack, &environment).await,
+        Command::Task(task) => tasks::task(&context, task, &environment).await,
         Command::Endpoint => endpoint::endpoint(&context, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,

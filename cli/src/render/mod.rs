@@ -21,6 +21,7 @@ mod requests;
 mod servers;
 mod status;
 mod table;
+mod tasks;
 mod tickets;
 mod time;
 mod upkeep;
@@ -47,6 +48,7 @@ pub use servers::{served, unserved};
 pub use status::status;
 #[cfg(test)]
 pub(crate) use status::tests::example as example_status;
+pub use tasks::{task, task_done, tasks};
 pub use tickets::{ticket_withdrawn, tickets};
 pub(crate) use time::from_now;
 pub use upkeep::{install, renamed, uninstall};

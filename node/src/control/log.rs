@@ -149,8 +149,14 @@ pub(super) fn pull(
     });
 }
 
-/// Hands entries to a member; what it does not take it finds when frontiers are compared.
-pub(super) fn push(network: &dyn PeerNetwork, to: NodeId, entries: &[Arc<Entry>]) {
+/// Hands entries to a member, and tells control when that is over; what it does not take it finds when frontiers are
+/// compared.
+pub(super) fn push(
+    network: &dyn PeerNetwork,
+    control: ControlHandle,
+    to: NodeId,
+    entries: &[Arc<Entry>],
+) {
     let told = EntriesTold {
         entries: entries.iter().map(|entry| entry.sealed().clone()).collect(),
         pruned: Vec::new(),
@@ -160,6 +166,7 @@ pub(super) fn push(network: &dyn PeerNetwork, to: NodeId, entries: &[Arc<Entry>]
         if let Err(error) = answered.await {
             tracing::debug!(%to, %error, "a direct entry was not handed over");
         }
+        control.tell(Input::PushAnswered { to }).await;
     });
 }
 

@@ -21,6 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use super::clock::wall;
 use super::sightings::{IgnoredSighting, IgnoredSightings};
 use crate::gateway::backend::upstream::ListChanges;
+use crate::tasks::TaskBoard;
 
 /// Failed dials that a slow listener can still hear of.
 const DIAL_FAILURES_KEPT: usize = 64;
@@ -81,6 +82,7 @@ pub struct Snapshots {
     member_changes: watch::Sender<u64>,
     applied: broadcast::Sender<Arc<Entry>>,
     requests_heard_until: ArcSwapOption<Instant>,
+    tasks: TaskBoard,
 }
 
 impl Default for Snapshots {
@@ -101,6 +103,7 @@ impl Default for Snapshots {
             member_changes: watch::Sender::new(0),
             applied: broadcast::Sender::new(APPLIED_KEPT),
             requests_heard_until: ArcSwapOption::empty(),
+            tasks: TaskBoard::default(),
         }
     }
 }
@@ -154,6 +157,11 @@ impl Snapshots {
             // Nobody may be listening.
             let _ = self.applied.send(entry);
         }
+    }
+
+    /// The tasks that this node knows.
+    pub fn tasks(&self) -> &TaskBoard {
+        &self.tasks
     }
 
     /// This node's configured servers, and whether members may call each; holds from the next call on.

@@ -245,6 +245,9 @@ impl Task {
             Output::Seek { node } => self.network.seek(node).await,
             Output::RequestRenewal { from } => self.request_renewal(from),
             Output::Applied(entries) => self.snapshots.entries_applied(entries),
+            Output::TasksChanged { changed, forgotten } => {
+                self.snapshots.tasks().update(changed, &forgotten);
+            }
             Output::AskLog { to, asked } => {
                 log::ask(&*self.network, self.handle.clone(), to, asked);
             }
@@ -252,7 +255,9 @@ impl Task {
                 let mesh = self.state.roster().map(|roster| roster.mesh);
                 log::pull(&*self.network, self.handle.clone(), mesh, from, asked);
             }
-            Output::PushEntries { to, entries } => log::push(&*self.network, to, &entries),
+            Output::PushEntries { to, entries } => {
+                log::push(&*self.network, self.handle.clone(), to, &entries);
+            }
             Output::SweepLog(sweeps) => {
                 log::sweep(self.store.clone(), self.handle.clone(), sweeps);
             }

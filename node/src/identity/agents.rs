@@ -136,6 +136,15 @@ impl Agents {
         Ok(())
     }
 
+    /// Those who have asked for something since then.
+    pub fn active_since(&self, since: Instant) -> Vec<AgentName> {
+        let known = self.known();
+        let active = known
+            .iter()
+            .filter(|(_, agent)| agent.last_request >= since);
+        active.map(|(name, _)| name.clone()).collect()
+    }
+
     /// What this agent says of itself, present or not.
     pub fn description(&self, name: &AgentName) -> Option<PresentAgent> {
         self.known().get(name).map(|known| known.told(name))

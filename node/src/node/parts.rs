@@ -41,6 +41,7 @@ use crate::keys;
 use crate::net::peer_id::keypair;
 use crate::net::{Door, Links, Network, NetworkSettings};
 use crate::store::Store;
+use crate::tasks::{TaskService, tell_of_activity};
 
 /// Events of the network, and of the upstreams, that wait for control.
 const EVENTS_WAITING_MAX: usize = 1_024;
@@ -78,9 +79,15 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let messages = MessageParts::load(store.clone(), handle.clone(), snapshots.clone(), &directory);
     let messages = messages.await?;
     let changed = MembersChanged::new(&snapshots, &agents);
+    let at_work = directory.clone();
     let builtins = Arc::new(Builtins::new(
         directory.clone(),
         messages.messaging.clone(),
+        Arc::new(TaskService::new(
+            handle.clone(),
+            directory.clone(),
+            snapshots.clone(),
+        )),
         changed,
     ));
     let links = Links::default();
@@ -157,6 +164,12 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             .run(peers.clone(), snapshots.clone(), stop.clone()),
     );
     messages.start(&stop);
+    tokio::spawn(tell_of_activity(
+        at_work,
+        snapshots.clone(),
+        handle.clone(),
+        stop.clone(),
+    ));
     tokio::spawn(watch_disk_room(
         home.root().to_path_buf(),
         handle.clone(),

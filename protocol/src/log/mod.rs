@@ -59,6 +59,7 @@ pub mod fork;
 pub(crate) mod frontier;
 pub mod own_epoch;
 pub(crate) mod pending;
+pub(crate) mod pushes;
 pub(crate) mod repair;
 pub mod retention;
 #[cfg(test)]
@@ -79,6 +80,7 @@ use early::Early;
 use entry::Entry;
 use own_epoch::{EpochRecord, OwnEpoch};
 use pending::Pending;
+use pushes::Pushes;
 use repair::Repair;
 use retention::Sweeps;
 
@@ -113,6 +115,7 @@ pub(crate) struct Log {
     pub(crate) pending: Pending,
     pub(crate) early: Early,
     pub(crate) repair: Repair,
+    pub(crate) pushes: Pushes,
     pub(crate) sweeps: Sweeps,
     pub(crate) batch: Batch,
     /// Who is a member may have changed since the frontier was last compared.

@@ -62,6 +62,17 @@ impl OwnEpoch {
         self.open
     }
 
+    /// The epoch that is written in now, or would be if something were written: `None` where that would be a new one.
+    pub(crate) fn current_or_confirmed(&self, others: usize) -> Option<EpochId> {
+        let last = self.last.filter(|_| self.goes_on(others));
+        self.open.or(last.map(|last| last.epoch))
+    }
+
+    fn goes_on(&self, others: usize) -> bool {
+        let needed = CONFIRMATIONS_NEEDED.min(others);
+        self.may_go_on() && needed > 0 && self.confirmed.len() >= needed
+    }
+
     /// The epoch that was written in before it.
     pub(crate) fn last(&self) -> Option<EpochId> {
         self.last.map(|last| last.epoch)
@@ -106,10 +117,8 @@ impl OwnEpoch {
         if let Some(epoch) = self.open {
             return Some((epoch, None));
         }
-        let needed = CONFIRMATIONS_NEEDED.min(others);
-        let goes_on = self.may_go_on() && needed > 0 && self.confirmed.len() >= needed;
         let epoch = match self.last {
-            Some(last) if goes_on => last.epoch,
+            Some(last) if self.goes_on(others) => last.epoch,
             _ => self.draw()?,
         };
         self.open = Some(epoch);

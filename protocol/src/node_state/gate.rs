@@ -436,6 +436,7 @@ impl NodeState {
         self.reconciliation = Reconciliation::default();
         self.offers.forget_remote();
         self.forget_log();
+        self.forget_tasks();
         self.keys.root = None;
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
-use crate::id::{MeshId, NodeId, NodeName, RegionName};
+use crate::id::{AgentName, MeshId, NodeId, NodeName, RegionName};
 use crate::log::chain_id::Lane;
 use crate::log::entry::Entry;
 use crate::log::retention::Swept;
@@ -22,6 +22,7 @@ use crate::membership::rotation::Rotation;
 use crate::membership::ticket::{TicketId, Transcript};
 use crate::messaging::sealing::MessageKey;
 use crate::signature::Signer;
+use crate::tasks::TaskOrder;
 use crate::time::Timestamp;
 use crate::wire::announcement::Announcement;
 use crate::wire::log::{EntriesAsked, LogAsked, LogTold, OpenedEntries};
@@ -375,6 +376,18 @@ pub enum Input {
         /// Together, in this order.
         items: Vec<Bytes>,
     },
+    /// An agent of this node wants something done about a task.
+    Task {
+        /// Answered by [`Reply::Task`](super::Reply::Task), maybe not at once.
+        request: RequestId,
+        /// What.
+        order: TaskOrder,
+    },
+    /// These agents of this node have asked for something since that was last told: their leases go on.
+    AgentsActive {
+        /// Which.
+        agents: Vec<AgentName>,
+    },
     /// A linked member asks how its log differs from this node's.
     LogAsked {
         /// Answered by [`Reply::LogTold`](super::Reply::LogTold).
@@ -409,6 +422,11 @@ pub enum Input {
         /// Each checked by itself.
         entries: Vec<Arc<Entry>>,
     },
+    /// [`Output::PushEntries`](super::Output::PushEntries) is over, whether it was taken or not.
+    PushAnswered {
+        /// Whom the entries were handed.
+        to: NodeId,
+    },
     /// The answer to [`Output::SweepLog`](super::Output::SweepLog): chains of which something is too old.
     LogSwept(Vec<Swept>),
     /// The answer to [`Output::LookUp`](super::Output::LookUp).
@@ -428,9 +446,11 @@ impl Input {
         matches!(
             self,
             Self::Append { .. }
+                | Self::Task { .. }
                 | Self::Gossiped { .. }
                 | Self::EntriesTold { .. }
                 | Self::EntriesPushed { .. }
+                | Self::PushAnswered { .. }
         )
     }
 }

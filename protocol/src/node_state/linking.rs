@@ -108,6 +108,7 @@ impl NodeState {
         self.manifests.link_down(now.monotonic, node);
         self.reconciliation.forget(node);
         self.log.repair.forget(node);
+        self.log.pushes.forget(node);
         self.offers.touch_member(node);
         self.topology_changed = true;
     }

@@ -206,6 +206,7 @@ impl NodeState {
             bytes += more;
             told.entries.push(entry.sealed().clone());
         }
+        self.push_what_waits();
         if !told.entries.is_empty() {
             messages.push(told);
         }
@@ -243,9 +244,22 @@ impl NodeState {
             }
         };
         for to in to {
-            let entries = vec![entry.clone()];
-            self.outputs.push_back(Output::PushEntries { to, entries });
+            // What finds no room is found when frontiers are compared.
+            self.log.pushes.add(to, entry.clone());
         }
+    }
+
+    /// Hands over what waits for members that have taken what they were handed before.
+    fn push_what_waits(&mut self) {
+        let due = self.log.pushes.take_due().into_iter();
+        let due = due.map(|(to, entries)| Output::PushEntries { to, entries });
+        self.outputs.extend(due);
+    }
+
+    /// A member answered [`Output::PushEntries`], or did not.
+    pub(super) fn push_answered(&mut self, to: NodeId) {
+        self.log.pushes.answered(to);
+        self.push_what_waits();
     }
 
     /// Takes an entry whose signature is good, told by a linked member.

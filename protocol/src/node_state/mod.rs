@@ -30,6 +30,7 @@ mod revoking;
 mod rooms;
 mod rotating;
 mod routing;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod unsaved;
@@ -70,6 +71,7 @@ use presence::Presence;
 use receipts::Receipts;
 use reconciliation::Reconciliation;
 use renewal::Renewal;
+use tasks::Tasks;
 use unsaved::Unsaved;
 
 /// The keys and the checker that a node is given.
@@ -115,6 +117,7 @@ pub struct NodeState {
     presence: Presence,
     log: Log,
     receipts: Receipts,
+    tasks: Tasks,
     outputs: VecDeque<Output>,
 }
 
@@ -149,6 +152,7 @@ impl NodeState {
             presence: Presence::default(),
             log: Log::default(),
             receipts: Receipts::default(),
+            tasks: Tasks::new(now.monotonic),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -203,6 +207,7 @@ impl NodeState {
             self.presence.next_deadline(),
             self.log.next_deadline(),
             self.receipts.next_deadline(),
+            self.tasks.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -229,6 +234,7 @@ impl NodeState {
             self.release_idle(now);
             self.repair_log_when_due(now);
             self.tell_receipts_when_due(now);
+            self.settle_tasks(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }

@@ -20,6 +20,7 @@ use crate::membership::issuer::{InviteError, TicketRecord};
 use crate::membership::member::Member;
 use crate::membership::revocation::Revocation;
 use crate::membership::roster::Roster;
+use crate::tasks::{Task, TaskError, TaskId};
 use crate::wire::announcement::Announcement;
 use crate::wire::log::{EntriesAsked, LogAsked, LogTold};
 use crate::wire::manifests::{ManifestsAsked, ManifestsTold};
@@ -110,6 +111,13 @@ pub enum Output {
     },
     /// Entries are on disk, each chain's in order: whoever keeps what their lanes are for may act on them.
     Applied(Vec<Arc<Entry>>),
+    /// Tasks have changed: they stand so on disk.
+    TasksChanged {
+        /// As they stand.
+        changed: Vec<Arc<Task>>,
+        /// Those that are not known any more.
+        forgotten: Vec<TaskId>,
+    },
     /// Ask a linked member how its log differs.
     AskLog {
         /// Whom.
@@ -124,7 +132,8 @@ pub enum Output {
         /// Which.
         asked: Arc<EntriesAsked>,
     },
-    /// Hand entries of a direct lane to a linked member that holds it.
+    /// Hand entries of a direct lane to a linked member that holds it, and tell with
+    /// [`Input::PushAnswered`](super::Input::PushAnswered) when that is over.
     PushEntries {
         /// Whom.
         to: NodeId,
@@ -184,6 +193,8 @@ pub enum Reply {
     Manifests(Result<ManifestsTold, Refusal>),
     /// Items are on disk in this node's part of the log, or why not.
     Appended(Result<Appended, AppendError>),
+    /// The task as it stands then, or why it does not.
+    Task(Result<Arc<Task>, TaskError>),
     /// How this node's log differs from the asker's.
     LogTold(Result<LogTold, Refusal>),
     /// What this node knows and the asker may not.

@@ -13,13 +13,17 @@ impl NodeState {
     pub(super) fn hand_to_room(&mut self, now: Now, entry: &Arc<Entry>) {
         match entry.chain().lane {
             Lane::Direct(_) => self.direct_applied(now, entry),
+            Lane::TASKS => self.tasks_applied(now, entry),
             Lane::Public(_) => {}
         }
     }
 
     /// Entries of earlier runs, for the rooms that keep in memory what follows from them.
     pub(super) fn recalled(&mut self, now: Now, entries: &[Arc<Entry>]) {
-        for entry in entries {
+        let tasks = |entry: &&Arc<Entry>| entry.chain().lane == Lane::TASKS;
+        self.tasks_recalled(now, entries.iter().filter(tasks));
+        let others = entries.iter().filter(|entry| !tasks(entry));
+        for entry in others {
             if Lane::RECALLED.contains(&entry.chain().lane) {
                 self.hand_to_room(now, entry);
             }

@@ -150,6 +150,8 @@ impl NodeState {
                 lane,
                 items,
             } => self.append_asked(now, request, lane, items),
+            Input::Task { request, order } => self.task_ordered(now, request, order),
+            Input::AgentsActive { agents } => self.agents_active(now, &agents),
             Input::LogAsked {
                 request,
                 from,
@@ -159,6 +161,7 @@ impl NodeState {
             Input::EntriesTold { from, asked, told } => {
                 self.entries_told(now, from, &asked, told.as_ref());
             }
+            Input::PushAnswered { to } => self.push_answered(to),
             Input::EntriesPushed { from, entries } => self.entries_pushed(now, from, &entries),
             Input::LogSwept(swept) => self.log_swept(&swept),
             Input::LookedUp { theirs, ours } => self.looked_up(&theirs, ours.as_ref()),

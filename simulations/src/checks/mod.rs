@@ -13,6 +13,7 @@ mod promises;
 mod receipts;
 mod revocation;
 mod sampling;
+mod tasks;
 
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::NodeId;
@@ -22,6 +23,7 @@ use peerage_protocol::membership::admission::Verdict;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::issuer::TicketRecord;
 use peerage_protocol::membership::ticket::TicketId;
+use peerage_protocol::tasks::Task;
 
 use crate::action::Attempt;
 use crate::world::machine::Machine;
@@ -113,6 +115,13 @@ pub(crate) enum Observation<'a> {
         /// Where.
         appended: Appended,
     },
+    /// An agent was told how its task stands.
+    TaskAnswered {
+        /// At which node.
+        node: usize,
+        /// How.
+        task: &'a Task,
+    },
     /// A node was killed and starts again, and another that nothing kept from it has not noticed.
     CrashMissed {
         /// Which has not.
@@ -171,6 +180,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(bounds::Bounds),
         Box::new(receipts::Receipts::default()),
         Box::new(log::Log::default()),
+        Box::new(tasks::Tasks::default()),
     ]
 }
 

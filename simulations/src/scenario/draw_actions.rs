@@ -2,7 +2,9 @@
 
 use super::draw_nodes::servers;
 use super::settings::Settings;
-use crate::action::{Action, Attempt, Direction, Misbehaviour, TimedAction, WriteUnderWay};
+use crate::action::{
+    Action, Attempt, Direction, Misbehaviour, RaceNumber, TaskDeed, TimedAction, WriteUnderWay,
+};
 use crate::plan::{NodeNumber, NodePlan, TicketNumber};
 use crate::randomness::Randomness;
 
@@ -23,6 +25,7 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
             + CALM_US,
         for_us: settings.faults_for_seconds.saturating_mul(SECOND_US),
         tickets: 0,
+        races: 0,
         actions: Vec::new(),
     };
     let mix = &settings.mix;
@@ -52,6 +55,8 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     let (ways, isolations) = (draw.times(mix.cut_way), draw.times(mix.isolate));
     (0..ways).for_each(|_| draw.cut_way());
     (0..isolations).for_each(|_| draw.isolate(nodes));
+    draw.randomness = Randomness::new(seed, "races");
+    draw.for_nodes(mix.race, Draw::race);
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }
@@ -62,6 +67,7 @@ struct Draw {
     from_us: u64,
     for_us: u64,
     tickets: u32,
+    races: u32,
     actions: Vec<TimedAction>,
 }
 
@@ -124,6 +130,37 @@ impl Draw {
             write,
             down_us,
         });
+    }
+
+    /// A task for which two to four nodes race, and what they do about it in the half minute after.
+    fn race(&mut self, creator: NodeNumber) {
+        let race = RaceNumber(self.races);
+        self.races += 1;
+        let at_us = self.moment_us();
+        let lease_ms = self.randomness.between(1_000, 8_000);
+        let create = TaskDeed::Create { lease_ms };
+        self.task_at(at_us, creator, race, create);
+        let count = self.randomness.between(2, 4) as usize;
+        let racers = self.randomness.choose(&self.numbers, count);
+        for node in &racers {
+            let claim_us = at_us + SECOND_US + self.randomness.below(SECOND_US / 4);
+            self.task_at(claim_us, *node, race, TaskDeed::Claim);
+        }
+        for _ in 0..self.randomness.between(4, 16) {
+            let node = self.randomness.pick(&racers).copied().unwrap_or(creator);
+            let later_us = at_us + SECOND_US + self.randomness.below(30 * SECOND_US);
+            let deed = match self.randomness.below(10) {
+                0..=3 => TaskDeed::Claim,
+                4..=6 => TaskDeed::Work,
+                7 => TaskDeed::Release,
+                _ => TaskDeed::Complete,
+            };
+            self.task_at(later_us, node, race, deed);
+        }
+    }
+
+    fn task_at(&mut self, at_us: u64, node: NodeNumber, race: RaceNumber, deed: TaskDeed) {
+        self.push_at(at_us, Action::Task { node, race, deed });
     }
 
     /// Down for longer than it takes to be noticed.

@@ -8,12 +8,13 @@ use crate::plan::Plan;
 use settings::Settings;
 
 /// Those that come with the program: name and text.
-const BUILTIN: [(&str, &str); 16] = [
+const BUILTIN: [(&str, &str); 17] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("growth", include_str!("../../scenarios/growth.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
     ("crashes", include_str!("../../scenarios/crashes.toml")),
     ("log", include_str!("../../scenarios/log.toml")),
+    ("tasks", include_str!("../../scenarios/tasks.toml")),
     (
         "partitions",
         include_str!("../../scenarios/partitions.toml"),

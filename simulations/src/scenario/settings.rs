@@ -101,6 +101,8 @@ pub(super) struct Mix {
     pub(super) cut_way: f64,
     /// How often a region is cut off. Neither.
     pub(super) isolate: f64,
+    /// Tasks that agents race for, neither.
+    pub(super) race: f64,
 }
 
 impl Settings {
@@ -173,6 +175,7 @@ impl Settings {
             1_000.0,
             "from 0 to 1000",
         )?;
+        check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         check(

@@ -1,7 +1,7 @@
 //! One action in one sentence.
 
 use super::Names;
-use crate::action::{Action, Attempt, Direction, Misbehaviour, WriteUnderWay};
+use crate::action::{Action, Attempt, Direction, Misbehaviour, TaskDeed, WriteUnderWay};
 use crate::amounts::{digits, plural, time};
 use crate::plan::ServerPlan;
 
@@ -143,7 +143,20 @@ fn of_tickets_and_wrongdoers(action: &Action, names: &Names) -> String {
             let whom = to.map_or("everybody".to_owned(), |to| names.name(to));
             format!("{} puts {items} for {whom} into its log", names.name(*node))
         }
+        Action::Task { node, race, deed } => {
+            format!("{} {} task {}", names.name(*node), done(*deed), race.0)
+        }
         other => other.kind().to_owned(),
+    }
+}
+
+const fn done(deed: TaskDeed) -> &'static str {
+    match deed {
+        TaskDeed::Create { .. } => "creates",
+        TaskDeed::Claim => "claims",
+        TaskDeed::Work => "works on",
+        TaskDeed::Release => "gives back",
+        TaskDeed::Complete => "completes",
     }
 }
 

@@ -144,6 +144,7 @@ impl World {
                 ..
             } => self.append(node, lane, to, items, bytes),
             Action::Contradict { .. } => self.contradict(node),
+            Action::Task { race, deed, .. } => self.do_with_task(node, race, deed),
             Action::Misbehave { how, for_us, .. } => self.misbehave(node, how, for_us),
             Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => {}
         }

@@ -70,7 +70,8 @@ impl World {
         let expected = self.expected();
         let mut members = self.members();
         let wrong = members.find_map(|machine| self.found_wrong(&expected, machine));
-        wrong.or_else(|| self.logs_differ())
+        let wrong = wrong.or_else(|| self.logs_differ());
+        wrong.or_else(|| self.tasks_differ())
     }
 
     /// The same of the member that was found wrong last, which mostly still is: the others need not be looked at.

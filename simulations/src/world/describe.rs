@@ -32,6 +32,8 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::LogTold { from, .. }
         | Input::ManifestUnavailable { from } => called(*from),
         Input::Append { lane, items, .. } => format!("{} items to {lane}", items.len()),
+        Input::Task { order, .. } => format!("{order:?}"),
+        Input::AgentsActive { agents } => format!("{agents:?}"),
         Input::EntriesTold { from, told, .. } => {
             let count = told.as_ref().map_or(0, |told| told.entries.len());
             format!("{count} by {}", called(*from))
@@ -39,6 +41,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::EntriesPushed { from, entries } => {
             format!("{} by {}", entries.len(), called(*from))
         }
+        Input::PushAnswered { to } => called(*to),
         Input::LogSwept(swept) => format!("{} chains", swept.len()),
         Input::LookedUp { theirs, .. } => entry(theirs, called),
         Input::ManifestsAsked { from, asked, .. } => {
@@ -143,6 +146,9 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             [one] => entry(one, called),
             entries => format!("{} entries", entries.len()),
         },
+        Output::TasksChanged { changed, forgotten } => {
+            format!("{} and {} forgotten", changed.len(), forgotten.len())
+        }
         Output::SweepLog(sweeps) => format!("{} chains", sweeps.len()),
         Output::LookUp { theirs } => entry(theirs, called),
         Output::AskLog { to, .. } | Output::PushEntries { to, .. } => called(*to),
@@ -183,6 +189,8 @@ fn replied(reply: &Reply) -> String {
         Reply::Manifests(Err(refusal)) => format!("not told: {refusal}"),
         Reply::Appended(Ok(appended)) => format!("no. {}", appended.sequence),
         Reply::Appended(Err(refused)) => format!("not appended: {refused}"),
+        Reply::Task(Ok(task)) => format!("task {:?}: {:?}", task.id, task.phase),
+        Reply::Task(Err(refused)) => format!("no task: {refused}"),
         Reply::LogTold(Ok(told)) => {
             format!("differs: {}, {} heads", told.differs, told.heads.len())
         }

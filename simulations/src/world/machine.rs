@@ -132,6 +132,8 @@ pub(crate) enum Request {
     Log { question: Id },
     /// Items that are put into the log.
     Append,
+    /// Something is done about a task.
+    Task,
     /// What a member does not know.
     Reconcile { question: Id },
     /// Whether a gossip message is passed on.

@@ -30,21 +30,24 @@ mod questions;
 mod queue;
 mod sizes;
 mod strangers;
+mod tasks;
 mod trace;
 mod traffic;
 pub(crate) mod truth;
 mod verifier;
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::Keys;
 use peerage_protocol::signature::{Signer, Verifier};
+use peerage_protocol::tasks::TaskId;
 use rustc_hash::FxHashMap;
 
-use crate::action::Action;
+use crate::action::{Action, RaceNumber};
 use crate::checks::{self, Check};
 use crate::outcome::{Options, Outcome, Statistics, Violation};
 use crate::plan::{NodeNumber, NodePlan, Plan};
@@ -112,6 +115,9 @@ pub(crate) struct World {
     old_news: OldNews,
     /// Items that were put into logs.
     appended: u64,
+    /// Tasks that agents race for, and how often one was claimed.
+    races: BTreeMap<RaceNumber, TaskId>,
+    claims: u64,
     /// How members misbehave, by place; also those that have stopped.
     episodes: FxHashMap<usize, Episode>,
     truth: Truth,
@@ -149,6 +155,8 @@ impl World {
             recorded: Recorded::default(),
             old_news: OldNews::default(),
             appended: 0,
+            races: BTreeMap::new(),
+            claims: 0,
             episodes: FxHashMap::default(),
             truth: Truth::default(),
             checks: checks::all(),

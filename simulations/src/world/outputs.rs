@@ -102,6 +102,7 @@ impl World {
                     self.observe(&Observation::Applied { node, entry });
                 }
             }
+            Output::TasksChanged { .. } => {}
             Output::AskLog { to, asked } => self.put_question(node, to, Body::Log(asked)),
             Output::AskEntries { from, asked } => {
                 self.put_question(node, from, Body::Entries(asked));
@@ -186,6 +187,7 @@ impl World {
                 self.reply_to(question, told.map_or(Answer::Refused, Answer::Log));
             }
             (Request::Append, Reply::Appended(appended)) => self.appended(node, appended),
+            (Request::Task, Reply::Task(answer)) => self.task_answered(node, &answer),
             (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
                 self.judged(node, from, message, judgement);
             }
@@ -214,6 +216,7 @@ fn weight(output: &Output) -> u64 {
         Output::LookUp { theirs } => theirs.sealed().len(),
         Output::AskEntries { asked, .. } => asked.ranges.len(),
         Output::SweepLog(sweeps) => sweeps.len(),
+        Output::TasksChanged { changed, forgotten } => changed.len() + forgotten.len(),
         Output::ManifestRefused(_)
         | Output::Reply { .. }
         | Output::Provide(_)

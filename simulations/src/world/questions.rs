@@ -252,7 +252,8 @@ impl World {
             process.asking.remove(&id);
         }
         let input = match (question.body, answer) {
-            (Body::Goodbye(_) | Body::Carry(_) | Body::Push(_), _) => return,
+            (Body::Goodbye(_) | Body::Carry(_), _) => return,
+            (Body::Push(_), _) => Input::PushAnswered { to: from },
             (Body::Log(asked), Some(Answer::Log(told))) => Input::LogTold {
                 from,
                 asked,

@@ -36,6 +36,7 @@ mod requests;
 mod revocation;
 mod rotation;
 mod sparing;
+mod tasks;
 
 struct Machine {
     state: NodeState,
@@ -380,13 +381,15 @@ fn carry(from: &mut Machine, to: &mut Machine, output: Output) -> Vec<(bool, Out
             };
             at(true, from.tell(input))
         }
-        Output::PushEntries { to: whom, entries } if whom == receiver => at(
-            false,
-            to.tell(Input::EntriesPushed {
+        Output::PushEntries { to: whom, entries } if whom == receiver => {
+            let pushed = Input::EntriesPushed {
                 from: sender,
                 entries,
-            }),
-        ),
+            };
+            let mut followed = at(false, to.tell(pushed));
+            followed.extend(at(true, from.tell(Input::PushAnswered { to: whom })));
+            followed
+        }
         Output::LookUp { theirs } => {
             let ours = from.kept_entry(theirs.chain(), theirs.sequence());
             at(true, from.tell(Input::LookedUp { theirs, ours }))

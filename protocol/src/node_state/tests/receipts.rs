@@ -48,7 +48,8 @@ fn pushed(outputs: &[Output], whom: NodeId) -> Vec<Arc<Entry>> {
     each.flatten().collect()
 }
 
-fn hand_over(from: &Machine, to: &mut Machine, entries: Vec<Arc<Entry>>) -> Vec<Output> {
+fn hand_over(from: &mut Machine, to: &mut Machine, entries: Vec<Arc<Entry>>) -> Vec<Output> {
+    from.tell(Input::PushAnswered { to: to.me() });
     let from = from.me();
     to.tell(Input::EntriesPushed { from, entries })
 }
@@ -85,7 +86,7 @@ fn a_receipt_follows_a_second_later_and_the_author_keeps_the_end_alone() {
     assert_eq!((first.len(), second.len()), (1, 1));
     let chain = first[0].chain();
     for entries in [first, second] {
-        let outputs = hand_over(&desk, &mut laptop, entries);
+        let outputs = hand_over(&mut desk, &mut laptop, entries);
         assert_eq!(receipts(&pushed(&outputs, desk.me())), []);
     }
     laptop.pass(SECOND);
@@ -100,7 +101,7 @@ fn a_receipt_follows_a_second_later_and_the_author_keeps_the_end_alone() {
     assert_eq!(receipt.received.len(), 1);
     let received = receipt.received[0];
     assert_eq!((received.author, received.sequence), (desk.me(), 2));
-    let outputs = hand_over(&laptop, &mut desk, told);
+    let outputs = hand_over(&mut laptop, &mut desk, told);
     assert_eq!(pruned(&outputs), [(chain, 3)]);
 
     let third = send(&mut desk, laptop.me());
@@ -112,12 +113,12 @@ fn a_receipt_follows_a_second_later_and_the_author_keeps_the_end_alone() {
 fn what_is_sent_after_a_receipt_was_signed_is_kept() {
     let (mut desk, mut laptop) = two_linked();
     let first = send(&mut desk, laptop.me());
-    hand_over(&desk, &mut laptop, first);
+    hand_over(&mut desk, &mut laptop, first);
     laptop.pass(SECOND);
     let outputs = laptop.tell(Input::Wake);
     let told = pushed(&outputs, desk.me());
     send(&mut desk, laptop.me());
-    let outputs = hand_over(&laptop, &mut desk, told);
+    let outputs = hand_over(&mut laptop, &mut desk, told);
     assert_eq!(pruned(&outputs), []);
 }
 
@@ -125,7 +126,7 @@ fn what_is_sent_after_a_receipt_was_signed_is_kept() {
 fn a_recipient_that_was_killed_before_its_receipt_says_it_when_it_is_back() {
     let (mut desk, mut laptop) = two_linked();
     let first = send(&mut desk, laptop.me());
-    hand_over(&desk, &mut laptop, first);
+    hand_over(&mut desk, &mut laptop, first);
     laptop.restart();
     laptop.tell(Input::LogSeed { seed: [3; 32] });
     link(&mut desk, &mut laptop);
@@ -139,15 +140,15 @@ fn a_recipient_that_was_killed_before_its_receipt_says_it_when_it_is_back() {
 fn a_receipt_that_is_answered_by_a_receipt_ends_there() {
     let (mut desk, mut laptop) = two_linked();
     let first = send(&mut desk, laptop.me());
-    hand_over(&desk, &mut laptop, first);
+    hand_over(&mut desk, &mut laptop, first);
     laptop.pass(SECOND);
     let outputs = laptop.tell(Input::Wake);
     let told = pushed(&outputs, desk.me());
-    hand_over(&laptop, &mut desk, told);
+    hand_over(&mut laptop, &mut desk, told);
     desk.pass(SECOND);
     let outputs = desk.tell(Input::Wake);
     let for_mailboxes = pushed(&outputs, laptop.me());
-    let outputs = hand_over(&desk, &mut laptop, for_mailboxes);
+    let outputs = hand_over(&mut desk, &mut laptop, for_mailboxes);
     assert_eq!(
         pruned(&outputs).len(),
         1,

@@ -10,6 +10,7 @@ use crate::gateway::call::Caller;
 use crate::gateway::mcp::splice::Params;
 use crate::messaging::MessagingError;
 use crate::store::StoreError;
+use crate::tasks::TaskServiceError;
 
 /// Why a builtin tool did not do it. The text is for the model that called it.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +34,15 @@ pub enum ToolError {
     /// The message was not sent.
     #[error(transparent)]
     Messaging(#[from] MessagingError),
+    /// Nothing came of it.
+    #[error(transparent)]
+    Task(#[from] TaskServiceError),
+    /// No task goes by that id.
+    #[error("no task {task} is known here; task_list shows those that are")]
+    UnknownTask {
+        /// As the caller named it.
+        task: String,
+    },
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

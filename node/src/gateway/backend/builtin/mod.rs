@@ -6,6 +6,7 @@ pub mod answer;
 pub mod catalog;
 pub mod messages;
 mod resources;
+pub mod tasks;
 
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use crate::gateway::directory::Directory;
 use crate::gateway::frontend::rest::api::NodesResponse;
 use crate::gateway::router::subscriptions::Updates;
 use crate::messaging::Messaging;
+use crate::tasks::TaskService;
 
 pub use resources::{MembersChanged, NodesPage};
 
@@ -23,16 +25,24 @@ pub use resources::{MembersChanged, NodesPage};
 pub struct Builtins {
     directory: Directory,
     messaging: Arc<Messaging>,
+    tasks: Arc<TaskService>,
     changed: MembersChanged,
     nodes: NodesPage,
 }
 
 impl Builtins {
-    /// Builtins that know the agents by `directory`, write through `messaging`, and follow what `changed` tells.
-    pub fn new(directory: Directory, messaging: Arc<Messaging>, changed: MembersChanged) -> Self {
+    /// Builtins that know the agents by `directory`, write through `messaging`, share work through `tasks`, and follow
+    /// what `changed` tells.
+    pub fn new(
+        directory: Directory,
+        messaging: Arc<Messaging>,
+        tasks: Arc<TaskService>,
+        changed: MembersChanged,
+    ) -> Self {
         Self {
             directory,
             messaging,
+            tasks,
             changed,
             nodes: NodesPage::default(),
         }
@@ -46,7 +56,8 @@ impl Builtins {
     /// The raw definitions of the tools.
     pub fn tools(&self) -> Vec<&'static str> {
         let agents = agents::DEFINITIONS.into_iter();
-        agents.chain(messages::DEFINITIONS).collect()
+        let agents = agents.chain(messages::DEFINITIONS);
+        agents.chain(tasks::DEFINITIONS).collect()
     }
 
     /// The raw definitions of the resources.
@@ -61,7 +72,9 @@ impl Builtins {
 
     /// Whether this tool is one of these: a look at its name, on every call's way.
     pub fn has_tool(name: &str) -> bool {
-        agents::NAMES.contains(&name) || messages::NAMES.contains(&name)
+        agents::NAMES.contains(&name)
+            || messages::NAMES.contains(&name)
+            || tasks::NAMES.contains(&name)
     }
 
     /// Calls the tool `name`: the raw result; `None` where it is none of these.
@@ -71,6 +84,7 @@ impl Builtins {
             agents::AGENT_REGISTER => agents::register(directory, call),
             agents::AGENT_STATUS => agents::status(directory, call),
             agents::AGENT_LIST => agents::list(directory, call),
+            _ if tasks::NAMES.contains(&name) => return tasks::call(&self.tasks, name, call).await,
             _ => return messages::call(&self.messaging, name, call).await,
         };
         Some(answered.unwrap_or_else(|error| error.result()))

@@ -1,5 +1,5 @@
-//! The node's own resources: who is here, and messages. A page is followed by looking at it again whenever something has
-//! changed.
+//! The node's own resources: who is here, messages and tasks. A page is followed by looking at it again whenever
+//! something has changed.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -10,6 +10,7 @@ use futures::StreamExt;
 use futures::stream;
 use peerage_protocol::id::AgentName;
 use peerage_protocol::messaging::message::{MessageId, Topic};
+use peerage_protocol::tasks::TaskId;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -23,6 +24,7 @@ use crate::gateway::router::subscriptions::Updates;
 use crate::identity::Agents;
 use crate::messaging::ShownMessage;
 use crate::store::MessageQuery;
+use crate::tasks::TaskQuery;
 
 /// The agents that are present.
 const AGENTS: &str = "peerage://agents";
@@ -35,17 +37,24 @@ const MESSAGES: &str = "peerage://messages/";
 /// Before the name of a topic.
 const TOPICS: &str = "peerage://topics/";
 
+/// The tasks that are not over; a slash and an id names one.
+const TASKS: &str = "peerage://tasks";
+/// Before the id of a task.
+const TASK: &str = "peerage://tasks/";
+
 /// The definitions, as they are listed.
-pub(super) const DEFINITIONS: [&str; 3] = [
+pub(super) const DEFINITIONS: [&str; 4] = [
     r#"{"uri":"peerage://agents","name":"agents","title":"Agents of the mesh","description":"The agents that are present on all machines of the mesh, with what they can do and what they are doing. Subscribe to be told when one comes, goes or changes.","mimeType":"application/json"}"#,
     r#"{"uri":"peerage://nodes","name":"nodes","title":"Machines of the mesh","description":"The machines of the mesh as this one knows them: state, role, path and round trip. Subscribe to be told when one comes or goes.","mimeType":"application/json"}"#,
     r#"{"uri":"peerage://inbox","name":"inbox","title":"Your inbox","description":"The messages for you that you have not acknowledged. Subscribe to be told when one comes.","mimeType":"application/json"}"#,
+    r#"{"uri":"peerage://tasks","name":"tasks","title":"Tasks of the mesh","description":"The tasks that are not over, the most urgent first, with who has each. Subscribe to be told when one comes, is claimed, moves on or ends.","mimeType":"application/json"}"#,
 ];
 
 /// The definitions of the templates, as they are listed.
-pub(super) const TEMPLATES: [&str; 2] = [
+pub(super) const TEMPLATES: [&str; 3] = [
     r#"{"uriTemplate":"peerage://messages/{id}","name":"message","title":"A message","description":"One message that you sent or received, or a public one.","mimeType":"application/json"}"#,
     r#"{"uriTemplate":"peerage://topics/{+topic}","name":"topic","title":"A topic","description":"The latest 100 messages on a topic. Subscribe to be told of each new one.","mimeType":"application/json"}"#,
+    r#"{"uriTemplate":"peerage://tasks/{id}","name":"task","title":"A task","description":"One task in full, with what came of it. Subscribe to be told when it is claimed, moves on or ends.","mimeType":"application/json"}"#,
 ];
 
 /// A page that is followed is looked at no more often.
@@ -125,6 +134,8 @@ enum Page {
     Inbox(AgentName),
     Message(MessageId, AgentName),
     Topic(Topic, AgentName),
+    Tasks,
+    Task(TaskId),
 }
 
 impl Page {
@@ -139,6 +150,8 @@ impl Page {
             AGENTS => Ok(Self::Agents),
             NODES => Ok(Self::Nodes),
             INBOX => reader().map(Self::Inbox),
+            TASKS => Ok(Self::Tasks),
+            _ if uri.starts_with(TASK) => Ok(Self::Task(uri.strip_prefix(TASK)?.parse().ok()?)),
             _ => match (uri.strip_prefix(MESSAGES), uri.strip_prefix(TOPICS)) {
                 (Some(id), _) => {
                     let id = id.parse().ok()?;
@@ -184,11 +197,23 @@ pub(super) async fn read(
                 Err(error) => Err(failed(&error)),
             }
         }
+        Page::Tasks => Ok(json!({"tasks": builtins.tasks.find(&not_over())})),
+        Page::Task(id) => {
+            let found = builtins.tasks.show(id);
+            found.map(|found| json!(found)).ok_or_else(unknown)
+        }
         Page::Topic(topic, reader) => {
             messages(builtins.messaging.find(&reader, on_topic(topic)).await)
         }
     };
     Some(rendered.map(|json| contents(uri, &json.to_string())))
+}
+
+fn not_over() -> TaskQuery {
+    TaskQuery {
+        limit: super::tasks::LISTED_MAX,
+        ..TaskQuery::default()
+    }
 }
 
 fn one(id: MessageId) -> MessageQuery {
@@ -238,6 +263,7 @@ pub(super) async fn follow(
     };
     let members = builtins.changed.clone().only_new();
     let messaging = builtins.messaging.clone();
+    let tasks = builtins.tasks.clone();
     Some(Ok(match page {
         Page::Agents => {
             let directory = builtins.directory.clone();
@@ -265,6 +291,17 @@ pub(super) async fn follow(
                 async move { ids(messaging.find(&reader, query).await.unwrap_or_default()) }
             };
             updates(builtins.messaging.news(), latest).await
+        }
+        Page::Tasks => {
+            let found = move || std::future::ready(tasks.find(&not_over()));
+            updates(builtins.tasks.changes(), found).await
+        }
+        Page::Task(id) => {
+            let posted = move || {
+                let posted = tasks.board().get(id);
+                std::future::ready(posted.map(|posted| posted.task))
+            };
+            updates(builtins.tasks.changes(), posted).await
         }
         // What was said stays said.
         Page::Message(..) => stream::pending().boxed(),

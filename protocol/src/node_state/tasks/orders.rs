@@ -1,0 +1,276 @@
+//! What agents of this node want done: checked against what is known here, put into the log, and waited for.
+
+use super::{Awaited, NodeState, PATIENCE, WAITING_MAX, Waiting};
+use crate::id::{AgentName, NodeId};
+use crate::membership::role::Role;
+use crate::node_state::RequestId;
+use crate::tasks::definition::Definition;
+use crate::tasks::table::TASKS_PER_NODE_MAX;
+use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskOrder, TaskPhase};
+use crate::time::Now;
+
+/// What an order comes to.
+enum Outcome {
+    /// It was so already.
+    Already(Box<Task>),
+    /// It is so once this has come.
+    Awaits(TaskId, Awaited),
+}
+
+impl NodeState {
+    pub(in crate::node_state) fn task_ordered(
+        &mut self,
+        now: Now,
+        request: RequestId,
+        order: TaskOrder,
+    ) {
+        if self.tasks.waiting.len() >= WAITING_MAX {
+            let limit = WAITING_MAX;
+            return self.answer_task(request, Err(TaskError::Busy { limit }));
+        }
+        match self.order(now, order) {
+            Ok(Outcome::Already(task)) => self.answer_task(request, Ok(*task)),
+            Ok(Outcome::Awaits(task, awaited)) => self.tasks.waiting.push(Waiting {
+                request,
+                task,
+                awaited,
+                until: now.monotonic + PATIENCE,
+            }),
+            Err(refused) => self.answer_task(request, Err(refused)),
+        }
+    }
+
+    fn order(&mut self, now: Now, order: TaskOrder) -> Result<Outcome, TaskError> {
+        match order {
+            TaskOrder::Create { nonce, definition } => self.create_task(now, nonce, definition),
+            TaskOrder::Claim {
+                task,
+                claim,
+                agent,
+                capabilities,
+            } => self.claim_task(now, task, claim, agent, &capabilities),
+            TaskOrder::Update {
+                task,
+                agent,
+                fence,
+                percent,
+                note,
+            } => {
+                let fence = self.fence_of(task, &agent, fence)?;
+                let step = self.show_sign(now, task, fence, &agent, percent, note)?;
+                Ok(Outcome::Awaits(task, Awaited::Extended { fence, step }))
+            }
+            TaskOrder::Release { task, agent, fence } => {
+                let fence = self.fence_of(task, &agent, fence)?;
+                self.append_task(now, &TaskItem::Released { task, fence })?;
+                Ok(Outcome::Awaits(task, Awaited::Released { fence }))
+            }
+            TaskOrder::Complete {
+                task,
+                agent,
+                fence,
+                result,
+            } => self.complete_task(now, task, agent, fence, result),
+            TaskOrder::Cancel { task, agent } => self.cancel_task(now, task, agent.as_ref()),
+            TaskOrder::Reassign { task, arbiter } => self.reassign_task(now, task, arbiter),
+        }
+    }
+
+    fn known_task(&self, task: TaskId) -> Result<Task, TaskError> {
+        let known = self.tasks.table.task(task);
+        known.ok_or(TaskError::Unknown { task })
+    }
+
+    fn create_task(
+        &mut self,
+        now: Now,
+        nonce: [u8; 16],
+        definition: Definition,
+    ) -> Result<Outcome, TaskError> {
+        let known = |task: &&_| self.tasks.table.task(**task).is_none();
+        if let Some(task) = definition.after.iter().find(known) {
+            return Err(TaskError::UnknownDependency { task: *task });
+        }
+        if !self.tasks.table.has_room_for(self.me) {
+            let limit = TASKS_PER_NODE_MAX;
+            return Err(TaskError::TooMany { limit });
+        }
+        self.append_task(now, &TaskItem::Created { nonce, definition })?;
+        let task = TaskId::derive(self.me, &nonce);
+        Ok(Outcome::Awaits(task, Awaited::Created))
+    }
+
+    fn claim_task(
+        &mut self,
+        now: Now,
+        id: TaskId,
+        claim: ClaimId,
+        agent: AgentName,
+        capabilities: &[String],
+    ) -> Result<Outcome, TaskError> {
+        let task = self.known_task(id)?;
+        check_open(&task)?;
+        if let Some((holder, fence)) = task.held() {
+            if holder.node == self.me && holder.agent == agent {
+                if self.holds_now(now, id, fence) {
+                    return Ok(Outcome::Already(Box::new(task)));
+                }
+                let step = self.show_sign(now, id, fence, &agent, None, None)?;
+                return Ok(Outcome::Awaits(id, Awaited::Extended { fence, step }));
+            }
+            if !self.lease_is_over(now, id) {
+                return Err(TaskError::Held {
+                    agent: holder.agent.clone(),
+                    node: holder.node,
+                });
+            }
+        }
+        let can = |needed: &&String| {
+            let mut has = capabilities.iter();
+            !has.any(|has| has.to_lowercase() == needed.to_lowercase())
+        };
+        let missing = task.definition.capabilities.iter().filter(can);
+        let missing: Vec<String> = missing.cloned().collect();
+        if !missing.is_empty() {
+            return Err(TaskError::NotCapable { missing });
+        }
+        let after = self.tasks.table.blocked_by(id);
+        if !after.is_empty() {
+            return Err(TaskError::Blocked { after });
+        }
+        self.claim(now, id, claim, agent)
+    }
+
+    /// Puts the claim into the log: after the latest grant that is known here.
+    fn claim(
+        &mut self,
+        now: Now,
+        task: TaskId,
+        claim: ClaimId,
+        agent: AgentName,
+    ) -> Result<Outcome, TaskError> {
+        let latest = self.tasks.table.record(task);
+        let latest = latest.and_then(|record| record.latest_grant());
+        let seen = latest.map(|grant| grant.fence);
+        let item = TaskItem::Claimed {
+            task,
+            claim,
+            agent,
+            seen,
+        };
+        self.append_task(now, &item)?;
+        let awaited = Awaited::Granted {
+            claim,
+            seen,
+            sent: now.monotonic,
+        };
+        Ok(Outcome::Awaits(task, awaited))
+    }
+
+    /// The fence under which an agent of this node has a task, if it is the one it thinks of.
+    fn fence_of(
+        &self,
+        id: TaskId,
+        agent: &AgentName,
+        fence: Option<Fence>,
+    ) -> Result<Fence, TaskError> {
+        let task = self.known_task(id)?;
+        let not_holder = || TaskError::NotHolder {
+            agent: agent.clone(),
+        };
+        check_open(&task)?;
+        let (holder, held) = task.held().ok_or_else(not_holder)?;
+        let own = holder.node == self.me && holder.agent == *agent;
+        match own && fence.is_none_or(|fence| fence == held) {
+            true => Ok(held),
+            false => Err(not_holder()),
+        }
+    }
+
+    fn complete_task(
+        &mut self,
+        now: Now,
+        id: TaskId,
+        agent: AgentName,
+        fence: Option<Fence>,
+        result: String,
+    ) -> Result<Outcome, TaskError> {
+        let task = self.known_task(id)?;
+        if let TaskPhase::Completed {
+            holder,
+            fence: under,
+            ..
+        } = &task.phase
+            && holder.node == self.me
+            && holder.agent == agent
+            && fence.is_none_or(|fence| fence == *under)
+        {
+            return Ok(Outcome::Already(Box::new(task)));
+        }
+        let fence = self.fence_of(id, &agent, fence)?;
+        let said = self.tasks.table.record(id);
+        if said.is_none_or(|record| record.finished().is_none()) {
+            let item = TaskItem::Finished {
+                task: id,
+                fence,
+                result,
+            };
+            self.append_task(now, &item)?;
+        }
+        Ok(Outcome::Awaits(id, Awaited::Completed { fence, agent }))
+    }
+
+    fn cancel_task(
+        &mut self,
+        now: Now,
+        id: TaskId,
+        agent: Option<&AgentName>,
+    ) -> Result<Outcome, TaskError> {
+        let task = self.known_task(id)?;
+        let may = agent.is_none_or(|agent| *agent == task.definition.by);
+        if task.creator != self.me || !may {
+            return Err(TaskError::NotCreator);
+        }
+        match task.phase {
+            TaskPhase::Cancelled => Ok(Outcome::Already(Box::new(task))),
+            TaskPhase::Completed { .. } => Err(TaskError::Over { how: "completed" }),
+            TaskPhase::Open | TaskPhase::Held { .. } => {
+                self.append_task(now, &TaskItem::Cancelled { task: id })?;
+                Ok(Outcome::Awaits(id, Awaited::Cancelled))
+            }
+        }
+    }
+
+    fn reassign_task(
+        &mut self,
+        now: Now,
+        id: TaskId,
+        arbiter: NodeId,
+    ) -> Result<Outcome, TaskError> {
+        let task = self.known_task(id)?;
+        check_open(&task)?;
+        let own = self.roster.as_ref().map(|roster| roster.own.body().role);
+        if own != Some(Role::Admin) {
+            return Err(TaskError::NotAdmin);
+        }
+        let round = task.round + 1;
+        let item = TaskItem::Reassigned {
+            task: id,
+            round,
+            arbiter,
+        };
+        self.append_task(now, &item)?;
+        Ok(Outcome::Awaits(id, Awaited::Reassigned { round }))
+    }
+}
+
+/// # Errors
+///
+/// When the task is over.
+pub(super) fn check_open(task: &Task) -> Result<(), TaskError> {
+    match task.phase {
+        TaskPhase::Completed { .. } => Err(TaskError::Over { how: "completed" }),
+        TaskPhase::Cancelled => Err(TaskError::Over { how: "cancelled" }),
+        TaskPhase::Open | TaskPhase::Held { .. } => Ok(()),
+    }
+}

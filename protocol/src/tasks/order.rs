@@ -1,0 +1,200 @@
+//! What an agent wants done about a task, and why it is not done.
+
+use std::time::Duration;
+
+use super::definition::{Definition, DefinitionError};
+use super::identifiers::{ClaimId, Fence, TaskId};
+use super::item::ItemError;
+use crate::id::{AgentName, NodeId};
+use crate::log::AppendError;
+
+/// What an agent of this node, or its owner, wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskOrder {
+    /// A new task.
+    Create {
+        /// 16 random bytes.
+        nonce: [u8; 16],
+        /// What it asks for.
+        definition: Definition,
+    },
+    /// To have a task. An agent that has it already is told so.
+    Claim {
+        /// Which.
+        task: TaskId,
+        /// 16 random bytes for this attempt.
+        claim: ClaimId,
+        /// Who.
+        agent: AgentName,
+        /// What it says that it can do.
+        capabilities: Vec<String>,
+    },
+    /// To say how far it is; that extends the lease, too.
+    Update {
+        /// Which.
+        task: TaskId,
+        /// Who.
+        agent: AgentName,
+        /// Under which fence; the one under which it has the task where nothing is said.
+        fence: Option<Fence>,
+        /// How much is done, 0 to 100.
+        percent: Option<u8>,
+        /// What is done.
+        note: Option<String>,
+    },
+    /// To give a task back.
+    Release {
+        /// Which.
+        task: TaskId,
+        /// Who.
+        agent: AgentName,
+        /// As above.
+        fence: Option<Fence>,
+    },
+    /// To have done it.
+    Complete {
+        /// Which.
+        task: TaskId,
+        /// Who.
+        agent: AgentName,
+        /// As above.
+        fence: Option<Fence>,
+        /// What came of it.
+        result: String,
+    },
+    /// That nobody does it any more.
+    Cancel {
+        /// Which.
+        task: TaskId,
+        /// Who: the agent that created it, or `None` for the machine's owner.
+        agent: Option<AgentName>,
+    },
+    /// That another node decides on it: for an admin, where the arbiter is gone for good.
+    Reassign {
+        /// Which.
+        task: TaskId,
+        /// Who decides from here on.
+        arbiter: NodeId,
+    },
+}
+
+/// Why something is not done about a task.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TaskError {
+    /// No task of that id is known here.
+    #[error("no task {task} is known here; task_list shows those that are")]
+    Unknown {
+        /// Which.
+        task: TaskId,
+    },
+    /// Somebody else has it.
+    #[error(
+        "{agent} at {node} has the task; its lease lasts for as long as it shows signs of work"
+    )]
+    Held {
+        /// The agent.
+        agent: AgentName,
+        /// Its node.
+        node: NodeId,
+    },
+    /// It is done, or nobody is to do it.
+    #[error("the task is {how} already")]
+    Over {
+        /// `completed` or `cancelled`.
+        how: &'static str,
+    },
+    /// Others are to come first.
+    #[error(
+        "the task waits for {} that are not completed: {}",
+        count(after),
+        ids(after)
+    )]
+    Blocked {
+        /// Which.
+        after: Vec<TaskId>,
+    },
+    /// The agent does not say that it can do it.
+    #[error("the task needs {}; say with agent_register that you can do that, if you can", missing.join(", "))]
+    NotCapable {
+        /// What is missing.
+        missing: Vec<String>,
+    },
+    /// The agent does not have it, or not under that fence.
+    #[error(
+        "{agent} does not have the task under this fence (any more); what it did since may be somebody else's work now"
+    )]
+    NotHolder {
+        /// Who asked.
+        agent: AgentName,
+    },
+    /// Only whoever created it may.
+    #[error("only the agent that created the task, or the owner of its machine, may cancel it")]
+    NotCreator,
+    /// Only admins may.
+    #[error("only an admin of the mesh names another arbiter")]
+    NotAdmin,
+    /// The arbiter lost sight of what it granted.
+    #[error(
+        "{arbiter}, which decides on the task, has started anew and grants it in {} s, once every lease that it may have \
+         forgotten is over",
+        wait.as_secs().max(1)
+    )]
+    Waiting {
+        /// Who decides.
+        arbiter: NodeId,
+        /// For how long.
+        wait: Duration,
+    },
+    /// The arbiter said nothing in time.
+    #[error(
+        "{arbiter}, which decides on the task, {}: {outcome}",
+        if *linked { "has not answered in time" } else { "cannot be reached" }
+    )]
+    Unanswered {
+        /// Who decides.
+        arbiter: NodeId,
+        /// Whether there is a link to it.
+        linked: bool,
+        /// What may have become of it.
+        outcome: &'static str,
+    },
+    /// A task that is to come first is not known here.
+    #[error("no task {task} is known here to come first")]
+    UnknownDependency {
+        /// Which.
+        task: TaskId,
+    },
+    /// The node has too many tasks.
+    #[error("this node has {limit} tasks that are not over; complete or cancel some first")]
+    TooMany {
+        /// How many.
+        limit: usize,
+    },
+    /// Too many agents of this node wait for an answer.
+    #[error("{limit} requests about tasks wait for an answer already; try again")]
+    Busy {
+        /// How many.
+        limit: usize,
+    },
+    /// The task is over a bound.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// What is said of it is over a bound.
+    #[error(transparent)]
+    Item(#[from] ItemError),
+    /// The log does not take it.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+fn count(tasks: &[TaskId]) -> String {
+    match tasks.len() {
+        1 => "a task".to_owned(),
+        more => format!("{more} tasks"),
+    }
+}
+
+fn ids(tasks: &[TaskId]) -> String {
+    let texts: Vec<String> = tasks.iter().map(TaskId::to_string).collect();
+    texts.join(", ")
+}

@@ -1,0 +1,447 @@
+//! One task, folded from all that was said of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::definition::Definition;
+use super::identifiers::{ClaimId, Fence, Holder, TaskId};
+use super::item::TaskItem;
+use super::words::{ArbiterWord, Completion, Grant, HolderWord};
+use crate::id::{AgentName, Hash, NodeId};
+use crate::log::chain_id::EpochId;
+use crate::time::Timestamp;
+
+/// Nodes of which something is kept of one task, in each of their parts; of those that speak of a task that nobody has
+/// heard of yet, the last in the order of their ids are not heard.
+const SPEAKERS_MAX: usize = 32;
+/// Claims of one task that wait.
+const CLAIMS_MAX: usize = 128;
+
+/// Who says an item, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// The node that signed it.
+    pub author: NodeId,
+    /// The epoch of the chain that it stands in.
+    pub epoch: EpochId,
+    /// The author's clock.
+    pub time: Timestamp,
+    /// The author is an admin of the mesh.
+    pub by_admin: bool,
+}
+
+/// How far a task is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TaskPhase {
+    /// Nobody has it.
+    Open,
+    /// Somebody has it, for as long as its lease lasts.
+    Held {
+        /// Who.
+        holder: Holder,
+        /// Under which fence.
+        fence: Fence,
+        /// The last sign of its holder for which the arbiter has extended the lease; 0 before the first.
+        step: u64,
+    },
+    /// It is done.
+    Completed {
+        /// Who did it.
+        holder: Holder,
+        /// Under which fence.
+        fence: Fence,
+        /// What came of it; `None` while this node has not heard it.
+        result: Option<String>,
+    },
+    /// Nobody is to do it any more.
+    Cancelled,
+}
+
+/// A task, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// Its name.
+    pub id: TaskId,
+    /// The node that created it.
+    pub creator: NodeId,
+    /// When, by that node's clock.
+    pub created: Timestamp,
+    /// What it asks for.
+    pub definition: Definition,
+    /// Who decides on it.
+    pub arbiter: NodeId,
+    /// How often an admin has named another arbiter.
+    pub round: u32,
+    /// How far it is.
+    pub phase: TaskPhase,
+    /// How much its holder has done, 0 to 100.
+    pub percent: Option<u8>,
+    /// What its holder has done.
+    pub note: Option<String>,
+}
+
+impl Task {
+    /// Whether nothing will change any more.
+    pub fn is_over(&self) -> bool {
+        matches!(
+            self.phase,
+            TaskPhase::Completed { .. } | TaskPhase::Cancelled
+        )
+    }
+
+    /// Who has it, and under which fence.
+    pub fn held(&self) -> Option<(&Holder, Fence)> {
+        match &self.phase {
+            TaskPhase::Held { holder, fence, .. } => Some((holder, *fence)),
+            _ => None,
+        }
+    }
+}
+
+/// An attempt to get the task that its arbiter has not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Which.
+    pub id: ClaimId,
+    /// For whom.
+    pub holder: Holder,
+    /// What the claimer had seen.
+    pub seen: Option<Fence>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Created {
+    creator: NodeId,
+    epoch: EpochId,
+    time: Timestamp,
+    definition: Definition,
+}
+
+/// All that was said of one task.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskRecord {
+    created: Option<Created>,
+    cancelled_by: BTreeSet<NodeId>,
+    /// By round and admin: where two admins say different things, the smaller id counts.
+    reassigned: BTreeMap<(u32, NodeId), NodeId>,
+    arbiters: BTreeMap<(u32, NodeId), ArbiterWord>,
+    holders: BTreeMap<NodeId, HolderWord>,
+    claims: Vec<Claim>,
+}
+
+impl TaskRecord {
+    /// Whether it is known what the task is.
+    pub fn is_created(&self) -> bool {
+        self.created.is_some()
+    }
+
+    /// Takes what was said. Says whether it is heard: whatever cannot count is not.
+    pub(super) fn apply(&mut self, said: Said, item: TaskItem) -> bool {
+        match item {
+            TaskItem::Created { definition, .. } => return self.created(said, definition),
+            TaskItem::Cancelled { .. } => {
+                self.cancelled_by.insert(said.author);
+                bounded(&mut self.cancelled_by);
+            }
+            TaskItem::Reassigned { round, arbiter, .. } => {
+                if !said.by_admin || round == 0 {
+                    return false;
+                }
+                self.reassigned.insert((round, said.author), arbiter);
+                // Later rounds stand.
+                while self.reassigned.len() > SPEAKERS_MAX {
+                    self.reassigned.pop_first();
+                }
+            }
+            TaskItem::Claimed {
+                claim, agent, seen, ..
+            } => self.claimed(said.author, claim, agent, seen),
+            TaskItem::Withdrawn { claim, .. } => {
+                let theirs = |one: &Claim| one.id == claim && one.holder.node == said.author;
+                self.claims.retain(|one| !theirs(one));
+            }
+            TaskItem::Refused { claim, .. } => self.refused(said.author, claim),
+            TaskItem::Granted { fence, .. }
+            | TaskItem::Extended { fence, .. }
+            | TaskItem::Completed { fence, .. } => return self.arbiter_said(said, fence, item),
+            TaskItem::Working { fence, .. }
+            | TaskItem::Released { fence, .. }
+            | TaskItem::Finished { fence, .. } => {
+                return self.holder_said(said.author, fence, item);
+            }
+        }
+        true
+    }
+
+    fn created(&mut self, said: Said, definition: Definition) -> bool {
+        let created = Created {
+            creator: said.author,
+            epoch: said.epoch,
+            time: said.time,
+            definition,
+        };
+        // A creator that says two things of one task is broken; all nodes still take the same.
+        let order = |one: &Created| (one.time, one.epoch, one.definition.title.clone());
+        match &self.created {
+            Some(known) if order(known) <= order(&created) => return false,
+            _ => self.created = Some(created),
+        }
+        true
+    }
+
+    fn claimed(&mut self, node: NodeId, id: ClaimId, agent: AgentName, seen: Option<Fence>) {
+        let known = self.claims.iter().any(|claim| claim.id == id);
+        if !known && self.claims.len() < CLAIMS_MAX {
+            let holder = Holder { node, agent };
+            self.claims.push(Claim { id, holder, seen });
+        }
+    }
+
+    fn refused(&mut self, author: NodeId, claim: ClaimId) {
+        if self.arbiter().is_none_or(|(_, arbiter)| arbiter == author) {
+            self.claims.retain(|one| one.id != claim);
+        }
+    }
+
+    fn arbiter_said(&mut self, said: Said, fence: Fence, item: TaskItem) -> bool {
+        let word = self.arbiters.entry((fence.round, said.author)).or_default();
+        match item {
+            TaskItem::Granted { claim, holder, .. } => {
+                // A grant in another epoch than it says was sealed after its arbiter had lost its own.
+                if fence.epoch != said.epoch {
+                    return false;
+                }
+                let grant = Grant {
+                    fence,
+                    claim,
+                    holder,
+                };
+                word.granted(grant);
+                self.drop_moot_claims();
+            }
+            TaskItem::Extended { step, .. } => word.extended(fence, step),
+            TaskItem::Completed { holder, result, .. } => word.completed(Completion {
+                fence,
+                holder,
+                result,
+            }),
+            _ => return false,
+        }
+        self.bound_arbiters();
+        true
+    }
+
+    /// Anybody may say what an arbiter says, and who is one may be heard later: too many make room for those who are.
+    fn bound_arbiters(&mut self) {
+        while self.arbiters.len() > SPEAKERS_MAX {
+            let speakers = self.arbiters.keys().rev();
+            let mut idle = speakers.filter(|(round, node)| self.arbiter_of(*round) != Some(*node));
+            let Some(speaker) = idle.next().copied() else {
+                return;
+            };
+            self.arbiters.remove(&speaker);
+        }
+    }
+
+    fn holder_said(&mut self, node: NodeId, fence: Fence, item: TaskItem) -> bool {
+        let word = self
+            .holders
+            .entry(node)
+            .or_insert_with(|| HolderWord::under(fence));
+        if word.fence > fence {
+            return false;
+        }
+        if word.fence < fence {
+            *word = HolderWord::under(fence);
+        }
+        match item {
+            TaskItem::Working {
+                step,
+                percent,
+                note,
+                ..
+            } => word.working(step, percent, note),
+            TaskItem::Released { .. } => word.released = true,
+            TaskItem::Finished { result, .. } => word.finished(result),
+            _ => return false,
+        }
+        while self.holders.len() > SPEAKERS_MAX {
+            // Whoever spoke under the oldest fence is done with it.
+            let oldest = self.holders.iter().min_by_key(|(_, word)| word.fence);
+            let Some(oldest) = oldest.map(|(node, _)| *node) else {
+                break;
+            };
+            self.holders.remove(&oldest);
+        }
+        true
+    }
+
+    fn drop_moot_claims(&mut self) {
+        let latest = self.latest_grant().map(|grant| grant.fence);
+        self.claims.retain(|claim| claim.seen >= latest);
+    }
+
+    /// The round, and who decides in it; `None` while the task is not known.
+    pub fn arbiter(&self) -> Option<(u32, NodeId)> {
+        let created = self.created.as_ref()?;
+        let latest = self
+            .reassigned
+            .last_key_value()
+            .map(|((round, _), _)| *round);
+        let Some(round) = latest else {
+            return Some((0, created.creator));
+        };
+        self.arbiter_of(round).map(|arbiter| (round, arbiter))
+    }
+
+    fn arbiter_of(&self, round: u32) -> Option<NodeId> {
+        match round {
+            0 => self.created.as_ref().map(|created| created.creator),
+            _ => {
+                let mut said = self.reassigned.range((round, SMALLEST)..);
+                let ((of, _), arbiter) = said.next()?;
+                (*of == round).then_some(*arbiter)
+            }
+        }
+    }
+
+    fn words(&self) -> impl Iterator<Item = &ArbiterWord> {
+        let counts = |(round, node): &(u32, NodeId)| self.arbiter_of(*round) == Some(*node);
+        let words = self.arbiters.iter();
+        words.filter_map(move |(speaker, word)| counts(speaker).then_some(word))
+    }
+
+    /// The grant after which claims come.
+    pub fn latest_grant(&self) -> Option<&Grant> {
+        let grants = self.words().filter_map(|word| word.grant.as_ref());
+        grants.max_by_key(|grant| grant.fence)
+    }
+
+    /// What was accepted; the first, should an arbiter have forgotten one.
+    pub fn completion(&self) -> Option<&Completion> {
+        let completions = self.words().filter_map(|word| word.completion.as_ref());
+        completions.min_by_key(|completion| completion.fence)
+    }
+
+    /// The last sign for which the lease of `fence` was extended.
+    pub fn extended(&self, fence: Fence) -> u64 {
+        let signs = self.words().filter_map(|word| word.extended);
+        let of_fence = signs.filter(|(extended, _)| *extended == fence);
+        of_fence.map(|(_, step)| step).max().unwrap_or_default()
+    }
+
+    fn word_under(&self, holder: &Holder, fence: Fence) -> Option<&HolderWord> {
+        let word = self.holders.get(&holder.node)?;
+        (word.fence == fence).then_some(word)
+    }
+
+    /// The last sign of the agent that holds the latest grant.
+    pub fn last_sign(&self) -> Option<u64> {
+        let grant = self.latest_grant()?;
+        let word = self.word_under(&grant.holder, grant.fence)?;
+        Some(word.step)
+    }
+
+    /// What the holder of the latest grant says came of it, as a hash: the first in order, where there are several.
+    pub fn finished(&self) -> Option<Hash> {
+        let grant = self.latest_grant()?;
+        let word = self.word_under(&grant.holder, grant.fence)?;
+        word.results.first().map(|(hash, _)| *hash)
+    }
+
+    /// A result under whatever fence, and who told it: what a broken arbiter might accept.
+    pub(crate) fn finished_at_all(&self) -> Vec<(Fence, NodeId, Hash)> {
+        let each = self.holders.iter().flat_map(|(node, word)| {
+            let results = word.results.iter();
+            results.map(|(hash, _)| (word.fence, *node, *hash))
+        });
+        each.collect()
+    }
+
+    /// Claims that may be granted, in the order in which they came: those that have seen the latest grant.
+    pub fn claims(&self) -> impl Iterator<Item = &Claim> {
+        let latest = self.latest_grant().map(|grant| grant.fence);
+        let claims = self.claims.iter();
+        claims.filter(move |claim| claim.seen == latest)
+    }
+
+    /// The epoch in which it was created.
+    pub fn created_in(&self) -> Option<EpochId> {
+        self.created.as_ref().map(|created| created.epoch)
+    }
+
+    /// What it asks for.
+    pub fn definition(&self) -> Option<&Definition> {
+        self.created.as_ref().map(|created| &created.definition)
+    }
+
+    /// How far it is.
+    pub fn phase(&self) -> TaskPhase {
+        if let Some(Completion {
+            fence,
+            holder,
+            result,
+        }) = self.completion()
+        {
+            let word = self.word_under(holder, *fence);
+            let told = word.and_then(|word| word.results.iter().find(|(hash, _)| hash == result));
+            return TaskPhase::Completed {
+                holder: holder.clone(),
+                fence: *fence,
+                result: told.map(|(_, text)| text.clone()),
+            };
+        }
+        let creator = self.created.as_ref().map(|created| created.creator);
+        if creator.is_some_and(|creator| self.cancelled_by.contains(&creator)) {
+            return TaskPhase::Cancelled;
+        }
+        let Some(grant) = self.latest_grant() else {
+            return TaskPhase::Open;
+        };
+        let word = self.word_under(&grant.holder, grant.fence);
+        match word.is_some_and(|word| word.released) {
+            true => TaskPhase::Open,
+            false => TaskPhase::Held {
+                holder: grant.holder.clone(),
+                fence: grant.fence,
+                step: self.extended(grant.fence),
+            },
+        }
+    }
+
+    /// The task as it stands; `None` while it is not known what it is.
+    pub fn task(&self, id: TaskId) -> Option<Task> {
+        let created = self.created.as_ref()?;
+        let (round, arbiter) = self.arbiter()?;
+        let phase = self.phase();
+        let spoke = match &phase {
+            TaskPhase::Held { holder, fence, .. } | TaskPhase::Completed { holder, fence, .. } => {
+                self.word_under(holder, *fence)
+            }
+            TaskPhase::Open | TaskPhase::Cancelled => None,
+        };
+        Some(Task {
+            id,
+            creator: created.creator,
+            created: created.time,
+            definition: created.definition.clone(),
+            arbiter,
+            round,
+            phase,
+            percent: spoke
+                .and_then(|word| word.percent)
+                .map(|(_, percent)| percent),
+            note: spoke
+                .and_then(|word| word.note.clone())
+                .map(|(_, note)| note),
+        })
+    }
+}
+
+/// Before every node.
+const SMALLEST: NodeId = NodeId::from_public_key([0; 32]);
+
+fn bounded(nodes: &mut BTreeSet<NodeId>) {
+    while nodes.len() > SPEAKERS_MAX {
+        nodes.pop_last();
+    }
+}
