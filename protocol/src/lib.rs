@@ -8,6 +8,7 @@
 
 pub mod address_book;
 pub mod catalog;
+pub mod consensus;
 pub mod id;
 pub mod limits;
 pub mod links;

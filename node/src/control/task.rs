@@ -270,8 +270,11 @@ impl Task {
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
         if let Some(answer) = self.replies.remove(&request) {
-            // The asker may have given up.
-            let _ = answer.send(reply);
+            // The asker may have given up: then nobody knows that it has a task.
+            if let Err(Reply::Task(Ok(_))) = answer.send(reply) {
+                let now = self.clock.now();
+                self.state.handle(now, Input::TaskUnheard { request });
+            }
         }
     }
 

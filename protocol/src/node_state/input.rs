@@ -383,6 +383,11 @@ pub enum Input {
         /// What.
         order: TaskOrder,
     },
+    /// Whoever asked for a task has gone before it was answered.
+    TaskUnheard {
+        /// What it asked with.
+        request: RequestId,
+    },
     /// These agents of this node have asked for something since that was last told: their leases go on.
     AgentsActive {
         /// Which.

@@ -112,6 +112,7 @@ impl NodeState {
         for entry in &batch.entries {
             self.hand_to_room(now, entry);
         }
+        self.publish_tasks();
         self.drop_received();
         for (request, appended) in batch.appended {
             self.reply(request, Reply::Appended(Ok(appended)));

@@ -151,6 +151,7 @@ impl NodeState {
                 items,
             } => self.append_asked(now, request, lane, items),
             Input::Task { request, order } => self.task_ordered(now, request, order),
+            Input::TaskUnheard { request } => self.task_unheard(now, request),
             Input::AgentsActive { agents } => self.agents_active(now, &agents),
             Input::LogAsked {
                 request,

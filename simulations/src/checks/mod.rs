@@ -13,7 +13,7 @@ mod promises;
 mod receipts;
 mod revocation;
 mod sampling;
-mod tasks;
+pub(crate) mod tasks;
 
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::id::NodeId;

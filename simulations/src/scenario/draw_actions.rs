@@ -51,12 +51,12 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     draw.for_nodes(mix.contradict, |draw, node| {
         draw.push(Action::Contradict { node })
     });
+    draw.randomness = Randomness::new(seed, "races");
+    draw.for_nodes(mix.race, Draw::race);
     draw.randomness = Randomness::new(seed, "regions");
     let (ways, isolations) = (draw.times(mix.cut_way), draw.times(mix.isolate));
     (0..ways).for_each(|_| draw.cut_way());
     (0..isolations).for_each(|_| draw.isolate(nodes));
-    draw.randomness = Randomness::new(seed, "races");
-    draw.for_nodes(mix.race, Draw::race);
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }

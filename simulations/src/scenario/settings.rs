@@ -97,12 +97,12 @@ pub(super) struct Mix {
     pub(super) append: f64,
     /// Neither.
     pub(super) contradict: f64,
+    /// Tasks that agents race for, neither.
+    pub(super) race: f64,
     /// How often the way between two linked nodes of different regions is cut. Neither.
     pub(super) cut_way: f64,
     /// How often a region is cut off. Neither.
     pub(super) isolate: f64,
-    /// Tasks that agents race for, neither.
-    pub(super) race: f64,
 }
 
 impl Settings {

@@ -19,6 +19,7 @@ use peerage_protocol::membership::ticket::{TicketId, TicketSecret};
 use peerage_protocol::messaging::DirectItem;
 use peerage_protocol::messaging::receipt::{Receipt, Received};
 use peerage_protocol::node_state::{Record, Write};
+use peerage_protocol::tasks::{Fence, Holder, TaskId, TaskItem};
 use peerage_protocol::time::Timestamp;
 
 use super::disk::Disk;
@@ -27,6 +28,7 @@ use super::tests::plan;
 use super::*;
 use crate::action::Attempt;
 use crate::checks::names::StableNames;
+use crate::checks::tasks::Tasks;
 use crate::checks::{Observation, View};
 
 /// Two nodes that have met, and nothing wrong.
@@ -222,6 +224,54 @@ fn a_receipt_that_comes_back_to_a_node_put_back_to_before_it_is_no_fault() {
     let entry = &receipt(&world);
     world.observe(&Observation::Applied { node: 0, entry });
     assert_ne!(violated(&world), Some("receipts"));
+}
+
+#[test]
+fn a_task_that_is_completed_under_a_second_fence_is_seen() {
+    let world = world();
+    let author = world.machines[0].id;
+    let completed = |sequence: u64| {
+        let fence = Fence {
+            round: 0,
+            number: sequence,
+            epoch: EPOCH,
+        };
+        let item = TaskItem::Completed {
+            task: TaskId([7; 16]),
+            fence,
+            holder: Holder {
+                node: author,
+                agent: "worker".parse().unwrap(),
+            },
+            result: [1; 32].into(),
+        };
+        let draft = Draft {
+            chain: ChainId {
+                author,
+                epoch: EPOCH,
+                lane: Lane::TASKS,
+            },
+            sequence,
+            previous: [1; 32].into(),
+            predecessor: None,
+            time: Timestamp(1),
+            live_from: 1,
+        };
+        let mesh = MeshId::from_public_key([1; 32]);
+        Entry::seal(draft, &[item.encode()], mesh, &*world.machines[0].key)
+    };
+    let (one, other) = (completed(1), completed(2));
+    let mut tasks = Tasks::default();
+    let place = |node| world.place(node);
+    let view = View {
+        now_us: world.now_us,
+        machines: &world.machines,
+        truth: &world.truth,
+        place: &place,
+    };
+    let mut observed = |entry| tasks.observe(&Observation::Applied { node: 0, entry }, &view);
+    assert_eq!(observed(&one), Ok(()));
+    assert!(observed(&other).is_err());
 }
 
 #[test]

@@ -93,6 +93,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::Region { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
+        | Input::TaskUnheard { .. }
         | Input::Recalled { .. }
         | Input::LogSeed { .. }
         | Input::DiskRoom { .. }

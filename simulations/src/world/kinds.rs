@@ -55,6 +55,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::DiskRoom { .. } => "DiskRoom",
         Input::Append { .. } => "Append",
         Input::Task { .. } => "Task",
+        Input::TaskUnheard { .. } => "TaskUnheard",
         Input::AgentsActive { .. } => "AgentsActive",
         Input::LogAsked { .. } => "LogAsked",
         Input::LogTold { .. } => "LogTold",

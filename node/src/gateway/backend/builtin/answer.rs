@@ -34,6 +34,11 @@ pub enum ToolError {
     /// The message was not sent.
     #[error(transparent)]
     Messaging(#[from] MessagingError),
+    /// Only the machine's owner may.
+    #[error(
+        "only the owner of the machine may do this, by the command line: `peerage task reassign`"
+    )]
+    OwnerOnly,
     /// Nothing came of it.
     #[error(transparent)]
     Task(#[from] TaskServiceError),

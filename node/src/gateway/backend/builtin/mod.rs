@@ -5,6 +5,7 @@ pub mod agents;
 pub mod answer;
 pub mod catalog;
 pub mod messages;
+mod prompts;
 mod resources;
 pub mod tasks;
 
@@ -68,6 +69,16 @@ impl Builtins {
     /// The raw definitions of the templates of resources.
     pub fn templates(&self) -> Vec<&'static str> {
         resources::TEMPLATES.to_vec()
+    }
+
+    /// The raw definitions of the prompts.
+    pub fn prompts(&self) -> Vec<&'static str> {
+        prompts::definitions()
+    }
+
+    /// Gets the prompt `name`: the raw result; `None` where it is none of these.
+    pub fn prompt(&self, name: &str, call: &Call) -> Option<Result<Bytes, CallError>> {
+        prompts::get(name, &call.params)
     }
 
     /// Whether this tool is one of these: a look at its name, on every call's way.
