@@ -200,9 +200,17 @@ impl AddressBook {
         }
     }
 
-    /// The addresses of `node` that are worth a dial now: all but those that failed of late, or all where all did.
-    pub fn to_dial(&self, now: Timestamp, node: NodeId, said: &[String]) -> Vec<String> {
-        let all = self.addresses(node, said);
+    /// The addresses of `node` that are worth a dial now: all but those that failed of late, or all where all did. This
+    /// node's `own` are none: nobody else answers there.
+    pub fn to_dial(
+        &self,
+        now: Timestamp,
+        node: NodeId,
+        said: &[String],
+        own: &[String],
+    ) -> Vec<String> {
+        let mut all = self.addresses(node, said);
+        all.retain(|address| !own.contains(address));
         let entries = self.entries(node);
         let rests = |address: &&String| {
             let mut known = entries.iter();
@@ -332,18 +340,24 @@ mod tests {
         let failed = ["/b".to_owned()];
         let second = 1_000;
         book.failed(Timestamp(0), node(), &failed, &[]);
-        assert_eq!(book.to_dial(Timestamp(second), node(), &[]), ["/a"]);
-        assert_eq!(book.to_dial(Timestamp(2 * second), node(), &[]).len(), 2);
+        assert_eq!(book.to_dial(Timestamp(second), node(), &[], &[]), ["/a"]);
+        assert_eq!(
+            book.to_dial(Timestamp(2 * second), node(), &[], &[]).len(),
+            2
+        );
         for _ in 0..100 {
             book.failed(Timestamp(10 * second), node(), &failed, &[]);
         }
         let later = Timestamp(10 * second) + LONGEST_REST;
         let just_before = later - Duration::from_millis(1);
-        assert_eq!(book.to_dial(just_before, node(), &[]), ["/a"]);
-        assert_eq!(book.to_dial(later, node(), &[]).len(), 2);
-        assert_eq!(book.to_dial(Timestamp(9 * second), node(), &[]).len(), 2);
+        assert_eq!(book.to_dial(just_before, node(), &[], &[]), ["/a"]);
+        assert_eq!(book.to_dial(later, node(), &[], &[]).len(), 2);
+        assert_eq!(
+            book.to_dial(Timestamp(9 * second), node(), &[], &[]).len(),
+            2
+        );
         book.forgive();
-        assert_eq!(book.to_dial(just_before, node(), &[]).len(), 2);
+        assert_eq!(book.to_dial(just_before, node(), &[], &[]).len(), 2);
     }
 
     #[test]
@@ -352,9 +366,9 @@ mod tests {
         let told = ["/a", "/b"].map(String::from);
         book.tell(Timestamp(0), node(), told.clone(), Source::Ticket);
         book.failed(Timestamp(1), node(), &told, &[]);
-        assert_eq!(book.to_dial(Timestamp(1), node(), &[]).len(), 2);
+        assert_eq!(book.to_dial(Timestamp(1), node(), &[], &[]).len(), 2);
         book.succeeded(Timestamp(2), node(), "/b");
-        assert_eq!(book.to_dial(Timestamp(2), node(), &[]), ["/b"]);
+        assert_eq!(book.to_dial(Timestamp(2), node(), &[], &[]), ["/b"]);
         let entry = &book.entries(node())[1];
         let counted = (entry.successes, entry.failures, entry.failures_in_a_row);
         assert_eq!(counted, (1, 1, 0));
@@ -386,5 +400,16 @@ mod tests {
         assert_eq!(dialed[..3], ["/network/99", "/said", "/here"]);
         assert_eq!(dialed.len(), ADDRESSES_PER_NODE_MAX);
         assert_eq!(book.entries(node()).len(), ADDRESSES_PER_NODE_MAX);
+    }
+
+    #[test]
+    fn an_address_of_this_node_is_no_reason_to_spare_those_that_failed() {
+        let mut book = AddressBook::default();
+        let failed = ["/a".to_owned()];
+        let both = vec!["/a".to_owned(), "/own".to_owned()];
+        book.tell(Timestamp(0), node(), both, Source::Announcement);
+        book.failed(Timestamp(1), node(), &failed, &[]);
+        let own = ["/own".to_owned()];
+        assert_eq!(book.to_dial(Timestamp(1), node(), &[], &own), ["/a"]);
     }
 }

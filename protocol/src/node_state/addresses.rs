@@ -20,11 +20,10 @@ impl NodeState {
         self.book.addresses(node, self.said_by(node))
     }
 
-    /// Those worth a dial now. This node's own are none: nobody else answers there.
+    /// Those worth a dial now.
     pub(super) fn addresses_to_dial(&self, now: Now, node: NodeId) -> Vec<String> {
-        let mut addresses = self.book.to_dial(now.wall, node, self.said_by(node));
-        addresses.retain(|address| !self.listening.contains(address));
-        addresses
+        let said = self.said_by(node);
+        self.book.to_dial(now.wall, node, said, &self.listening)
     }
 
     /// Where `node` says it listens.

@@ -11,7 +11,7 @@ use crate::time::Now;
 /// How long a link is kept for whoever asked for it.
 const WANTED_LINK_FOR: Duration = Duration::from_secs(60);
 /// Longest pause between dials of a member of another region that is to be linked and is not known to be away.
-const LONGEST_PAUSE_ACROSS: Duration = Duration::from_secs(4);
+const LONGEST_PAUSE_ACROSS: Duration = Duration::from_secs(2);
 
 impl NodeState {
     pub(super) fn dial_due(&mut self, now: Now) {
