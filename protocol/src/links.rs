@@ -23,7 +23,7 @@ const FAILING_AFTER: u32 = 2;
 /// How long a link that is no neighbour's is kept after it came about, and before it is looked at again.
 pub(crate) const LINGER: Duration = Duration::from_secs(60);
 /// Nodes that are no members (yet) and were sighted: as many are remembered.
-const STRANGERS_MAX: usize = 256;
+pub const STRANGERS_MAX: usize = 256;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Link {
@@ -302,6 +302,11 @@ impl Links {
             }
         }
         due
+    }
+
+    /// How many nodes that are no members are remembered; at most [`STRANGERS_MAX`].
+    pub fn strangers(&self) -> usize {
+        self.strangers.len()
     }
 
     /// When [`Links::due`] has something next.

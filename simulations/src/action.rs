@@ -308,6 +308,8 @@ pub enum Misbehaviour {
     Equivocate,
     /// Tells of members that nobody admitted.
     InventMembers,
+    /// Tells in the name of others what they did not say.
+    ForgeRecords,
 }
 
 impl TimedAction {

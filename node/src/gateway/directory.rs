@@ -93,15 +93,16 @@ impl Directory {
         };
         let away = self.snapshots.away();
         let mut found = Vec::new();
-        for (node, chain) in roster.members() {
+        for (node, _) in roster.members() {
             let record = roster.known(node).and_then(|known| known.record());
             let Some(record) = record.filter(|record| !record.leaving) else {
                 continue;
             };
-            if !away.contains_key(&node) {
-                let name = &chain.body().name;
+            if !away.contains_key(&node)
+                && let Some(name) = roster.name_of(node)
+            {
                 let agents = record.agents.iter();
-                found.extend(agents.map(|agent| status(node, name, agent, false)));
+                found.extend(agents.map(|agent| status(node, &name, agent, false)));
             }
         }
         found

@@ -13,7 +13,7 @@ use futures::FutureExt;
 use futures::future::{self, BoxFuture};
 use peerage_protocol::catalog::naming::SEPARATOR;
 use peerage_protocol::catalog::snapshot::{Catalog, Entry, Lookup, Provider};
-use peerage_protocol::id::{NodeId, ServerName};
+use peerage_protocol::id::{NodeId, NodeName, ServerName};
 use serde::Deserialize;
 
 use super::backend::builtin::{self, Builtins};
@@ -286,14 +286,18 @@ impl<O: OpenSubstream> Router<O> {
     fn not_found(&self, name: &str, lookup: Lookup<'_>) -> CallError {
         let owner = name.split_once(SEPARATOR).map(|(owner, _)| owner);
         let roster = self.snapshots.roster();
-        let member = roster.iter().flat_map(|roster| roster.members());
+        let owner = owner.and_then(|owner| owner.parse::<NodeName>().ok());
+        let member = owner
+            .as_ref()
+            .and_then(|owner| roster.as_ref()?.named(owner));
+        let me = roster.as_ref().map(|roster| roster.own.body().subject);
         let links = self.snapshots.links();
         let lost = member
-            .filter(|(_, chain)| Some(chain.body().name.as_str()) == owner)
-            .find(|(node, _)| !links.borrow().get(node).is_some_and(|link| link.up));
-        if let Some((_, chain)) = lost {
+            .filter(|node| Some(*node) != me)
+            .is_some_and(|node| !links.borrow().get(&node).is_some_and(|link| link.up));
+        if let (true, Some(owner)) = (lost, owner) {
             return CallError::PeerUnreachable {
-                node: chain.body().name.to_string(),
+                node: owner.to_string(),
                 why: "there is no link to it, so what it offers is not known".to_owned(),
             };
         }

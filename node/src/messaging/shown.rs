@@ -64,6 +64,9 @@ fn node_name(roster: Option<&Roster>, directory: &Directory, node: NodeId) -> St
     if node == directory.me() {
         return directory.own_name().to_string();
     }
+    if let Some(name) = roster.and_then(|roster| roster.name_of(node)) {
+        return name.to_string();
+    }
     let known = roster.and_then(|roster| roster.known(node));
     known.map_or_else(
         || node.to_string(),

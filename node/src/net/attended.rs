@@ -18,11 +18,11 @@ use tokio::time::Sleep;
 use super::credit::{Arrival, TooMuchForTheGate};
 use super::door::{Door, Offence, Place, Source};
 
-/// Arrivals turned away in a row before this waits for [`PAUSE`].
-const TURNED_AWAY_IN_A_ROW: u32 = 16;
+/// Arrivals turned away in a row before this waits for [`PAUSE`]: few, as members' calls wait meanwhile.
+const TURNED_AWAY_IN_A_ROW: u32 = 4;
 
 /// How long nothing is accepted then.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(5);
 
 type Upgrade = BoxFuture<'static, io::Result<(PeerId, Arrival)>>;
 

@@ -139,6 +139,9 @@ pub(super) fn node_name(directory: &Directory, node: NodeId) -> String {
         return directory.own_name().to_string();
     }
     let roster = directory.roster();
+    if let Some(name) = roster.as_ref().and_then(|roster| roster.name_of(node)) {
+        return name.to_string();
+    }
     let known = roster.as_ref().and_then(|roster| roster.known(node));
     known.map_or_else(
         || node.to_string(),

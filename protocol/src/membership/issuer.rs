@@ -273,15 +273,19 @@ impl Issuer {
 
     /// `wanted`, or `wanted-2` and so on where another node has it already.
     pub(crate) fn free_name(&self, wanted: &NodeName, joiner: NodeId, roster: &Roster) -> NodeName {
-        let taken = |name: &NodeName| {
-            roster.named(name).is_some_and(|node| node != joiner)
-                || self
-                    .issued()
-                    .any(|chain| chain.body().name == *name && chain.body().subject != joiner)
-        };
-        if !taken(wanted) {
-            return wanted.clone();
+        match self.is_taken(wanted, joiner, roster) {
+            true => self.numbered_name(wanted, joiner, roster),
+            false => wanted.clone(),
         }
+    }
+
+    /// `wanted-2` and so on.
+    pub(crate) fn numbered_name(
+        &self,
+        wanted: &NodeName,
+        joiner: NodeId,
+        roster: &Roster,
+    ) -> NodeName {
         let numbered = |number: u32| {
             let suffix = format!("-{number}");
             let kept: String = wanted
@@ -293,8 +297,16 @@ impl Issuer {
         };
         (2..u32::MAX)
             .filter_map(numbered)
-            .find(|name| !taken(name))
+            .find(|name| !self.is_taken(name, joiner, roster))
             .unwrap_or_else(|| wanted.clone())
+    }
+
+    /// Whether another node has `name`.
+    fn is_taken(&self, name: &NodeName, joiner: NodeId, roster: &Roster) -> bool {
+        roster.other_holder(name, joiner).is_some()
+            || self
+                .issued()
+                .any(|chain| chain.body().name == *name && chain.body().subject != joiner)
     }
 
     fn issued(&self) -> impl Iterator<Item = &Arc<CertificateChain>> {

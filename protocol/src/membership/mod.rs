@@ -7,6 +7,7 @@ pub mod issuer;
 pub mod join_request;
 pub mod join_requests;
 pub mod member;
+mod namesakes;
 pub mod peer_record;
 pub mod present_agent;
 pub mod revocation;

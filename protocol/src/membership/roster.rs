@@ -1,14 +1,17 @@
 //! The members of a mesh as one node knows them: an immutable snapshot, replaced whole.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::certificate::{CertificateChain, Role, Validity};
 use super::member::Member;
+use super::namesakes;
 use super::revocations::Revocations;
 use super::sorted_chunks::{SortKey, SortedChunks};
 use crate::id::{Hash, MeshId, NodeId, NodeName, ServerName};
 use crate::limits::{ISSUER_CHAIN_MAX, ROSTER_MAX};
+use crate::mutation::Mutation;
 use crate::time::Timestamp;
 
 /// What one node knows of its mesh. A clone is cheap: most of it is shared.
@@ -22,6 +25,8 @@ pub struct Roster {
     known: SortedChunks<Keyed>,
     /// Those that have not left; by a hash of the name, then by node. Shared apart, as names seldom change.
     named: Arc<SortedChunks<Named>>,
+    /// Who keeps a name that was certified to several: whoever was known by it first.
+    kept: Arc<BTreeMap<NodeName, NodeId>>,
     /// Who was put out.
     revocations: Arc<Revocations>,
     caught_up: bool,
@@ -61,6 +66,7 @@ impl Roster {
             own,
             known: SortedChunks::default(),
             named: Arc::default(),
+            kept: Arc::default(),
             revocations: Arc::default(),
             caught_up: true,
         }
@@ -172,21 +178,102 @@ impl Roster {
             && self.own.issuers.len() < ISSUER_CHAIN_MAX
     }
 
-    /// Who goes by `name`, this node included.
+    /// Who goes by `name` here, this node included. Of several to whom it was certified, this node itself, else whoever
+    /// was known by it first; the others go by what [`Roster::name_of`] says.
     pub fn named(&self, name: &NodeName) -> Option<NodeId> {
-        let own = self.own.body();
-        if own.name == *name {
-            return Some(own.subject);
+        let keeper = self.keeper(name);
+        if keeper.is_some() || !namesakes::tells_apart(name) {
+            return keeper;
         }
+        self.all_named().find(|node| self.goes_by(*node, name))
+    }
+
+    /// What `node` goes by here: the name of its certificate, made longer where another keeps that one.
+    pub fn name_of(&self, node: NodeId) -> Option<NodeName> {
+        let certified = &self.chain_of(node)?.body().name;
+        if self.keeper(certified) == Some(node) {
+            return Some(certified.clone());
+        }
+        let is_free = |name: &NodeName| self.keeper(name).is_none();
+        Some(namesakes::told_apart(certified, node, is_free))
+    }
+
+    /// All to whom `name` is certified, this node included.
+    pub(crate) fn namesakes(&self, name: &NodeName) -> impl Iterator<Item = NodeId> {
+        let own = self.own.body();
+        let own = (own.name == *name).then_some(own.subject);
+        own.into_iter().chain(self.others_named(name))
+    }
+
+    /// Somebody other than `node` that goes by `name`, or to whom it is certified.
+    pub(crate) fn other_holder(&self, name: &NodeName, node: NodeId) -> Option<NodeId> {
+        let namesake = self.namesakes(name).find(|other| *other != node);
+        namesake.or_else(|| self.named(name).filter(|other| *other != node))
+    }
+
+    /// Whether `node` is to have another name at `now`: one that is valid precedes it under the one it has.
+    pub(crate) fn must_yield(&self, node: NodeId, now: Timestamp) -> bool {
+        let Some(chain) = self.chain_of(node) else {
+            return false;
+        };
+        let namesakes = self.namesakes(&chain.body().name);
+        let mut chains = namesakes.filter_map(|other| self.chain_of(other));
+        chains.any(|other| {
+            other.validity(now) == Validity::Valid
+                && namesakes::precedes(other.body(), chain.body())
+        })
+    }
+
+    /// Has names that several have go by the rule alone, as after a start nobody was known first.
+    pub(crate) fn forget_who_was_first(&mut self) {
+        self.kept = Arc::default();
+    }
+
+    fn chain_of(&self, node: NodeId) -> Option<&Arc<CertificateChain>> {
+        match self.own.body().subject == node {
+            true => Some(&self.own),
+            false => self.member(node),
+        }
+    }
+
+    fn keeper(&self, name: &NodeName) -> Option<NodeId> {
+        let mut namesakes = self.namesakes(name);
+        let first = namesakes.next()?;
+        if first == self.own.body().subject || namesakes.next().is_none() {
+            return Some(first);
+        }
+        let kept = self.kept.get(name).copied();
+        if let Some(kept) = kept.filter(|kept| self.namesakes(name).any(|node| node == *kept)) {
+            return Some(kept);
+        }
+        let all = self.namesakes(name).filter_map(|node| self.chain_of(node));
+        let bodies = all.map(|chain| chain.body());
+        let first = bodies.reduce(|one, other| match namesakes::precedes(other, one) {
+            true => other,
+            false => one,
+        });
+        first.map(|body| body.subject)
+    }
+
+    /// The other members to whom `name` is certified.
+    fn others_named(&self, name: &NodeName) -> impl Iterator<Item = NodeId> {
         // Names of one hash stand together.
         let key = name_key(name);
         let first = self.named.from(key);
-        let hashed = first.take_while(|named| named.key == key);
-        let mut nodes = hashed.map(|named| named.node);
-        nodes.find(|node| {
+        let hashed = first.take_while(move |named| named.key == key);
+        hashed.map(|named| named.node).filter(move |node| {
             let known = self.known(*node);
             known.is_some_and(|member| name_of(member) == name)
         })
+    }
+
+    fn all_named(&self) -> impl Iterator<Item = NodeId> {
+        self.named.iter().map(|named| named.node)
+    }
+
+    /// Whether `node` goes by `name` because its own is another's.
+    fn goes_by(&self, node: NodeId, name: &NodeName) -> bool {
+        namesakes::may_be(name, node) && self.name_of(node).as_ref() == Some(name)
     }
 
     /// Takes a member that has been verified; says whether it is news at `now`. Something older never replaces
@@ -202,10 +289,10 @@ impl Roster {
             Some(known) if has_same_name(&known, &member) => {}
             Some(known) => {
                 self.unname(&known);
-                self.name(&member);
+                self.name(&member, now);
             }
             None if self.known.len() >= ROSTER_MAX => return Inserted::Full,
-            None => self.name(&member),
+            None => self.name(&member, now),
         }
         let key = node.leading_u64();
         self.known
@@ -223,14 +310,30 @@ impl Roster {
         Some(removed)
     }
 
-    fn name(&mut self, member: &Member) {
+    fn name(&mut self, member: &Member, now: Timestamp) {
         if !member.has_left() {
+            self.keep_name(member, now);
             let named = Named::of(member);
             Arc::make_mut(&mut self.named).insert(named, |other| other.cmp(&named));
         }
     }
 
+    /// Before `member` has its name: whoever keeps it, and is a member now, goes on to.
+    fn keep_name(&mut self, member: &Member, now: Timestamp) {
+        let name = name_of(member);
+        let Some(keeper) = self.keeper(name) else {
+            return;
+        };
+        let keeps = self.admits(keeper, now) && !Mutation::NamesFollowTheNewest.is_on();
+        let keeper = if keeps { keeper } else { member.node() };
+        Arc::make_mut(&mut self.kept).insert(name.clone(), keeper);
+    }
+
     fn unname(&mut self, member: &Member) {
+        let name = name_of(member);
+        if self.kept.get(name) == Some(&member.node()) {
+            Arc::make_mut(&mut self.kept).remove(name);
+        }
         let named = Named::of(member);
         Arc::make_mut(&mut self.named).remove(named.key, |other| other.cmp(&named));
     }
@@ -356,6 +459,61 @@ mod tests {
         assert_eq!((roster.len(), roster.known_len()), (0, 1));
         assert_eq!(roster.named(&"laptop".parse().unwrap()), None);
         assert!(!roster.admits(here.node(), NOW));
+    }
+
+    fn holder(byte: u8, name: &str, issued: u64) -> Arc<Member> {
+        Arc::new(Member::new(
+            chain(byte, name, Timestamp(NOW.0 + issued)),
+            None,
+        ))
+    }
+
+    #[test]
+    fn of_two_with_one_name_the_first_known_keeps_it_and_both_are_found_by_what_they_go_by() {
+        let (one, other) = (holder(2, "twin", 10), holder(3, "twin", 0));
+        for (first, second) in [(&one, &other), (&other, &one)] {
+            let mut roster = roster();
+            roster.insert(first.clone(), NOW);
+            roster.insert(second.clone(), NOW);
+            let twin: NodeName = "twin".parse().unwrap();
+            assert_eq!(roster.named(&twin), Some(first.node()));
+            assert_eq!(roster.name_of(first.node()), Some(twin.clone()));
+            let told_apart = roster.name_of(second.node()).unwrap();
+            assert!(told_apart.as_str().starts_with("twin-"));
+            assert_eq!(roster.named(&told_apart), Some(second.node()));
+            roster.remove(first.node());
+            assert_eq!(roster.name_of(second.node()), Some(twin));
+            assert_eq!(roster.named(&told_apart), None);
+        }
+    }
+
+    #[test]
+    fn everybody_agrees_who_of_two_with_one_name_is_to_have_another() {
+        let (early, late) = (holder(2, "twin", 0), holder(3, "twin", 10));
+        for order in [[&early, &late], [&late, &early]] {
+            let mut roster = roster();
+            for member in order {
+                roster.insert(member.clone(), NOW);
+            }
+            assert!(roster.must_yield(late.node(), NOW));
+            assert!(!roster.must_yield(early.node(), NOW));
+            roster.forget_who_was_first();
+            let twin = "twin".parse().unwrap();
+            assert_eq!(roster.named(&twin), Some(early.node()));
+            let after = early.chain().end();
+            assert!(!roster.must_yield(late.node(), after));
+        }
+    }
+
+    #[test]
+    fn a_node_is_to_itself_what_its_certificate_says() {
+        let mut roster = roster();
+        let other = holder(2, "desk", 0);
+        roster.insert(other.clone(), NOW);
+        let me = roster.own.body().subject;
+        assert_eq!(roster.named(&"desk".parse().unwrap()), Some(me));
+        let told_apart = roster.name_of(other.node()).unwrap();
+        assert_eq!(roster.named(&told_apart), Some(other.node()));
     }
 
     #[test]

@@ -395,7 +395,12 @@ impl NodeState {
             chain: own.clone(),
         })]);
         let roster = match self.roster.as_deref() {
-            Some(roster) => roster.clone().with_own(own),
+            Some(roster) => {
+                // Who goes by another name because this node had the same may have it now.
+                let namesakes = roster.namesakes(&roster.own.body().name);
+                namesakes.for_each(|node| self.offers.touch_member(node));
+                roster.clone().with_own(own)
+            }
             None => Roster::new(mesh, own),
         };
         self.roster = Some(Arc::new(roster));

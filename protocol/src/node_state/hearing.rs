@@ -8,7 +8,7 @@ use super::NodeState;
 use super::input::RequestId;
 use super::output::{Judgement, Output, Reply};
 use super::record::{Record, RecordKey, Write};
-use crate::id::{NodeId, RegionName};
+use crate::id::{NodeId, NodeName, RegionName};
 use crate::limits::{GOSSIP_BYTES_MAX, KEPT_AFTER_EXPIRY};
 use crate::membership::admission::Refusal;
 use crate::membership::certificate::Validity;
@@ -201,7 +201,7 @@ impl NodeState {
     ///
     /// # Errors
     ///
-    /// When the name is another's or the roster is full.
+    /// When another has taken its place, or the roster is full.
     pub(super) fn take(
         &mut self,
         now: Now,
@@ -217,7 +217,7 @@ impl NodeState {
         if !member.has_left() {
             replaced = member.chain().body().replaces;
             replaced = replaced.filter(|old| Self::takes_the_place(roster, &member, *old));
-            check_name(self.me, roster, &member, replaced, now.wall)?;
+            check_not_replaced(roster, &member)?;
         }
         let before = roster.known(node).cloned();
         let inserted = Arc::make_mut(roster).insert(member.clone(), now.wall);
@@ -270,12 +270,33 @@ impl NodeState {
             self.persist(Vec::new());
         }
         self.offers.touch_member(node);
+        let name_of = |member: &Arc<Member>| member.chain().body().name.clone();
+        let before = before.filter(|before| !before.has_left());
+        if member.has_left() || before.as_ref().map(name_of) != Some(name_of(member)) {
+            self.touch_namesakes(now, node, &name_of(member));
+            if let Some(before) = &before {
+                self.touch_namesakes(now, node, &name_of(before));
+            }
+        }
         if let Some(record) = member.record().filter(|record| !record.leaving) {
             if member.chain().body().role.offers() {
                 self.want_manifest(now, node, record.manifest, teller);
             }
             if !record.addresses.is_empty() && self.links.is_known(node) {
                 self.links.sighted(now.monotonic, node, true);
+            }
+        }
+    }
+
+    /// Those to whom the same name is certified may go by another now, this node with the next certificate.
+    fn touch_namesakes(&mut self, now: Now, changed: NodeId, name: &NodeName) {
+        let Some(roster) = &self.roster else {
+            return;
+        };
+        for node in roster.namesakes(name).filter(|node| *node != changed) {
+            self.offers.touch_member(node);
+            if node == self.me {
+                self.renewal.check_at(now.monotonic);
             }
         }
     }
@@ -315,6 +336,7 @@ impl NodeState {
         }
         self.roster_changed = true;
         self.digests.toggle(member);
+        self.touch_namesakes(now, node, &member.chain().body().name);
         if !member.has_left() {
             self.departed(now, node, member.region());
         }
@@ -329,26 +351,20 @@ fn is_timely(member: &Member, now: Timestamp) -> bool {
     now < expires + KEPT_AFTER_EXPIRY && member.chain().validity(now) != Validity::NotYet
 }
 
-/// Whoever was known first under a name keeps it: names of tools are made of it, and they do not move.
-/// Only whoever takes the place of its holder, `replaced`, takes it along.
-fn check_name(
-    me: NodeId,
-    roster: &Roster,
-    member: &Member,
-    replaced: Option<NodeId>,
-    now: Timestamp,
-) -> Result<(), Refusal> {
-    let body = member.chain().body();
-    let holder = roster.named(&body.name).filter(|n| *n != body.subject);
-    let Some(holder) = holder.filter(|holder| Some(*holder) != replaced) else {
-        return Ok(());
+/// A key that was replaced is a member's no more where its successor is known, under the name that it took along.
+fn check_not_replaced(roster: &Roster, member: &Member) -> Result<(), Refusal> {
+    let (node, name) = (member.node(), &member.chain().body().name);
+    let replaces = |other: &NodeId| {
+        let chain = roster.member(*other);
+        chain.is_some_and(|chain| {
+            chain.body().replaces == Some(node) && chain.issuer_rank() <= member.chain().rank()
+        })
     };
-    let held = holder == me || roster.admits(holder, now);
-    if held && !Mutation::NamesFollowTheNewest.is_on() {
-        return Err(Refusal::NameTaken {
-            name: body.name.clone(),
+    match roster.namesakes(name).find(replaces) {
+        Some(holder) => Err(Refusal::NameTaken {
+            name: name.clone(),
             holder,
-        });
+        }),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -186,6 +186,12 @@ impl NodeState {
         self.offers.manifest()
     }
 
+    /// How many sighted nodes that are no members it is ready to dial; at most
+    /// [`STRANGERS_MAX`](crate::links::STRANGERS_MAX).
+    pub fn strangers_to_dial(&self) -> usize {
+        self.links.strangers()
+    }
+
     /// Takes one input; never blocks, never fails. What follows from it is in [`NodeState::poll_output`].
     pub fn handle(&mut self, now: Now, input: Input) {
         self.route(now, input);
@@ -266,7 +272,8 @@ impl NodeState {
             offers.touch_member(node);
         }
         let standing = |node: NodeId| {
-            let known = roster.as_ref()?.known(node)?;
+            let roster = roster.as_ref()?;
+            let known = roster.known(node)?;
             let record = known.record().filter(|record| !record.leaving);
             // Where not everybody is linked to everybody, whoever could be is counted on until a dial says otherwise.
             let presumed = !topology.is_full()
@@ -274,7 +281,9 @@ impl NodeState {
                 && !presence.is_away(node)
                 && record.is_some_and(|record| !record.addresses.is_empty());
             Some(Standing {
-                name: known.chain().body().name.clone(),
+                name: roster
+                    .name_of(node)
+                    .unwrap_or_else(|| known.chain().body().name.clone()),
                 reachable: links.is_up(node) || presumed,
                 near: known.region() == topology.region(),
             })
@@ -373,6 +382,7 @@ impl NodeState {
                 }
             }
         }
+        roster.forget_who_was_first();
         roster.set_caught_up(roster.is_empty());
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;

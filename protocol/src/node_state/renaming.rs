@@ -91,12 +91,7 @@ impl NodeState {
     /// Whether nobody but `node` goes by `name`.
     fn check_free(&self, name: &NodeName, node: NodeId) -> Result<(), Refusal> {
         let roster = self.roster.as_ref().ok_or(Refusal::NoMesh)?;
-        let own = roster.own.body();
-        let holder = match own.name == *name {
-            true => Some(own.subject),
-            false => roster.named(name),
-        };
-        match holder.filter(|holder| *holder != node) {
+        match roster.other_holder(name, node) {
             None => Ok(()),
             Some(holder) => Err(Refusal::NameTaken {
                 name: name.clone(),

@@ -7,7 +7,7 @@ use super::NodeState;
 use super::gate::root_certificate;
 use super::input::RequestId;
 use super::output::{Output, Reply};
-use crate::id::NodeId;
+use crate::id::{NodeId, NodeName};
 use crate::limits::{CERTIFICATE_LIFETIME, CERTIFICATE_LIFETIME_MIN};
 use crate::membership::admission::{Refusal, check_member};
 use crate::membership::certificate::{CertificateBody, CertificateChain, Role, Validity};
@@ -18,6 +18,9 @@ use crate::time::{Monotonic, Now};
 
 /// How often certificates are looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(60);
+
+/// How often another name is asked for by whoever must yield its own.
+const YIELD_EVERY: Duration = Duration::from_secs(5);
 
 /// The shortest time between two looks.
 const CHECK_AT_MOST_EVERY: Duration = Duration::from_millis(500);
@@ -46,6 +49,11 @@ impl Renewal {
     pub(super) fn next_check(&self) -> Monotonic {
         self.next_check
     }
+
+    /// Certificates are to be looked at then, or before.
+    pub(super) fn check_at(&mut self, at: Monotonic) {
+        self.next_check = self.next_check.min(at);
+    }
 }
 
 impl NodeState {
@@ -61,13 +69,18 @@ impl NodeState {
         let Some(roster) = self.roster.clone() else {
             return;
         };
-        if now.wall < roster.own.half_life() {
+        let yields = roster.must_yield(self.me, now.wall);
+        if now.wall < roster.own.half_life() && !yields {
             return;
         }
         if let Some(root) = self.keys.root.clone() {
             let own = roster.own.body();
             let serial = own.serial.saturating_add(1);
-            let chain = root_certificate(now.wall, &*root, serial, self.me, own.name.clone());
+            let name = self.name_to_certify(now, &roster, own);
+            let chain = root_certificate(now.wall, &*root, serial, self.me, name);
+            if chain.body().expires <= own.expires {
+                return;
+            }
             self.issuer.note_serial(serial);
             self.adopt(roster.mesh, chain.into());
         } else if let Some(from) = self.linked_admin() {
@@ -81,6 +94,9 @@ impl NodeState {
             return CHECK_EVERY;
         };
         let own = &roster.own;
+        if roster.must_yield(self.me, now.wall) {
+            return YIELD_EVERY;
+        }
         let renewal = match own.half_life().since(now.wall) {
             Duration::ZERO => own.body().lifetime() / 16,
             left => left,
@@ -96,7 +112,7 @@ impl NodeState {
     /// A link or a certificate is new: it may have to be looked at sooner.
     pub(super) fn check_expiry_soon(&mut self, now: Now) {
         let next = now.monotonic + self.check_again_after(now);
-        self.renewal.next_check = self.renewal.next_check.min(next);
+        self.renewal.check_at(next);
     }
 
     fn cut_expired(&mut self, now: Now) {
@@ -155,11 +171,12 @@ impl NodeState {
         let subject = held.body().subject;
         if let Some(known) = roster.member(subject)
             && now.wall < known.half_life()
+            && !roster.must_yield(subject, now.wall)
         {
             return Ok(known.clone());
         }
         let terms = Terms {
-            name: held.body().name.clone(),
+            name: self.name_to_certify(now, roster, held.body()),
             grant: held.body().grant(),
             lifetime: usual_lifetime(held.body()),
         };
@@ -169,6 +186,14 @@ impl NodeState {
             .issue(now.wall, &*signer, roster, subject, terms);
         self.take_member(now, issued.clone())?;
         Ok(issued)
+    }
+
+    /// The name of the certificate that follows on `held`: the same, unless somebody precedes its holder under it.
+    fn name_to_certify(&self, now: Now, roster: &Roster, held: &CertificateBody) -> NodeName {
+        match roster.must_yield(held.subject, now.wall) {
+            true => self.issuer.numbered_name(&held.name, held.subject, roster),
+            false => held.name.clone(),
+        }
     }
 
     pub(super) fn renewed(&mut self, now: Now, from: NodeId, chain: CertificateChain) {

@@ -4,6 +4,7 @@ use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 
 use super::sampling::Sampling;
 use super::{Check, Finding, Observation, View};
+use crate::world::misbehaviour::UNANNOUNCED_SERVER;
 
 #[derive(Default)]
 pub(super) struct Audience {
@@ -37,9 +38,10 @@ fn check(node: usize, catalog: &Catalog, view: &View<'_>) -> Result<(), Finding>
             continue;
         };
         let place = (view.place)(*owner);
-        // Of what a liar offers, anything is true.
+        // Of what a liar offers, anything is true that it announced.
+        let announced = server.as_str() != UNANNOUNCED_SERVER;
         let fine = place.is_some_and(|place| {
-            view.truth.liars.contains(&place)
+            (view.truth.liars.contains(&place) && announced)
                 || view
                     .truth
                     .ever_shared(place, server.as_str(), &entry.tool, &entry.definition)

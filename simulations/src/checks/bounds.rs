@@ -1,6 +1,7 @@
 //! Nothing that a node keeps or asks for grows without bound.
 
 use peerage_protocol::limits::{ROSTER_MAX, TICKETS_MAX};
+use peerage_protocol::links::STRANGERS_MAX;
 
 use super::{Check, Finding, Observation, View};
 
@@ -58,6 +59,11 @@ impl Check for Bounds {
                 OUTPUTS_BASE + OUTPUTS_PER_MEMBER * members,
             ),
             ("inputs waiting", process.inbox.len(), INBOX_MAX),
+            (
+                "strangers to dial",
+                process.state.strangers_to_dial(),
+                STRANGERS_MAX,
+            ),
             ("questions under way", questions, questions_max),
             (
                 "records on its disk",

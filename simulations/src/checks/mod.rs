@@ -12,6 +12,7 @@ pub(crate) mod names;
 mod presence;
 mod promises;
 mod receipts;
+pub(crate) mod records;
 mod revocation;
 mod sampling;
 pub(crate) mod tasks;
@@ -187,6 +188,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),
         Box::new(bounds::Bounds),
+        Box::new(records::Records::default()),
         Box::new(receipts::Receipts::default()),
         Box::new(log::Log::default()),
         Box::new(tasks::Tasks::default()),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use peerage_protocol::catalog::naming::SEPARATOR;
 use peerage_protocol::catalog::snapshot::{Catalog, Provider};
 use rustc_hash::FxHashMap;
 
@@ -58,6 +59,9 @@ impl StableNames {
             let Some((former, _)) = before.filter(|before| *before != meaning) else {
                 continue;
             };
+            if gave_up(node, former, &entry.name, view) {
+                continue;
+            }
             if !is_excused(former, owner, view) {
                 let (here, former, now) =
                     (view.called(node), view.called(former), view.called(owner));
@@ -70,6 +74,16 @@ impl StableNames {
         }
         Ok(())
     }
+}
+
+/// Whether `node` knows that its former holder gave the name up: it is no member there any more, or certified as another.
+fn gave_up(node: usize, former: usize, tool: &str, view: &View<'_>) -> bool {
+    let process = view.machines[node].process.as_ref();
+    let roster = process.and_then(|process| process.state.roster());
+    let former = view.machines[former].id;
+    let known = roster.and_then(|roster| roster.member(former));
+    let name = tool.split_once(SEPARATOR).map(|(name, _)| name);
+    known.is_none_or(|chain| Some(chain.body().name.as_str()) != name)
 }
 
 /// A name is free again when its holder has left, and an admin that was put back to an old backup, or lies, gives

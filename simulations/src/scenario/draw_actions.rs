@@ -1,6 +1,6 @@
 //! Draws what is done to the nodes of a plan, and when.
 
-use super::draw_nodes::servers;
+use super::draw_nodes::{NAMESAKE, servers};
 use super::settings::Settings;
 use crate::action::{
     Action, Attempt, Direction, Misbehaviour, Needed, RaceNumber, TaskDeed, TimedAction,
@@ -54,6 +54,19 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     });
     draw.randomness = Randomness::new(seed, "races");
     draw.for_nodes(mix.race, Draw::race);
+    draw.randomness = Randomness::new(seed, "forgeries");
+    draw.for_nodes(mix.forge, |draw, node| {
+        let (how, for_us) = (Misbehaviour::ForgeRecords, draw.span_us());
+        draw.push(Action::Misbehave { node, how, for_us });
+    });
+    draw.randomness = Randomness::new(seed, "namesakes");
+    let of = |wanted: fn(&NodePlan) -> bool| {
+        let wanted = nodes.iter().filter(|node| wanted(node));
+        wanted.map(|node| node.number).collect::<Vec<_>>()
+    };
+    let admins = of(|node| node.admin || node.joins_at_us.is_none());
+    let namesakes = of(|node| !node.admin && node.joins_at_us.is_some() && node.name == NAMESAKE);
+    draw.for_nodes(mix.namesakes, |draw, _| draw.namesakes(&admins, &namesakes));
     draw.randomness = Randomness::new(seed, "regions");
     let (ways, isolations) = (draw.times(mix.cut_way), draw.times(mix.isolate));
     (0..ways).for_each(|_| draw.cut_way());
@@ -372,6 +385,31 @@ impl Draw {
             items,
             bytes,
         });
+    }
+
+    /// Two that ask for one name leave, and come back by two admins between which nothing passes.
+    fn namesakes(&mut self, admins: &[NodeNumber], namesakes: &[NodeNumber]) {
+        let admins = self.randomness.choose(admins, 2);
+        let joining = self.randomness.choose(namesakes, 2);
+        let (&[here, there], &[one, other]) = (&admins[..], &joining[..]) else {
+            return;
+        };
+        let at_us = self.moment_us();
+        for node in [one, other] {
+            self.push_at(at_us, Action::Leave { node });
+        }
+        let cut_us = at_us + 2 * SECOND_US;
+        let for_us = self.randomness.between(10, 20) * SECOND_US;
+        let partition = Action::Partition {
+            side: vec![here, one],
+            direction: Direction::Both,
+            for_us,
+        };
+        self.push_at(cut_us, partition);
+        for (node, inviter) in [(one, here), (other, there)] {
+            let at_us = cut_us + self.randomness.between(SECOND_US, 5 * SECOND_US);
+            self.push_at(at_us, Action::Join { node, inviter });
+        }
     }
 
     /// Everybody votes on a proposal, each at three moments, as whoever does not know it yet cannot; most for the same.

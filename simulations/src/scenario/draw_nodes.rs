@@ -12,6 +12,9 @@ const SHARING_MAX: u32 = 32;
 /// The first node has founded the mesh by then.
 const FIRST_JOIN_US: u64 = 200_000;
 
+/// What several ask to be called.
+pub(super) const NAMESAKE: &str = "laptop";
+
 /// `count` nodes: the first founds the mesh, the others join within the time that the settings give.
 pub(super) fn nodes(settings: &Settings, count: u32, seed: u64) -> Vec<NodePlan> {
     let mut randomness = Randomness::new(seed, "nodes");
@@ -27,9 +30,10 @@ fn draw(settings: &Settings, number: u32, count: u32, randomness: &mut Randomnes
     let skew_ms = settings.nodes.clock_skew_seconds.saturating_mul(1_000);
     let skew = randomness.below(2 * skew_ms + 1) as i64 - skew_ms as i64;
     // Some ask for a name that another has.
-    let name = match randomness.below(8) {
-        0 => "laptop".to_owned(),
-        _ => format!("node-{number}"),
+    let eighth = randomness.below(8) as f64 / 8.0;
+    let name = match eighth < settings.nodes.namesakes {
+        true => NAMESAKE.to_owned(),
+        false => format!("node-{number}"),
     };
     let sharing = settings
         .nodes

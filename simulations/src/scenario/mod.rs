@@ -28,6 +28,8 @@ const BUILTIN: &[(&str, &str)] = &[
         include_str!("../../scenarios/revocation.toml"),
     ),
     ("hostile", include_str!("../../scenarios/hostile.toml")),
+    ("forgery", include_str!("../../scenarios/forgery.toml")),
+    ("namesakes", include_str!("../../scenarios/namesakes.toml")),
     (
         "slow-and-lossy",
         include_str!("../../scenarios/slow-and-lossy.toml"),

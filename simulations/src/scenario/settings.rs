@@ -44,6 +44,9 @@ pub(super) struct Nodes {
     /// How far clocks are off at most.
     #[serde(default)]
     pub(super) clock_skew_seconds: u64,
+    /// The share of them that ask for one and the same name.
+    #[serde(default = "one_in_eight")]
+    pub(super) namesakes: f64,
     /// Whether they say which region of the network they are in.
     #[serde(default)]
     pub(super) regions: bool,
@@ -99,6 +102,10 @@ pub(super) struct Mix {
     pub(super) contradict: f64,
     /// Tasks that agents race for, neither.
     pub(super) race: f64,
+    /// Neither: how often somebody forges what others say.
+    pub(super) forge: f64,
+    /// Neither: how often two admins that cannot reach each other let in a namesake each.
+    pub(super) namesakes: f64,
     /// How often the way between two linked nodes of different regions is cut. Neither.
     pub(super) cut_way: f64,
     /// How often a region is cut off. Neither.
@@ -111,12 +118,17 @@ pub(super) struct Mix {
     pub(super) long_partition: f64,
 }
 
+fn one_in_eight() -> f64 {
+    0.125
+}
+
 impl Settings {
     /// Whether every value is within its bounds.
     pub(super) fn check(&self) -> Result<(), ScenarioError> {
         let shares = [
             ("nodes.admins", self.nodes.admins),
             ("nodes.sharing", self.nodes.sharing),
+            ("nodes.namesakes", self.nodes.namesakes),
         ];
         for (key, share) in shares {
             check(key, share, 0.0, 1.0, "from 0 to 1")?;
@@ -184,6 +196,9 @@ impl Settings {
         check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
+        check("mix.forge", self.mix.forge, 0.0, 100.0, "from 0 to 100")?;
+        let namesakes = self.mix.namesakes;
+        check("mix.namesakes", namesakes, 0.0, 100.0, "from 0 to 100")?;
         check(
             "mix.cut_way",
             self.mix.cut_way,

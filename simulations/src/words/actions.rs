@@ -253,5 +253,6 @@ const fn conduct(how: Misbehaviour) -> &'static str {
         Misbehaviour::Replay => "tells old messages anew",
         Misbehaviour::Equivocate => "tells each neighbour something else",
         Misbehaviour::InventMembers => "tells of members that nobody admitted",
+        Misbehaviour::ForgeRecords => "tells in the name of others what they did not say",
     }
 }

@@ -32,15 +32,19 @@ use super::disk::Disk;
 use super::process::definition;
 use super::tests::plan;
 use super::*;
-use crate::action::Attempt;
+use crate::action::{Action, Attempt, TimedAction};
 use crate::checks::names::StableNames;
+use crate::checks::records::Records;
 use crate::checks::tasks::Tasks;
 use crate::checks::{Observation, View};
 
 /// Two nodes that have met, and nothing wrong.
 fn world() -> World {
-    let plan = plan(2, 1);
-    let mut world = World::new(&plan, &Options::default());
+    world_of(&plan(2, 1))
+}
+
+fn world_of(plan: &Plan) -> World {
+    let mut world = World::new(plan, &Options::default());
     world.begin();
     while let Some((at_us, event)) = world.queue.next() {
         if at_us > 5_000_000 {
@@ -335,6 +339,41 @@ fn a_name_that_comes_to_mean_another_tool_is_seen() {
     assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
     assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
     assert!(check.observe(&seen, &view(&|_| Some(0))).is_err());
+}
+
+#[test]
+fn a_member_that_is_known_as_it_was_before_is_seen() {
+    let mut plan = plan(2, 1);
+    let servers = Vec::new();
+    let node = plan.nodes[1].number;
+    let action = Action::SetServers { node, servers };
+    plan.actions.push(TimedAction {
+        at_us: 3_000_000,
+        action,
+    });
+    let (earlier, later) = (world(), world_of(&plan));
+    let mut check = Records::default();
+    let mut look = |world: &World| {
+        let place = |_| Some(1);
+        let view = View {
+            now_us: world.now_us,
+            machines: &world.machines,
+            truth: &world.truth,
+            place: &place,
+        };
+        let stepped = Observation::Stepped {
+            node: 0,
+            outputs: 0,
+        };
+        let both = [
+            check.observe(&stepped, &view),
+            check.observe(&stepped, &view),
+        ];
+        both.into_iter().collect::<Result<Vec<()>, _>>().is_ok()
+    };
+    assert!(look(&earlier));
+    assert!(look(&later));
+    assert!(!look(&earlier));
 }
 
 #[test]

@@ -67,6 +67,9 @@ impl World {
         if let Some(mistaken) = self.mistaken_for_away() {
             return Some(mistaken);
         }
+        if let Some(namesakes) = self.two_of_one_name() {
+            return Some(namesakes);
+        }
         let expected = self.expected();
         let mut members = self.members();
         let wrong = members.find_map(|machine| self.found_wrong(&expected, machine));
@@ -118,6 +121,18 @@ impl World {
             let out = peers.find(|peer| is_out(&self.machines[**peer]))?;
             let (here, there) = (machine.plan.number.0, self.machines[*out].plan.number.0);
             Some(format!("#{here} has a link to #{there}, which was put out"))
+        })
+    }
+
+    /// Two members whose certificates say one name.
+    fn two_of_one_name(&self) -> Option<String> {
+        let mut holders = BTreeMap::new();
+        self.members().find_map(|machine| {
+            let (name, number) = (&roster(machine)?.own.body().name, machine.plan.number.0);
+            let other: u32 = holders.insert(name, number)?;
+            Some(format!(
+                "#{other} and #{number} are both certified as {name}"
+            ))
         })
     }
 

@@ -28,6 +28,8 @@ const EVERY_US: u64 = 50_000;
 const TIMES_MAX: u32 = 200;
 /// Members as they once were that a replayer remembers.
 const REMEMBERED_MAX: usize = 256;
+/// The server in a manifest that is given in place of the one that was announced.
+pub(crate) const UNANNOUNCED_SERVER: &str = "unannounced";
 /// Bytes of what is given for a manifest.
 const JUNK_BYTES: usize = 4_096;
 
@@ -104,6 +106,7 @@ impl World {
                 self.say_of_itself(node, number / 2, Hash::of(&first));
             }
             Misbehaviour::InventMembers => self.invent_member(node, number),
+            Misbehaviour::ForgeRecords => self.forge_record(node, number),
         }
         let at_us = self.now_us + EVERY_US;
         let number = number + 1;
@@ -115,10 +118,11 @@ impl World {
     pub(crate) fn false_manifest(&self, node: usize) -> Option<Arc<EncodedManifest>> {
         let how = self.misbehaviour(node)?;
         match how {
-            Misbehaviour::OtherBytes => Some(Arc::new(EncodedManifest {
-                bytes: vec![0x5a; JUNK_BYTES],
-                hash: Hash::of(b"another"),
-            })),
+            Misbehaviour::OtherBytes => {
+                let bytes = manifest_bytes(UNANNOUNCED_SERVER, 1);
+                let hash = Hash::of(&bytes);
+                Some(Arc::new(EncodedManifest { bytes, hash }))
+            }
             Misbehaviour::OversizedManifest => {
                 let manifest = OVERSIZED.get_or_init(|| {
                     let bytes = junk(how);
@@ -194,6 +198,31 @@ impl World {
         self.say(node, Arc::new(Member::new(chain, Some(record))));
     }
 
+    /// Says in the name of another that it leaves, or offers nothing, which only its own key could sign.
+    fn forge_record(&mut self, node: usize, number: u32) {
+        let process = self.machines[node].process.as_ref();
+        let Some(roster) = process.and_then(|process| process.roster.clone()) else {
+            return;
+        };
+        let others: Vec<Arc<CertificateChain>> =
+            roster.members().map(|(_, chain)| chain.clone()).collect();
+        let Some(chain) = self.randomness.pick(&others).cloned() else {
+            return;
+        };
+        let machine = &self.machines[node];
+        let sequence = machine.wall(self.now_us).0 + u64::from(number);
+        let (nothing, leaving) = (Hash::of(b""), number % 2 == 0);
+        let record = PeerRecord::sign(
+            &*machine.key,
+            &chain,
+            sequence,
+            Vec::new(),
+            nothing,
+            leaving,
+        );
+        self.say(node, Arc::new(Member::new(chain, Some(record))));
+    }
+
     fn ask_everybody(&mut self, node: usize) {
         let process = self.machines[node].process.as_ref();
         let linked: Vec<usize> = process.map_or(Vec::new(), |p| p.peers.keys().copied().collect());
@@ -213,16 +242,21 @@ fn junk(how: Misbehaviour) -> Vec<u8> {
     if how != Misbehaviour::OversizedManifest {
         return vec![0xa5; JUNK_BYTES];
     }
+    manifest_bytes("endless", MANIFEST_TOOLS_MAX + 1)
+}
+
+/// A manifest of one server with so many tools.
+fn manifest_bytes(server: &str, tools: usize) -> Vec<u8> {
     let tool = |number| ToolEntry {
         name: format!("tool_{number}").into(),
         definition: "{}".into(),
     };
-    let Ok(name) = "endless".parse() else {
+    let Ok(name) = server.parse() else {
         return Vec::new();
     };
     let server = ServerManifest {
         name,
-        tools: (0..=MANIFEST_TOOLS_MAX).map(tool).collect(),
+        tools: (0..tools).map(tool).collect(),
         shelf: Shelf::default(),
     };
     let mut bytes = Vec::new();

@@ -20,7 +20,7 @@ mod kinds;
 mod log;
 pub(crate) mod machine;
 mod measure;
-mod misbehaviour;
+pub(crate) mod misbehaviour;
 mod network;
 mod observing;
 mod outputs;

@@ -27,8 +27,8 @@ impl MemberSubstreams {
 impl InboundSubstreams for MemberSubstreams {
     fn accept(&self, from: NodeId, substream: CallSubstream) {
         let roster = self.snapshots.roster();
-        let chain = roster.as_ref().and_then(|roster| roster.member(from));
-        let Some(name) = chain.map(|chain| chain.body().name.clone()) else {
+        let name = roster.as_ref().and_then(|roster| roster.name_of(from));
+        let Some(name) = name else {
             return tracing::debug!(%from, "a substream of a node that is no member was dropped");
         };
         let frontend = self.frontend.clone();

@@ -347,7 +347,11 @@ fn a_member_in_a_mesh_does_not_take_a_certificate_of_another() {
 
 /// Whom `machine` asks for a fresh certificate at half its life.
 fn asked_for_renewal(machine: &mut Machine) -> Vec<NodeId> {
-    machine.pass(CERTIFICATE_LIFETIME / 2 + MINUTE);
+    asked_for_renewal_after(machine, CERTIFICATE_LIFETIME / 2 + MINUTE)
+}
+
+fn asked_for_renewal_after(machine: &mut Machine, time: Duration) -> Vec<NodeId> {
+    machine.pass(time);
     let outputs = machine.tell(Input::Wake);
     let asked = outputs.into_iter().filter_map(|output| match output {
         Output::RequestRenewal { from } => Some(from),
@@ -378,36 +382,62 @@ fn an_admin_whose_own_certificate_has_expired_issues_nothing() {
     assert_eq!(refused, Verdict::silent(Refusal::NotAnIssuer));
 }
 
-#[test]
-fn a_name_stays_with_whoever_was_known_by_it_first() {
+/// A founder, an admin, and a member of each: both members were given the same name.
+fn twins() -> [Machine; 4] {
     let mut founder = Machine::founder(1);
     let mut tower = Machine::new(2);
     tower.join_as(&mut founder, "tower", Role::Admin);
     let (mut early, mut late) = (Machine::new(3), Machine::new(4));
     early.join(&mut founder, "twin");
+    late.pass(Duration::from_millis(1));
+    tower.pass(Duration::from_millis(1));
     late.join(&mut tower, "twin");
-    let chain = late.own();
-    let refused = founder.judge(
-        late.me(),
-        Claim::Member {
-            chain,
-            revocations: 0,
-        },
-    );
-    let taken = Refusal::NameTaken {
-        name: "twin".parse().unwrap(),
-        holder: early.me(),
+    [founder, tower, early, late]
+}
+
+fn admitted(judge: &mut Machine, one: &Machine) {
+    let (chain, revocations) = (one.own(), 0);
+    let verdict = judge.judge(one.me(), Claim::Member { chain, revocations });
+    assert!(matches!(verdict, Verdict::Admit { .. }), "{verdict:?}");
+}
+
+#[test]
+fn of_two_with_one_name_both_are_let_in_and_the_first_known_keeps_it() {
+    let [mut founder, mut tower, early, late] = twins();
+    let twin: NodeName = "twin".parse().unwrap();
+    admitted(&mut founder, &late);
+    admitted(&mut tower, &early);
+    for (judge, first, second) in [(&founder, &early, &late), (&tower, &late, &early)] {
+        let roster = judge.state.roster().unwrap();
+        assert_eq!(roster.named(&twin), Some(first.me()));
+        let other = roster.name_of(second.me()).unwrap();
+        assert!(other.as_str().starts_with("twin-"), "{other}");
+        assert_eq!(roster.named(&other), Some(second.me()));
+    }
+}
+
+#[test]
+fn who_was_given_a_name_later_than_another_asks_for_a_new_one_at_once() {
+    let [mut founder, _, mut early, mut late] = twins();
+    admitted(&mut founder, &late);
+    admitted(&mut late, &founder);
+    admitted(&mut late, &early);
+    link(&mut late, &mut founder);
+    link(&mut early, &mut founder);
+    let soon = Duration::from_secs(5);
+    assert_eq!(asked_for_renewal_after(&mut late, soon), [founder.me()]);
+    let early_asked = asked_for_renewal_after(&mut early, soon);
+    assert_eq!(early_asked, [] as [NodeId; 0]);
+    let from = late.me();
+    let mut ask = |from: NodeId| match founder.ask(|request| Input::RenewalAsked { request, from })
+    {
+        Reply::Renewal(Ok(chain)) => chain,
+        other => panic!("not renewed: {other:?}"),
     };
-    assert_eq!(refused, Verdict::silent(taken));
-    let chain = early.own();
-    let admitted = founder.judge(
-        early.me(),
-        Claim::Member {
-            chain,
-            revocations: 0,
-        },
-    );
-    assert!(matches!(admitted, Verdict::Admit { .. }));
+    let renewed = ask(from);
+    assert_eq!(renewed.body().name.as_str(), "twin-2");
+    assert_eq!(ask(from), renewed);
+    assert_eq!(*ask(early.me()), early.own());
 }
 
 #[test]

@@ -15,8 +15,8 @@ pub(super) async fn addresses(
 ) -> Result<AddressesResponse, MembershipError> {
     let roster = service.snapshots.roster();
     let name = |node: NodeId| {
-        let chain = roster.as_ref()?.member(node)?;
-        Some(chain.body().name.to_string())
+        let name = roster.as_ref()?.name_of(node)?;
+        Some(name.to_string())
     };
     let now = wall();
     let known = service.membership.addresses().await?.into_iter();
@@ -39,8 +39,8 @@ pub(super) async fn addresses(
 pub(super) fn scanned(service: &OwnerService) -> ScanResponse {
     let roster = service.snapshots.roster();
     let called = |node: NodeId| {
-        let chain = roster.as_ref().and_then(|roster| roster.member(node));
-        chain.map_or_else(|| node.to_string(), |chain| chain.body().name.to_string())
+        let name = roster.as_ref().and_then(|roster| roster.name_of(node));
+        name.map_or_else(|| node.to_string(), |name| name.to_string())
     };
     let progress = service.scanner.progress();
     ScanResponse {

@@ -74,7 +74,7 @@ impl OwnerService {
 fn names(roster: &Roster) -> BTreeMap<NodeId, NodeName> {
     let members = roster.members();
     members
-        .map(|(node, chain)| (node, chain.body().name.clone()))
+        .filter_map(|(node, _)| Some((node, roster.name_of(node)?)))
         .collect()
 }
 
@@ -83,7 +83,10 @@ fn member(roster: &Roster, chain: &CertificateChain) -> MemberStatus {
     let issuer = chain.issuers.first().map(|issuer| &issuer.body);
     MemberStatus {
         node: body.subject.to_string(),
-        name: body.name.to_string(),
+        name: roster
+            .name_of(body.subject)
+            .unwrap_or_else(|| body.name.clone())
+            .to_string(),
         role: body.role.to_string(),
         issuer: issuer.map(|issuer| issuer.subject.to_string()),
         issuer_name: issuer.map(|issuer| issuer.name.to_string()),

@@ -62,10 +62,10 @@ pub(super) fn status(service: &OwnerService) -> StatusResponse {
 fn copy(service: &OwnerService) -> Option<CopyStatus> {
     let other = service.soundings.other_instance()?;
     let roster = service.snapshots.roster();
-    let chain = roster
+    let name = roster
         .as_ref()
-        .and_then(|roster| roster.member(other.told_by));
-    let name = chain.map(|chain| chain.body().name.to_string());
+        .and_then(|roster| roster.name_of(other.told_by));
+    let name = name.map(|name| name.to_string());
     Some(CopyStatus {
         place: other.place,
         told_by: name.unwrap_or_else(|| other.told_by.to_string()),
@@ -122,8 +122,8 @@ fn servers(service: &OwnerService, tools: &ToolCounts) -> Vec<ServerStatus> {
 /// What a node that came into a mesh by `issuer` is told.
 pub(super) fn joined(roster: &Roster, issuer: NodeId) -> JoinResponse {
     let own = roster.own.body();
-    let admitted_by = roster.member(issuer);
-    let admitted_by = admitted_by.map(|chain| chain.body().name.to_string());
+    let admitted_by = roster.name_of(issuer);
+    let admitted_by = admitted_by.map(|name| name.to_string());
     JoinResponse {
         mesh: roster.mesh.to_string(),
         name: own.name.to_string(),
@@ -175,7 +175,10 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
         };
         NodeStatus {
             node: node.to_string(),
-            name: chain.body().name.to_string(),
+            name: roster
+                .as_ref()
+                .and_then(|roster| roster.name_of(node))
+                .map_or_else(|| chain.body().name.to_string(), |name| name.to_string()),
             region: known
                 .and_then(|member| member.region())
                 .map(ToString::to_string),
