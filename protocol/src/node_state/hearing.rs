@@ -104,12 +104,13 @@ impl NodeState {
     }
 
     /// Takes what a linked member told this node itself, and passes on what is news where nobody else does. Returns how
-    /// much was news.
-    pub(super) fn announced(
+    /// much was news. Told `in_parts` is what does not fit one answer.
+    pub(super) fn take_announced(
         &mut self,
         now: Now,
         from: NodeId,
         announcement: &Announcement,
+        in_parts: bool,
     ) -> usize {
         if !self.is_member(from) {
             return 0;
@@ -125,7 +126,7 @@ impl NodeState {
         let (accused, _) = self.take_accusations(now, &announcement.accusations);
         self.pass_on_accusations(now, accused);
         // To whom most is new the others need not be told of it: it is they who know.
-        let newcomer = news.len() > known_before / 2;
+        let newcomer = in_parts || news.len() > known_before / 2;
         for member in &news {
             if member.has_left() && member.node() == from {
                 // It says so once, and to whom it tells it are all who can pass it on.
@@ -240,7 +241,10 @@ impl NodeState {
         self.presence_of(now, member);
         let was_here = before.as_ref().is_some_and(|before| !before.has_left());
         match (was_here, member.has_left()) {
-            (false, false) => self.topology.joined(node),
+            (false, false) => {
+                self.topology.joined(node);
+                self.presence.members_changed();
+            }
             (true, true) => self.departed(now, node),
             (true, false) | (false, true) => {}
         }
@@ -278,6 +282,7 @@ impl NodeState {
 
     fn left_topology(&mut self, node: NodeId) {
         self.topology_changed = true;
+        self.presence.members_changed();
         if self.topology.left(node)
             && let Some(roster) = &self.roster
         {

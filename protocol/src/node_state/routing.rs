@@ -111,7 +111,7 @@ impl NodeState {
             Input::LocalAgents { agents } => self.own.set_agents(agents),
             Input::MessageKey { key } => self.own.set_message_key(key),
             Input::Announced { from, announcement } => {
-                self.announced(now, from, &announcement);
+                self.take_announced(now, from, &announcement, false);
             }
             Input::Gossiped {
                 request,
