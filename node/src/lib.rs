@@ -4,6 +4,7 @@
 
 pub mod config;
 pub mod control;
+pub mod deciding;
 pub mod discovery;
 pub mod gateway;
 pub mod home;

@@ -252,6 +252,11 @@ short_name!(
     "node"
 );
 short_name!(
+    /// The name of a region: a part of the mesh whose nodes are near each other.
+    RegionName,
+    "region"
+);
+short_name!(
     /// The name of an upstream MCP server, unique within its node.
     ServerName,
     "server"

@@ -8,6 +8,7 @@
 
 pub mod address_book;
 pub mod catalog;
+pub mod consensus;
 pub mod id;
 pub mod limits;
 pub mod links;
@@ -20,6 +21,7 @@ pub mod mutation;
 mod mutation;
 pub mod node_state;
 pub mod presence;
+pub mod region_links;
 pub mod signature;
 pub mod tasks;
 pub mod time;

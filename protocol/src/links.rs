@@ -11,7 +11,7 @@ use crate::time::Monotonic;
 /// First pause after a failed dial; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause between dials of a member.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Pause after a refusal: the other side must change before another try is worth it.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(60);
 /// A dial that has brought neither link nor failure by then counts as failed.
@@ -217,8 +217,15 @@ impl Links {
         idle
     }
 
-    /// A dial failed. Says whether the node is no longer remembered: a stranger that refuses is none of ours.
-    pub fn failed(&mut self, now: Monotonic, node: NodeId, refused: bool) -> bool {
+    /// A dial failed; the next waits for `longest` at most, and a spread of a quarter. Says whether the node is no longer
+    /// remembered: a stranger that refuses is none of ours.
+    pub fn failed(
+        &mut self,
+        now: Monotonic,
+        node: NodeId,
+        refused: bool,
+        longest: Duration,
+    ) -> bool {
         self.moments = None;
         if refused && self.strangers.remove(&node).is_some() {
             return true;
@@ -233,7 +240,7 @@ impl Links {
         let pause = if refused {
             PAUSE_AFTER_REFUSAL
         } else {
-            pause_after(node, entry.failures)
+            pause_after(node, entry.failures, longest)
         };
         entry.failures = entry.failures.saturating_add(1);
         entry.link = Link::Waiting { until: now + pause };
@@ -366,10 +373,10 @@ impl Entry {
 }
 
 /// Doubles with every failure, spread by up to a quarter so that two nodes do not dial in step.
-fn pause_after(node: NodeId, failures: u32) -> Duration {
+fn pause_after(node: NodeId, failures: u32, longest: Duration) -> Duration {
     let pause = FIRST_PAUSE
         .saturating_mul(1 << failures.min(8))
-        .min(LONGEST_PAUSE);
+        .min(longest);
     let spread = u32::from(node.public_key()[(failures % 32) as usize]);
     pause + pause * spread / 1024
 }
@@ -395,7 +402,7 @@ mod tests {
         let mut pauses = Vec::new();
         let mut now = Monotonic(0);
         for _ in 0..10 {
-            links.failed(now, node(1), false);
+            links.failed(now, node(1), false, LONGEST_PAUSE);
             let next = links.next_deadline().expect("a retry is planned");
             pauses.push(next.since(now));
             now = next;
@@ -424,7 +431,7 @@ mod tests {
         assert_eq!(links.due(Monotonic(0)).len(), 3);
         links.up(Monotonic(0), node(1), true);
         (0..9).for_each(|_| {
-            links.failed(Monotonic(0), node(2), false);
+            links.failed(Monotonic(0), node(2), false, LONGEST_PAUSE);
         });
         links.hasten_all(Monotonic(5));
         assert_eq!(links.due(Monotonic(4)), []);
@@ -510,9 +517,9 @@ mod tests {
         let late = NodeId::from_public_key(key);
         assert_eq!(links.sighted(Monotonic(0), late, true), Some(late));
         links.due(Monotonic(0));
-        assert!(!links.failed(Monotonic(0), node(9), false));
+        assert!(!links.failed(Monotonic(0), node(9), false, LONGEST_PAUSE));
         assert_eq!(links.sighted(Monotonic(0), late, true), Some(node(9)));
-        assert!(links.failed(Monotonic(0), node(8), true));
+        assert!(links.failed(Monotonic(0), node(8), true, LONGEST_PAUSE));
         assert_eq!(links.sighted(Monotonic(0), node(9), true), None);
     }
 }

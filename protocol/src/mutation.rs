@@ -44,6 +44,14 @@ pub enum Mutation {
     NeverRefute,
     /// A result counts under whatever fence.
     SkipFence,
+    /// An arbiter that has started anew grants at once.
+    GrantAtOnce,
+    /// Whoever votes twice is counted twice.
+    CountDuplicateVotes,
+    /// Once a proposal's deadline has passed, whatever leads is decided.
+    DeadlineDecides,
+    /// Votes of those who are not in the electorate count.
+    AcceptUnlistedVoter,
 }
 
 #[cfg(feature = "mutations")]
@@ -56,7 +64,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 20] = [
+        pub const ALL: [Self; 24] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -77,6 +85,10 @@ mod switch {
             Self::AccuseNobody,
             Self::NeverRefute,
             Self::SkipFence,
+            Self::GrantAtOnce,
+            Self::CountDuplicateVotes,
+            Self::DeadlineDecides,
+            Self::AcceptUnlistedVoter,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

@@ -4,12 +4,16 @@
 //! that its [watchers](crate::presence) are the first of them, and those next who watch it in their place. Nobody has
 //! to agree with anybody, an arrival or a loss moves few links, and since each is also chosen by about as many others,
 //! the whole is a random graph that stays connected and a few steps across.
+//!
+//! Where members are in several regions, all this is within each, and [`crate::region_links`] are between them; only a
+//! region that is too small to watch over its own borrows the nearest of others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::NodeId;
+use crate::id::{NodeId, RegionName};
 use crate::limits::FULL_LINKS_MAX;
-use crate::presence;
+use crate::presence::{self, WATCHERS};
+use crate::region_links::{Region, RegionLinks};
 
 /// Others that one node chooses once there are more than [`FULL_LINKS_MAX`].
 pub const NEIGHBOURS: usize = 8;
@@ -22,42 +26,78 @@ const CANDIDATES_MAX: usize = FULL_LINKS_MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Topology {
     me: NodeId,
-    /// By hash; the nearest [`CANDIDATES_MAX`] of all members, or all of them.
-    candidates: BTreeMap<u64, NodeId>,
+    /// The nearest [`CANDIDATES_MAX`] of all members, or all of them.
+    candidates: BTreeMap<Distance, NodeId>,
     members: usize,
+    /// Those of them that are in this node's region.
+    inside: usize,
+    between: RegionLinks,
+    /// The members of other regions that were last chosen for the links between regions.
+    across: BTreeSet<NodeId>,
+}
+
+/// Whoever is in another region is farther than everybody in this one; then by hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Distance {
+    outside: bool,
+    hash: u64,
 }
 
 impl Topology {
-    pub(crate) fn new(me: NodeId) -> Self {
+    pub(crate) fn new(me: NodeId, region: Region) -> Self {
         Self {
             me,
             candidates: BTreeMap::new(),
             members: 0,
+            inside: 0,
+            between: RegionLinks::new(me, region),
+            across: BTreeSet::new(),
         }
     }
 
-    /// A member that was not counted yet.
-    pub(crate) fn joined(&mut self, node: NodeId) {
-        self.members += 1;
-        self.consider(node);
+    /// This node's region.
+    pub(crate) fn region(&self) -> Option<&RegionName> {
+        self.between.region()
     }
 
-    /// A member that was counted is none any more. Says whether too few candidates are left, so that all members must
-    /// be [considered](Self::consider) again.
-    pub(crate) fn left(&mut self, node: NodeId) -> bool {
+    /// Whether members are in more than one region.
+    pub(crate) fn has_regions(&self) -> bool {
+        self.between.has_others()
+    }
+
+    /// A member that was not counted yet, or not in this region. Says whether all members must be
+    /// [considered](Self::consider) again.
+    pub(crate) fn joined(&mut self, node: NodeId, region: Option<&RegionName>) -> bool {
+        self.members += 1;
+        self.inside += usize::from(self.between.is_own(region));
+        self.rank(node, region);
+        self.between.joined(node, region)
+    }
+
+    /// A member that was counted in `region` is none any more. Says whether too few candidates are left, so that all
+    /// members must be [considered](Self::consider) again.
+    pub(crate) fn left(&mut self, node: NodeId, region: Option<&RegionName>) -> bool {
         self.members = self.members.saturating_sub(1);
-        self.candidates.remove(&self.distance(node));
+        let own = usize::from(self.between.is_own(region));
+        self.inside = self.inside.saturating_sub(own);
+        self.candidates.remove(&self.distance(node, region));
         // Once everybody is to be a neighbour, those that were too far before are candidates as well.
         let enough = if self.is_full() {
             self.members
         } else {
             self.members.min(CANDIDATES_MAX / 2)
         };
-        self.candidates.len() < enough
+        let few = self.between.left(node, region, self.inside);
+        few || self.candidates.len() < enough
     }
 
-    pub(crate) fn consider(&mut self, node: NodeId) {
-        self.candidates.insert(self.distance(node), node);
+    pub(crate) fn consider(&mut self, node: NodeId, region: Option<&RegionName>) {
+        self.rank(node, region);
+        self.between.consider(node, region);
+    }
+
+    fn rank(&mut self, node: NodeId, region: Option<&RegionName>) {
+        self.candidates.insert(self.distance(node, region), node);
         if self.candidates.len() > CANDIDATES_MAX {
             self.candidates.pop_last();
         }
@@ -65,7 +105,18 @@ impl Topology {
 
     /// Whether `node` may be chosen.
     pub(crate) fn is_candidate(&self, node: NodeId) -> bool {
-        self.candidates.contains_key(&self.distance(node))
+        let hash = presence::distance(self.me, node);
+        [false, true].iter().any(|outside| {
+            self.candidates.contains_key(&Distance {
+                outside: *outside,
+                hash,
+            })
+        }) || self.between.is_candidate(node)
+    }
+
+    /// Whether `node` may be chosen for a link between regions.
+    pub(crate) fn may_carry(&self, node: NodeId) -> bool {
+        self.between.is_candidate(node)
     }
 
     /// Whether everybody is a neighbour of everybody.
@@ -79,28 +130,45 @@ impl Topology {
         may_be_dialed: impl Fn(NodeId) -> bool,
         failing: impl Fn(NodeId) -> bool,
     ) -> BTreeSet<NodeId> {
-        let wanted = if self.is_full() {
-            usize::MAX
-        } else {
-            NEIGHBOURS
-        };
         let mut good = 0;
         let nearest = self
             .candidates
-            .values()
-            .copied()
-            .filter(|node| may_be_dialed(*node));
+            .iter()
+            .filter(|(_, node)| may_be_dialed(**node));
         nearest
-            .take_while(|node| {
+            .take_while(|(distance, node)| {
+                let wanted = match distance.outside {
+                    _ if self.is_full() => usize::MAX,
+                    true => WATCHERS,
+                    false => NEIGHBOURS,
+                };
                 let enough = good >= wanted;
-                good += usize::from(!failing(*node));
+                good += usize::from(!failing(**node));
                 !enough
             })
+            .map(|(_, node)| *node)
             .collect()
     }
 
-    fn distance(&self, node: NodeId) -> u64 {
-        presence::distance(self.me, node)
+    /// Chooses the links between regions anew; [`Topology::across`] names them from here on.
+    pub(crate) fn choose_across(
+        &mut self,
+        is_here: impl Fn(NodeId) -> bool,
+        is_good: impl Fn(NodeId) -> bool,
+    ) {
+        self.across = self.between.chosen(is_here, is_good);
+    }
+
+    /// The members of other regions to which this node holds the links between the regions.
+    pub(crate) fn across(&self) -> &BTreeSet<NodeId> {
+        &self.across
+    }
+
+    fn distance(&self, node: NodeId, region: Option<&RegionName>) -> Distance {
+        Distance {
+            outside: !self.between.is_own(region),
+            hash: presence::distance(self.me, node),
+        }
     }
 }
 
@@ -114,9 +182,9 @@ mod tests {
     }
 
     fn topology(me: u32, members: u32) -> Topology {
-        let mut topology = Topology::new(node(me));
+        let mut topology = Topology::new(node(me), None);
         for number in (0..members).filter(|number| *number != me) {
-            topology.joined(node(number));
+            topology.joined(node(number), None);
         }
         topology
     }
@@ -131,8 +199,10 @@ mod tests {
         let mut members: BTreeSet<NodeId> = (1..60).map(node).collect();
         for number in 1..40 {
             members.remove(&node(number));
-            if topology.left(node(number)) {
-                members.iter().for_each(|member| topology.consider(*member));
+            if topology.left(node(number), None) {
+                members
+                    .iter()
+                    .for_each(|member| topology.consider(*member, None));
             }
         }
         assert_eq!(chosen(&topology), members);
@@ -159,7 +229,7 @@ mod tests {
         let mut topology = topology(0, 500);
         let before = chosen(&topology);
         for number in 500..600 {
-            topology.joined(node(number));
+            topology.joined(node(number), None);
         }
         let after = chosen(&topology);
         assert!(before.intersection(&after).count() >= NEIGHBOURS / 2);
@@ -170,9 +240,9 @@ mod tests {
         let mut topology = topology(0, 500);
         let mut again = 0;
         for number in 1..400 {
-            if topology.left(node(number)) {
+            if topology.left(node(number), None) {
                 again += 1;
-                (number + 1..500).for_each(|number| topology.consider(node(number)));
+                (number + 1..500).for_each(|number| topology.consider(node(number), None));
             }
             assert!(chosen(&topology).len() >= NEIGHBOURS);
         }

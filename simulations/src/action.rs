@@ -84,6 +84,13 @@ pub enum Action {
         /// For how long, in microseconds.
         for_us: u64,
     },
+    /// Cuts the way between two nodes of different regions between which a link stands.
+    CutWay {
+        /// Which of the links that stand then, counted around.
+        draw: u32,
+        /// For how long, in microseconds.
+        for_us: u64,
+    },
     /// Makes the network of some nodes worse for a while.
     Degrade {
         /// Whose; everyone's where it is empty.
@@ -158,6 +165,33 @@ pub enum Action {
         /// Whose.
         node: NodeNumber,
     },
+    /// An agent of a member has all nodes that the member knows decide something.
+    Propose {
+        /// Where.
+        node: NodeNumber,
+        /// What later actions call it.
+        proposal: u32,
+        /// What an outcome needs.
+        needed: Needed,
+        /// For how long votes are asked for, in microseconds.
+        lifetime_us: u64,
+    },
+    /// An agent of a member votes, where the member knows the proposal.
+    Vote {
+        /// Where.
+        node: NodeNumber,
+        /// On what.
+        proposal: u32,
+        /// For which outcome; 0 rejects.
+        choice: u8,
+    },
+    /// Somebody signs two different votes with a member's key, and one for a voter that is not in the electorate.
+    VoteTwice {
+        /// Whose.
+        node: NodeNumber,
+        /// On what.
+        proposal: u32,
+    },
     /// A member stops playing by the rules for a while.
     Misbehave {
         /// Who.
@@ -204,6 +238,16 @@ pub enum WriteUnderWay {
     Torn,
     /// It reached the disk, and nobody was told.
     Kept,
+}
+
+/// What an outcome needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Needed {
+    /// More than half of the electorate.
+    Majority,
+    /// Two thirds of it.
+    TwoThirds,
 }
 
 /// Which way a partition cuts.
@@ -283,6 +327,7 @@ impl Action {
             Action::RestoreBackup { down_us, .. } => *down_us,
             Action::Pause { for_us, .. }
             | Action::Partition { for_us, .. }
+            | Action::CutWay { for_us, .. }
             | Action::Degrade { for_us, .. }
             | Action::Misbehave { for_us, .. } => *for_us,
             Action::JumpClock { .. }
@@ -296,6 +341,9 @@ impl Action {
             | Action::Append { .. }
             | Action::Contradict { .. }
             | Action::Task { .. }
+            | Action::Propose { .. }
+            | Action::Vote { .. }
+            | Action::VoteTwice { .. }
             | Action::Stranger { .. } => 0,
         }
     }
@@ -317,9 +365,12 @@ impl Action {
             | Action::Append { node, .. }
             | Action::Contradict { node }
             | Action::Task { node, .. }
+            | Action::Propose { node, .. }
+            | Action::Vote { node, .. }
+            | Action::VoteTwice { node, .. }
             | Action::Stranger { target: node, .. }
             | Action::Misbehave { node, .. } => Some(*node),
-            Action::Partition { .. } | Action::Degrade { .. } => None,
+            Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => None,
         }
     }
 
@@ -343,6 +394,7 @@ impl Action {
             Action::Join { .. } => "join",
             Action::Move { .. } => "move",
             Action::Partition { .. } => "partition",
+            Action::CutWay { .. } => "cut_way",
             Action::Degrade { .. } => "degrade",
             Action::SetServers { .. } => "set_servers",
             Action::Invite { .. } => "invite",
@@ -351,6 +403,9 @@ impl Action {
             Action::Append { .. } => "append",
             Action::Contradict { .. } => "contradict",
             Action::Task { .. } => "task",
+            Action::Propose { .. } => "propose",
+            Action::Vote { .. } => "vote",
+            Action::VoteTwice { .. } => "vote_twice",
             Action::Misbehave { .. } => "misbehave",
         }
     }

@@ -50,6 +50,9 @@ pub struct Statistics {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Those of them that went from one region to another.
+    #[serde(default)]
+    pub bytes_across: u64,
     /// Bytes sent by kind of message.
     #[serde(default)]
     pub traffic: BTreeMap<String, u64>,
@@ -117,6 +120,9 @@ pub struct Sample {
     pub messages: u64,
     /// Bytes sent so far.
     pub bytes: u64,
+    /// Bytes sent from one region to another so far.
+    #[serde(default)]
+    pub bytes_across: u64,
     /// Events waiting in the queue.
     pub queued: u64,
 }

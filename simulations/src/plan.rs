@@ -36,6 +36,9 @@ pub struct Plan {
     pub network: NetworkProfile,
     /// How their disks behave.
     pub disk: DiskProfile,
+    /// Whether nodes say which region they are in.
+    #[serde(default)]
+    pub named_regions: bool,
     /// What is done, in order of time.
     pub actions: Vec<TimedAction>,
     /// How long after the last action, and the end of what it began, everything must have converged, in microseconds.
@@ -144,6 +147,7 @@ mod tests {
                 write_min_us: 100,
                 write_max_us: 5_000,
             },
+            named_regions: false,
             actions: vec![
                 TimedAction {
                     at_us: 3_000_000,

@@ -26,6 +26,7 @@ pub fn plan(nodes: u32, actions: Vec<TimedAction>) -> Plan {
             write_min_us: 100,
             write_max_us: 5_000,
         },
+        named_regions: false,
         actions,
         settle_us: 10_000_000,
     }

@@ -25,6 +25,7 @@ use peerage_protocol::log::chain_id::ChainId;
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::log::{AppendError, Appended, Lane};
 use peerage_protocol::membership::certificate::Role;
+use peerage_protocol::membership::ticket::Ticket;
 use peerage_protocol::node_state::{Input, Keys, Reply};
 use peerage_protocol::signature::{Ed25519, Signer};
 use tokio::sync::{broadcast, mpsc};
@@ -131,6 +132,14 @@ impl LogNode {
         let name = name.parse().expect("a name");
         other.membership.join(ticket, name).await.expect("joined");
         self.linked_with(other).await;
+    }
+
+    /// Joins the mesh of a node that runs as a process, with the text of a ticket.
+    pub async fn join(&self, ticket: &str, name: &str) {
+        let ticket = Ticket::from_text(ticket).expect("a ticket");
+        let name = name.parse().expect("a name");
+        let joined = self.membership.join(ticket, name).await;
+        joined.expect("joined");
     }
 
     /// Waits for the link to `other`.

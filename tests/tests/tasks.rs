@@ -158,6 +158,12 @@ async fn a_claim_without_its_arbiter_fails_closed_and_names_it() {
     assert_eq!(held["holder"], "coder@laptop");
 }
 
+/// The completed tasks that an agent is shown.
+async fn done(agent: &Client) -> Value {
+    let all = json!({"state": "completed", "limit": 200});
+    agent.ask("task_list", all).await
+}
+
 /// How often agents race; `PEERAGE_RACES` has it otherwise.
 fn races() -> usize {
     let races = std::env::var("PEERAGE_RACES").ok();
@@ -213,7 +219,13 @@ async fn of_two_agents_that_race_one_has_each_task_though_their_nodes_are_killed
         let both = [one.unwrap(), other.unwrap()];
         both.iter()
             .for_each(|result| outcome.note("task_claim", result));
-        assert_eq!(outcome.granted.len(), 1, "race {race}: {both:?}");
+        assert!(outcome.granted.len() <= 1, "race {race}: {both:?}");
+        if outcome.granted.is_empty() {
+            // What was said of the claims was late, and they were given back.
+            let held = until_done(&agents[0], "task_claim", asked.clone()).await;
+            let text = |name: &str| held[name].as_str().unwrap().to_owned();
+            outcome.granted.push((text("fence"), text("holder")));
+        }
         // Every fourth time the arbiter is killed in between, every fourth the holder falls silent.
         if race % 4 == 3 {
             killed += 1;
@@ -257,13 +269,8 @@ async fn of_two_agents_that_race_one_has_each_task_though_their_nodes_are_killed
     }
     println!("{} races, {killed} kills, {completed} completed", races());
     assert!(completed * 4 >= races() * 2, "{completed} of {}", races());
-    let listed = |agent: &Client| {
-        let state = json!({"state": "completed", "limit": 200});
-        let listed = agent.call("task_list", state);
-        async { listed.await.unwrap().structured_content.unwrap() }
-    };
     wait_until("both know the same", PATIENCE, async || {
-        (listed(&agents[0]).await == listed(&agents[1]).await).then_some(())
+        (done(&agents[0]).await == done(&agents[1]).await).then_some(())
     })
     .await;
 }

@@ -1,6 +1,7 @@
 //! The command line: its commands and flags, every value parsed into the type that means it.
 
 mod agents;
+mod decisions;
 mod duration;
 mod endpoint;
 mod firebase;
@@ -27,6 +28,7 @@ use peerage_protocol::id::{NodeName, ServerName};
 
 pub use crate::clients::KnownClient;
 pub use agents::{Call, Connect, Import, Mcp, Token};
+pub use decisions::{Proposal, Propose, Verify, Vote};
 pub use endpoint::Looking;
 pub use firebase::Firebase;
 pub use log::{Log, LogFilter};
@@ -185,6 +187,20 @@ pub enum Command {
     /// Share work with all agents of the mesh: one task, one holder
     #[command(subcommand)]
     Task(Task),
+    /// Have the machines or agents of the mesh decide something
+    Propose(Propose),
+    /// Vote on a proposal; a vote is final
+    Vote(Vote),
+    /// List what is proposed and decided, with how the votes stand
+    Proposals {
+        /// Show it again whenever it changes, until Ctrl-C
+        #[arg(short, long)]
+        watch: bool,
+    },
+    /// Show one proposal with its votes, or write the proof of its decision into a file
+    Proposal(Proposal),
+    /// Check the proof of a decision, without a node or a network
+    Verify(Verify),
     /// Print the endpoint that a client on this machine should use
     Endpoint(Looking),
     /// Speak MCP over standard input and output, for clients that know no HTTP

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use peerage_protocol::id::NodeName;
 use peerage_protocol::tasks::{Fence, TaskId};
 
 use super::{Acting, MessagePriority, duration};
@@ -29,6 +30,13 @@ pub enum Task {
     Complete(CompleteTask),
     /// Take a task off the board for good
     Cancel(NamedTask),
+    /// As an admin, have another node decide on a task whose deciding node is gone for good
+    Reassign {
+        /// Its id
+        id: TaskId,
+        /// The node that decides from here on
+        node: NodeName,
+    },
 }
 
 /// Put a task on the board.

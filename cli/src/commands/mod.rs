@@ -3,6 +3,7 @@
 mod backup;
 mod call;
 mod connect;
+mod decisions;
 mod demo;
 mod doctor;
 mod endpoint;
@@ -101,6 +102,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Messages(query) => messages::messages(&context, query, &environment).await,
         Command::Ack(ack) => messages::ack(&context, ack, &environment).await,
         Command::Task(task) => tasks::task(&context, task, &environment).await,
+        Command::Propose(propose) => decisions::propose(&context, propose, &environment).await,
+        Command::Vote(vote) => decisions::vote(&context, vote, &environment).await,
+        Command::Proposals { watch } => decisions::proposals(&context, watch).await,
+        Command::Proposal(shown) => decisions::proposal(&context, shown).await,
+        Command::Verify(verify) => decisions::verify(&context, &verify),
         Command::Endpoint(looking) => endpoint::endpoint(&context, &looking, &environment).await,
         Command::Mcp(mcp) => mcp::mcp(&context, mcp, &environment).await,
         Command::Connect(change) => connect::connect(&context, change, &environment).await,

@@ -49,6 +49,11 @@ pub(super) async fn task(
             let arguments = json!({"id": named.id.to_string()});
             asked.done("task_cancel", &named.acting, &arguments).await
         }
+        Task::Reassign { id, node } => {
+            let arguments = json!({"id": id.to_string(), "node": node.as_str()});
+            let task = ask(context, &owner()?, "task_reassign", &arguments).await?;
+            said(context, "task_reassign", &task)
+        }
     }
 }
 
@@ -103,10 +108,14 @@ impl Asked<'_> {
     async fn done(&self, tool: &str, by: &Acting, arguments: &Value) -> Result<(), Failure> {
         let agent = acting(self.context, by, self.environment).await?;
         let task: ShownTask = ask(self.context, &agent, tool, arguments).await?;
-        match self.context.json {
-            true => print(&render::json(&task)?),
-            false => print(&render::task_done(tool, &task)),
-        }
+        said(self.context, tool, &task)
+    }
+}
+
+fn said(context: &Context, tool: &str, task: &ShownTask) -> Result<(), Failure> {
+    match context.json {
+        true => print(&render::json(task)?),
+        false => print(&render::task_done(tool, task)),
     }
 }
 

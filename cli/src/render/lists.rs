@@ -8,23 +8,29 @@ use crate::terminal::View;
 
 /// The members of the mesh; `now` in milliseconds since the Unix epoch.
 pub fn nodes(nodes: &[NodeStatus], now: u64, view: View) -> String {
+    let placed = nodes.iter().any(|node| node.region.is_some());
     let measured = nodes.iter().any(|node| node.round_trip_micros.is_some());
     let missing = nodes.iter().any(|node| !is_here(node));
     let rows = nodes.iter().map(|node| {
         let round_trip = node.round_trip_micros.map_or("-".to_owned(), milliseconds);
-        let mut row = vec![
+        let region = node.region.as_deref().unwrap_or("-");
+        let mut row: Vec<_> = placed.then(|| cell(region)).into_iter().collect();
+        row.extend([
             cell(&node.name),
             state(&node.state),
             cell(node.role.as_deref().unwrap_or("-")),
             cell(&node.tools.to_string()),
-        ];
+        ]);
+        row.extend(placed.then(|| cell(node.path.as_deref().unwrap_or("-"))));
         row.extend(measured.then(|| cell(&round_trip)));
         row.push(cell(node.version.as_deref().unwrap_or("-")));
         row.extend(missing.then(|| cell(&last_seen(node, now))));
         row.push(cell(node.addresses.first().map_or("-", String::as_str)));
         row
     });
-    let mut header = vec!["NAME", "STATE", "ROLE", "TOOLS"];
+    let mut header: Vec<&str> = placed.then_some("REGION").into_iter().collect();
+    header.extend(["NAME", "STATE", "ROLE", "TOOLS"]);
+    header.extend(placed.then_some("PATH"));
     header.extend(measured.then_some("ROUND TRIP"));
     header.push("VERSION");
     header.extend(missing.then_some("LAST SEEN"));
@@ -111,6 +117,7 @@ mod tests {
         NodeStatus {
             node: "12D3KooW".to_owned(),
             name: name.to_owned(),
+            region: None,
             role: Some("member".to_owned()),
             state: state.to_owned(),
             addresses: vec!["/ip4/192.168.1.7/udp/4001/quic-v1".to_owned()],
@@ -138,6 +145,22 @@ mod tests {
         let listed = [
             node("laptop", "self", None),
             node("desk", "connected", Some(1_250)),
+        ];
+        insta::assert_snapshot!(nodes(&listed, 180_000, View::default()));
+    }
+
+    #[test]
+    fn where_regions_are_named_each_has_its_members_with_path_and_round_trip() {
+        let member = |name, region: Option<&str>, path: Option<&str>, micros| NodeStatus {
+            region: region.map(str::to_owned),
+            path: path.map(str::to_owned),
+            ..node(name, "connected", micros)
+        };
+        let listed = [
+            member("laptop", Some("eu-west"), None, None),
+            member("desk", Some("eu-west"), Some("quic"), Some(1_250)),
+            member("attic", None, None, None),
+            member("rack", Some("us-east"), Some("tcp"), Some(91_300)),
         ];
         insta::assert_snapshot!(nodes(&listed, 180_000, View::default()));
     }

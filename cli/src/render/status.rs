@@ -230,6 +230,7 @@ pub(super) mod tests {
         let node = |name: &str, state: &str| NodeStatus {
             node: "12D3KooW".to_owned(),
             name: name.to_owned(),
+            region: None,
             role: None,
             state: state.to_owned(),
             addresses: Vec::new(),

@@ -20,6 +20,10 @@ pub fn task_done(tool: &str, task: &ShownTask) -> String {
         ("task_update", _) => format!("Told, and the lease begins anew: {title}\n"),
         ("task_release", _) => format!("Given back: {title}\n"),
         ("task_complete", _) => format!("Completed: {title}\n"),
+        ("task_reassign", _) => format!(
+            "{} decides from here on: {title}\n",
+            one_line(&task.arbiter)
+        ),
         ("task_cancel", _) => format!("Cancelled: {title}\n"),
         _ => format!("{}: {title}\n", state(task)),
     }

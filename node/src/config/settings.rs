@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use peerage_protocol::id::{NameError, NodeName};
+use peerage_protocol::id::{NameError, NodeName, RegionName};
 
 use super::choices::{LogLevel, LogLevelError, ToolList, ToolNames};
 use super::environment::Environment;
@@ -26,6 +26,8 @@ pub struct Settings {
     pub home: Home,
     /// What it would like to be called; in a mesh, its certificate says what it is called.
     pub name: NodeName,
+    /// Where it is: neighbours and whom to ask first are chosen by it.
+    pub region: Option<RegionName>,
     /// Where the gateway listens.
     pub http: HttpAddresses,
     /// Further values of `Host` that the gateway accepts, beside those of its own addresses.
@@ -89,6 +91,7 @@ impl Settings {
         });
         Ok(Self {
             name: node_name(flags.name, file.name, environment)?,
+            region: file.region,
             http: flags.http.or(file.http).unwrap_or_default(),
             allowed_hosts: file.allowed_hosts.unwrap_or_default(),
             listen,

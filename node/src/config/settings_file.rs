@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use peerage_protocol::id::NodeName;
+use peerage_protocol::id::{NodeName, RegionName};
 use toml_edit::{Document, DocumentMut, Item, TableLike};
 
 use super::choices::{LogLevel, ToolList, ToolNames};
@@ -24,6 +24,8 @@ pub const SETTINGS_FILE_BYTES_MAX: u64 = 256 * 1024;
 pub struct SettingsFile {
     /// `name`.
     pub name: Option<String>,
+    /// `[node] region`.
+    pub region: Option<RegionName>,
     /// `[http] address` and `port`, together.
     pub http: Option<HttpAddresses>,
     /// `[http] allowed_hosts`.
@@ -82,6 +84,7 @@ impl SettingsFile {
             .map(str::to_owned);
         let known = [
             "name",
+            "node",
             "http",
             "mesh",
             "discovery",
@@ -98,7 +101,8 @@ impl SettingsFile {
         Ok(())
     }
 
-    const SECTIONS: [(&str, ReadSection); 6] = [
+    const SECTIONS: [(&str, ReadSection); 7] = [
+        ("node", Self::read_node),
         ("http", Self::read_http),
         ("mesh", Self::read_mesh),
         ("discovery", Self::read_discovery),
@@ -106,6 +110,15 @@ impl SettingsFile {
         ("tools", Self::read_tools),
         ("log", Self::read_log),
     ];
+
+    fn read_node(&mut self, node: &Section<'_>) -> Result<(), SettingsError> {
+        self.note_unknown(node, &["region"]);
+        let region = node.read("region", "a string", Item::as_str)?;
+        let region = region.map(str::parse).transpose();
+        self.region = region
+            .map_err(|_| node.error("region", "must be 1 to 20 characters of a-z, 0-9 and -"))?;
+        Ok(())
+    }
 
     fn read_http(&mut self, http: &Section<'_>) -> Result<(), SettingsError> {
         self.note_unknown(http, &["address", "port", "allowed_hosts"]);
@@ -372,6 +385,8 @@ mod tests {
     fn every_setting_is_read() {
         let file = SettingsFile::parse(
             r#"name = "desk"
+            [node]
+            region = "eu-west"
             [http]
             address = "127.0.0.1"
             port = 9000
@@ -395,6 +410,7 @@ mod tests {
         );
         let expected = SettingsFile {
             name: Some("desk".to_owned()),
+            region: Some("eu-west".parse().unwrap()),
             http: HttpAddresses::at_host("127.0.0.1", 9000),
             allowed_hosts: Some(vec!["desk.local".to_owned()]),
             listen: Some(vec!["/ip4/0.0.0.0/tcp/1".to_owned()]),
@@ -426,6 +442,10 @@ mod tests {
             (
                 "[http]\naddress = \"here\"",
                 "line 2, key \"http.address\": must be an IP address",
+            ),
+            (
+                "[node]\nregion = \"EU\"",
+                "line 2, key \"node.region\": must be 1 to 20 characters",
             ),
             ("http = 3", "line 1, key \"http\": must be a table"),
             (

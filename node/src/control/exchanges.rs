@@ -7,6 +7,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use peerage_protocol::catalog::manifest::Manifest;
 use peerage_protocol::id::{NodeId, NodeName};
+use peerage_protocol::limits::GOSSIP_BYTES_MAX;
 use peerage_protocol::membership::certificate::{CertificateChain, Role};
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::wire::announcement::Announcement;
@@ -24,6 +25,8 @@ use crate::store::Store;
 
 /// Carries a goodbye; answered with nothing.
 pub(super) const ANNOUNCE: &str = "announce";
+/// Carries news from another region, to be gossiped in this one; answered with nothing.
+pub(super) const CARRY: &str = "carry";
 /// Carries a summary of what the asker knows; answered with an announcement of what it may not know.
 pub(super) const RECONCILE: &str = "reconcile";
 /// Carries a hash; answered with the manifest that has it.
@@ -75,6 +78,7 @@ impl MemberExchanges {
     ) -> Result<Bytes, ExchangeError> {
         match kind {
             ANNOUNCE => self.take_announcement(from, body).await,
+            CARRY => self.take_carried(from, body).await,
             RECONCILE => self.reconcile(from, body).await,
             MANIFEST => self.manifest(from, body),
             MANIFESTS => self.manifests(from, body).await,
@@ -94,6 +98,21 @@ impl MemberExchanges {
         })?;
         self.control
             .tell(Input::Announced { from, announcement })
+            .await;
+        Ok(Bytes::new())
+    }
+
+    async fn take_carried(&self, from: NodeId, body: &[u8]) -> Result<Bytes, ExchangeError> {
+        let bad = |why: String| ExchangeError::NotGood { why };
+        if body.len() > GOSSIP_BYTES_MAX {
+            return Err(bad(format!(
+                "{} bytes of news; at most {GOSSIP_BYTES_MAX} are gossiped",
+                body.len()
+            )));
+        }
+        let announcement = Announcement::decode(body).map_err(|error| bad(error.to_string()))?;
+        self.control
+            .tell(Input::Carried { from, announcement })
             .await;
         Ok(Bytes::new())
     }

@@ -9,6 +9,7 @@ use libp2p::Multiaddr;
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::shelf::Revisions;
 use peerage_protocol::catalog::snapshot::Catalog;
+use peerage_protocol::consensus::book::Proposals;
 use peerage_protocol::id::{NodeId, ServerName};
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Refusal;
@@ -81,6 +82,7 @@ pub struct Snapshots {
     caught_up: watch::Sender<bool>,
     member_changes: watch::Sender<u64>,
     applied: broadcast::Sender<Arc<Entry>>,
+    proposals: watch::Sender<Arc<Proposals>>,
     requests_heard_until: ArcSwapOption<Instant>,
     tasks: TaskBoard,
 }
@@ -102,6 +104,7 @@ impl Default for Snapshots {
             caught_up: watch::Sender::new(true),
             member_changes: watch::Sender::new(0),
             applied: broadcast::Sender::new(APPLIED_KEPT),
+            proposals: watch::Sender::default(),
             requests_heard_until: ArcSwapOption::empty(),
             tasks: TaskBoard::default(),
         }
@@ -162,6 +165,15 @@ impl Snapshots {
     /// The tasks that this node knows.
     pub fn tasks(&self) -> &TaskBoard {
         &self.tasks
+    }
+
+    /// What is proposed, voted and decided.
+    pub fn proposals(&self) -> watch::Receiver<Arc<Proposals>> {
+        self.proposals.subscribe()
+    }
+
+    pub(super) fn set_proposals(&self, proposals: Arc<Proposals>) {
+        self.proposals.send_replace(proposals);
     }
 
     /// This node's configured servers, and whether members may call each; holds from the next call on.

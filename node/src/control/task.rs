@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::clock::Clock;
-use super::exchanges::{ANNOUNCE, MANIFEST, MANIFESTS, RECONCILE, RENEW, decode_chain};
+use super::exchanges::{ANNOUNCE, CARRY, MANIFEST, MANIFESTS, RECONCILE, RENEW, decode_chain};
 use super::gatekeeper::ControlGate;
 use super::handle::{Command, ControlHandle};
 use super::joining::Joining;
@@ -237,12 +237,14 @@ impl Task {
             Output::Goodbye { to, announcement } => self.say_goodbye(to, &announcement).await,
             Output::Release { node } => self.network.release(node).await,
             Output::Publish(announcement) => self.publish(&announcement),
+            Output::Carry { to, announcement } => self.carry(to, &announcement),
             Output::Reconcile { to, summary } => self.reconcile(to, &summary),
             Output::FetchManifest { from, hash } => self.fetch(from, hash.as_bytes().to_vec()),
             Output::AskManifests { from, asked } => self.ask_manifests(from, asked),
             Output::Provide(own) => self.network.provide(own).await,
             Output::Seek { node } => self.network.seek(node).await,
             Output::RequestRenewal { from } => self.request_renewal(from),
+            Output::PublishProposals(proposals) => self.snapshots.set_proposals(proposals),
             Output::Applied(entries) => self.snapshots.entries_applied(entries),
             Output::TasksChanged { changed, forgotten } => {
                 self.snapshots.tasks().update(changed, &forgotten);
@@ -269,8 +271,11 @@ impl Task {
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
         if let Some(answer) = self.replies.remove(&request) {
-            // The asker may have given up.
-            let _ = answer.send(reply);
+            // The asker may have given up: then nobody knows that it has a task.
+            if let Err(Reply::Task(Ok(_))) = answer.send(reply) {
+                let now = self.clock.now();
+                self.state.handle(now, Input::TaskUnheard { request });
+            }
         }
     }
 
@@ -283,6 +288,19 @@ impl Task {
                 handle.tell(Input::PublishFailed).await;
             }
         });
+    }
+
+    /// What is lost on the way is found by asking.
+    fn carry(&self, to: Vec<NodeId>, announcement: &Announcement) {
+        let news = announcement.encode();
+        for node in to {
+            let carried = self.network.exchange(node, CARRY, news.clone());
+            tokio::spawn(async move {
+                if let Err(why) = carried.await {
+                    tracing::debug!(%node, why, "news was not carried to another region");
+                }
+            });
+        }
     }
 
     fn reconcile(&self, to: NodeId, summary: &Summary) {

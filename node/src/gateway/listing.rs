@@ -44,7 +44,7 @@ impl Listings {
         let items = |kind, own: &[&str], items| Listing::of_items(kind, own, items, style, &shown);
         Self {
             tools: Listing::render(catalog, style, &own.tools, |entry| shown(&entry.provider)),
-            prompts: items(ListKind::Prompts, &[], library.prompts()),
+            prompts: items(ListKind::Prompts, &own.prompts, library.prompts()),
             resources: items(ListKind::Resources, &own.resources, library.resources()),
             templates: items(ListKind::Templates, &own.templates, library.templates()),
         }
@@ -66,6 +66,8 @@ impl Listings {
 pub struct OwnOffers {
     /// Tools.
     pub tools: Vec<&'static str>,
+    /// Prompts.
+    pub prompts: Vec<&'static str>,
     /// Resources.
     pub resources: Vec<&'static str>,
     /// Templates of resources.
@@ -309,6 +311,7 @@ mod tests {
             node_name: "laptop".parse().unwrap(),
             manifest: Arc::new(manifest),
             reachable: true,
+            near: true,
         };
         Catalog::build(vec![files], vec![laptop])
     }

@@ -171,6 +171,7 @@ impl<O: OpenSubstream> Router<O> {
             .as_ref()
             .map_or_else(OwnOffers::default, |builtins| OwnOffers {
                 tools: builtins.tools(),
+                prompts: builtins.prompts(),
                 resources: builtins.resources(),
                 templates: builtins.templates(),
             })

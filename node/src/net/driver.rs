@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use futures::StreamExt;
 use libp2p::core::ConnectedPoint;
 use libp2p::core::transport::ListenerId;
+use libp2p::gossipsub::IdentTopic;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionError, ConnectionId, DialError, NetworkBehaviour, Swarm, SwarmEvent,
@@ -66,6 +67,7 @@ pub(super) struct Driver {
     /// Listeners that have not said where they listen.
     starting: HashSet<ListenerId>,
     awaited: Awaited,
+    topic: IdentTopic,
     gossip_counters: Counters,
     gossip_rates: Buckets<NodeId>,
     /// Why connections that are closing are closed; each leaves when it is.
@@ -81,7 +83,7 @@ impl Driver {
         events: mpsc::Sender<NetworkEvent>,
         listen_addresses: Arc<ArcSwap<Vec<Multiaddr>>>,
         starting: HashSet<ListenerId>,
-        gossip_counters: Counters,
+        (topic, gossip_counters): (IdentTopic, Counters),
     ) -> Self {
         Self {
             swarm,
@@ -92,6 +94,7 @@ impl Driver {
             listen_addresses,
             starting,
             awaited: Awaited::default(),
+            topic,
             gossip_counters,
             gossip_rates: Buckets::new(GOSSIP_OF_ONE_MEMBER),
             closing: HashMap::new(),

@@ -10,7 +10,7 @@ use libp2p::core::upgrade::Version;
 use libp2p::identity::Keypair;
 use libp2p::swarm::{Config, Swarm};
 use libp2p::{Multiaddr, connection_limits, noise};
-use peerage_protocol::id::NodeId;
+use peerage_protocol::id::{NodeId, RegionName};
 use peerage_protocol::limits::{
     CONNECTIONS_PENDING_MAX, CONNECTIONS_PER_NODE_MAX, GATE_DEADLINE, SUBSTREAMS_PER_CONNECTION_MAX,
 };
@@ -44,6 +44,8 @@ const LISTEN_DEADLINE: Duration = Duration::from_secs(5);
 pub struct NetworkSettings {
     /// The node's identity; see [`super::peer_id::keypair`].
     pub keypair: Keypair,
+    /// Whose gossip it hears; see [`peerage_protocol::region_links`].
+    pub region: Option<RegionName>,
     /// Where to listen; port 0 picks one.
     pub listen: Vec<Multiaddr>,
     /// The table of links; keep a clone to open substreams without the handle.
@@ -61,6 +63,7 @@ impl NetworkSettings {
     pub fn new(keypair: Keypair) -> Self {
         Self {
             keypair,
+            region: None,
             listen: Vec::new(),
             links: Links::default(),
             door: Door::default(),
@@ -95,8 +98,9 @@ impl Network {
         let peer = settings.keypair.public().to_peer_id();
         let local = node_id(&peer).ok_or(StartError::NotEd25519)?;
         let gossip_counters = Counters::default();
-        let gossip =
-            gossip::behaviour(gossip_counters.clone()).map_err(|why| StartError::Gossip { why })?;
+        let topic = gossip::members_topic(settings.region.as_ref());
+        let gossip = gossip::behaviour(gossip_counters.clone(), &topic)
+            .map_err(|why| StartError::Gossip { why })?;
         let calls = calls::Behaviour::new(links.clone(), inbound);
         let mut swarm = build_swarm(settings, local, &gatekeeper, calls, gossip)?;
         let starting = listen_on(&mut swarm, &listen)?;
@@ -109,7 +113,7 @@ impl Network {
             events,
             listen_addresses.clone(),
             starting,
-            gossip_counters.clone(),
+            (topic, gossip_counters.clone()),
         );
         tokio::time::timeout(LISTEN_DEADLINE, driver.until_listening())
             .await

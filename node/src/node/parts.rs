@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ed25519_dalek::SigningKey;
 use peerage_protocol::id::NodeId;
-use peerage_protocol::node_state::{Keys, Record};
+use peerage_protocol::node_state::{Input, Keys, Record};
 use peerage_protocol::signature::{Ed25519, Signer};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -20,6 +20,7 @@ use crate::control::{
     Clock, Control, LinksOnDemand, MemberExchanges, PeerNetwork, Servers, Soundings,
     follow_network, tell_of_agents, watch_disk_room,
 };
+use crate::deciding::Deciding;
 use crate::discovery::awakening::notice_awakening;
 use crate::discovery::bootstrap_file::BootstrapFile;
 use crate::discovery::lan::{Beacon, BeaconSettings, Scanner};
@@ -63,6 +64,8 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let control = load_control(clock, &settings, &key, store.clone()).await?;
     let snapshots = control.snapshots();
     let handle = control.handle();
+    let region = settings.region.clone();
+    handle.tell(Input::Region { region }).await;
 
     let (upstream_events, upstream_changes) = mpsc::channel(EVENTS_WAITING_MAX);
     let upstreams = Upstreams::start(home.root().to_path_buf(), me, upstream_events);
@@ -86,6 +89,11 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
             handle.clone(),
             directory.clone(),
             snapshots.clone(),
+        )),
+        Arc::new(Deciding::new(
+            handle.clone(),
+            snapshots.clone(),
+            directory.clone(),
         )),
         changed,
     ));
@@ -137,6 +145,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let inbound = Arc::new(MemberSubstreams::new(frontend, snapshots.clone()));
     let (network_events, events) = mpsc::channel(EVENTS_WAITING_MAX);
     let network_settings = NetworkSettings {
+        region: settings.region.clone(),
         listen,
         links,
         door: door.clone(),
@@ -222,6 +231,7 @@ pub(super) async fn start(settings: Settings) -> Result<Node, StartError> {
     let owner = OwnerService {
         me,
         name: settings.name,
+        region: settings.region,
         home,
         clock,
         http: endpoints.clone(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerage_protocol::id::AgentName;
+use peerage_protocol::id::{AgentName, NodeId, NodeName};
 use peerage_protocol::messaging::message::Priority;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::tasks::{
@@ -190,6 +190,28 @@ impl TaskService {
         self.order(TaskOrder::Cancel { task, agent }).await
     }
 
+    /// Has another node decide on a task: for the owner of an admin's machine, where the one that does is gone for good.
+    ///
+    /// # Errors
+    ///
+    /// Why that is not so.
+    pub async fn reassign(&self, task: TaskId, node: &str) -> Result<ShownTask, TaskServiceError> {
+        let arbiter = self.node(node)?;
+        self.order(TaskOrder::Reassign { task, arbiter }).await
+    }
+
+    fn node(&self, named: &str) -> Result<NodeId, TaskServiceError> {
+        let unknown = || TaskServiceError::UnknownNode {
+            node: named.to_owned(),
+        };
+        if self.directory.own_name().as_str() == named {
+            return Ok(self.directory.me());
+        }
+        let name: NodeName = named.parse().map_err(|_| unknown())?;
+        let roster = self.directory.roster().ok_or_else(unknown)?;
+        roster.named(&name).ok_or_else(unknown)
+    }
+
     /// A task with all its texts.
     pub fn show(&self, task: TaskId) -> Option<ShownTask> {
         let posted = self.board().get(task)?;
@@ -295,6 +317,12 @@ pub enum TaskServiceError {
     Refused {
         /// Why.
         why: String,
+    },
+    /// No member goes by that name.
+    #[error("no machine of the mesh is called {node}; `peerage nodes` shows them")]
+    UnknownNode {
+        /// As the caller named it.
+        node: String,
     },
     /// The system gives no random bytes.
     #[error("the system gives no randomness, so nothing new can be named")]

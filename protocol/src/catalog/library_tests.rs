@@ -38,6 +38,7 @@ fn member(key: u8, name: &str, shelf: Shelf) -> MemberOffer {
         node_name: name.parse().unwrap(),
         manifest: Arc::new(Manifest::new(vec![server])),
         reachable: true,
+        near: true,
     }
 }
 

@@ -41,6 +41,8 @@ pub struct MemberOffer {
     pub manifest: Arc<Manifest>,
     /// Whether a call can reach it now.
     pub reachable: bool,
+    /// Whether it is in this node's region.
+    pub near: bool,
 }
 
 /// Who answers calls of a tool.
@@ -224,9 +226,20 @@ impl Catalog {
         }
     }
 
-    /// Every entry in stable order, those of unreachable nodes too.
+    /// Every entry in stable order, those of unreachable nodes too: this node's, then those of members in its region,
+    /// then the others.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
-        self.sections().flat_map(Section::entries)
+        let of = |near: bool| {
+            let members = self
+                .members
+                .iter()
+                .filter(move |one| one.offer.near == near);
+            members.map(|member| &member.tools)
+        };
+        let sections = std::iter::once(&*self.local)
+            .chain(of(true))
+            .chain(of(false));
+        sections.flat_map(Section::entries)
     }
 
     /// How many entries there are.
@@ -303,12 +316,21 @@ impl Catalog {
     }
 
     fn suggested(&self, name: &str) -> impl Iterator<Item = &Entry> {
+        let near = self.suggested_from(name, true);
+        near.chain(self.suggested_from(name, false))
+    }
+
+    /// Those of this node and of its region, or those of others.
+    fn suggested_from(&self, name: &str, near: bool) -> impl Iterator<Item = &Entry> {
         let suggestions = self.suggestions.get_or_init(|| self.suggestions());
         let places = suggestions.get(name).map_or(&[][..], Vec::as_slice);
-        places.iter().filter_map(|(section, place)| {
+        places.iter().filter_map(move |(section, place)| {
             let section = match section.checked_sub(1) {
-                None => &*self.local,
-                Some(member) => &self.members.get(member)?.tools,
+                None => near.then_some(&*self.local)?,
+                Some(member) => {
+                    let member = self.members.get(member)?;
+                    (member.offer.near == near).then_some(&member.tools)?
+                }
             };
             section.entry(*place)
         })
@@ -339,6 +361,7 @@ impl MemberOffer {
         self.node == other.node
             && self.node_name == other.node_name
             && self.reachable == other.reachable
+            && self.near == other.near
             && Arc::ptr_eq(&self.manifest, &other.manifest)
     }
 }

@@ -32,6 +32,7 @@ fn member(key: u8, name: &str, servers: &[(&str, &[&str])]) -> MemberOffer {
         node_name: name.parse().unwrap(),
         manifest: Arc::new(Manifest::new(servers.iter().map(server).collect())),
         reachable: true,
+        near: true,
     }
 }
 
@@ -58,6 +59,28 @@ fn local_tools_come_first_then_nodes_and_servers_by_name_with_tools_in_their_own
             "tower__x__t",
             "tower__y__t"
         ]
+    );
+}
+
+#[test]
+fn members_of_the_own_region_come_before_others_in_lists_and_among_candidates() {
+    let far = MemberOffer {
+        near: false,
+        ..member(1, "attic", &[("x", &["t"])])
+    };
+    let locals = vec![local("c", true, &["u"])];
+    let mut catalog = Catalog::build(
+        locals,
+        vec![far.clone(), member(2, "tower", &[("x", &["t"])])],
+    );
+    let near_first = ["tower__x__t", "attic__x__t"];
+    assert_eq!(names(catalog.entries())[1..], near_first);
+    let candidates = near_first.map(str::to_owned).to_vec();
+    assert_eq!(catalog.lookup("t"), Lookup::Ambiguous(candidates));
+    assert!(catalog.set_member(MemberOffer { near: true, ..far }));
+    assert_eq!(
+        names(catalog.entries())[1..],
+        ["attic__x__t", "tower__x__t"]
     );
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use super::admission::Refusal;
 use super::certificate::CertificateChain;
 use super::peer_record::PeerRecord;
-use crate::id::{Hash, MeshId, NodeId};
+use crate::id::{Hash, MeshId, NodeId, RegionName};
 use crate::mutation::Mutation;
 use crate::signature::Verifier;
 use crate::wire::encode_cbor;
@@ -83,6 +83,11 @@ impl Member {
     /// Whether it has said that it left.
     pub fn has_left(&self) -> bool {
         self.record.as_ref().is_some_and(|record| record.leaving)
+    }
+
+    /// Where it says it is; `None` also until it has been heard.
+    pub fn region(&self) -> Option<&RegionName> {
+        self.record.as_ref()?.region.as_ref()
     }
 
     /// Bytes of its CBOR encoding.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate::CertificateChain;
 use super::present_agent::{PresentAgent, check_agents};
-use crate::id::Hash;
+use crate::id::{Hash, RegionName};
 use crate::limits::{ADDRESS_BYTES_MAX, ADDRESSES_PER_NODE_MAX, PROGRAM_VERSION_BYTES_MAX};
 use crate::messaging::sealing::MessageKey;
 use crate::signature::{Signature, Signer, Verifier};
@@ -37,6 +37,10 @@ pub struct PeerRecord {
     /// The key to which messages for its agents are sealed; absent where it reads none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_key: Option<MessageKey>,
+    /// Where it is, as its owner says; absent where there is no word of regions. Nothing is allowed because of it: it
+    /// only says whom to link to and ask first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionName>,
     /// By the subject of the certificate.
     pub signature: Signature,
 }
@@ -59,6 +63,8 @@ struct Signed<'a> {
     agents: &'a [PresentAgent],
     #[serde(skip_serializing_if = "Option::is_none")]
     message_key: Option<MessageKey>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<&'a RegionName>,
 }
 
 impl PeerRecord {
@@ -80,6 +86,7 @@ impl PeerRecord {
             version: (!leaving).then(|| PROGRAM_VERSION.to_owned()),
             agents: Vec::new(),
             message_key: None,
+            region: None,
             signature: Signature([0; 64]),
         }
         .signed(signer, chain)
@@ -121,6 +128,7 @@ impl PeerRecord {
             version: self.version.as_deref(),
             agents: &self.agents,
             message_key: self.message_key,
+            region: self.region.as_ref(),
         };
         let mut bytes = SIGNING_CONTEXT.to_vec();
         ciborium::into_writer(&signed, &mut bytes).expect("writing to memory does not fail");

@@ -425,17 +425,19 @@ impl NodeState {
         self.book = AddressBook::default();
         self.links = Links::default();
         self.own = OwnRecord::default();
+        self.own.set_region(self.own_region());
         self.changed = Changed::default();
         self.passing_on = PassingOn::default();
         self.digests = Digests::default();
         self.forget_presence();
-        self.topology = Topology::new(self.me);
+        self.topology = Topology::new(self.me, self.own_region());
         self.manifests = Manifests::default();
         self.manifest_answers = ManifestAnswers::default();
         self.reconciliation = Reconciliation::default();
         self.offers.forget_remote();
         self.forget_log();
         self.forget_tasks();
+        self.forget_decisions();
         self.keys.root = None;
     }
 }

@@ -8,7 +8,7 @@ use super::NodeState;
 use super::input::RequestId;
 use super::output::{Judgement, Output, Reply};
 use super::record::{Record, RecordKey, Write};
-use crate::id::NodeId;
+use crate::id::{NodeId, RegionName};
 use crate::limits::{GOSSIP_BYTES_MAX, KEPT_AFTER_EXPIRY};
 use crate::membership::admission::Refusal;
 use crate::membership::certificate::Validity;
@@ -69,8 +69,22 @@ impl NodeState {
         now: Now,
         request: RequestId,
         from: NodeId,
-        announcement: &Announcement,
+        announcement: Announcement,
     ) {
+        let judgement = self.judge_gossip(now, from, &announcement);
+        if judgement == Judgement::Accept {
+            self.carry(&Arc::new(announcement));
+        }
+        self.reply(request, Reply::Gossiped(judgement));
+    }
+
+    /// Takes what was said to everybody; says whether it is to be passed on.
+    pub(super) fn judge_gossip(
+        &mut self,
+        now: Now,
+        from: NodeId,
+        announcement: &Announcement,
+    ) -> Judgement {
         let mut judgement = Judgement::Ignore;
         if self.is_member(from) {
             let told = self.take_revocations(now, &announcement.revocations);
@@ -100,7 +114,7 @@ impl NodeState {
                 (_, false) => {}
             }
         }
-        self.reply(request, Reply::Gossiped(judgement));
+        judgement
     }
 
     /// Takes what a linked member told this node itself, and passes on what is news where nobody else does. Returns how
@@ -126,14 +140,14 @@ impl NodeState {
         self.pass_on_accusations(now, accused);
         // To whom most is new the others need not be told of it: it is they who know.
         let newcomer = news.len() > known_before / 2;
+        let carried = self.region_of(from) != self.topology.region();
         for member in &news {
             if member.has_left() && member.node() == from {
                 // It says so once, and to whom it tells it are all who can pass it on.
-                let announcement = Announcement::of([member.clone()], GOSSIP_BYTES_MAX);
-                self.outputs
-                    .push_back(Output::Publish(Arc::new(announcement)));
+                self.publish(Announcement::of([member.clone()], GOSSIP_BYTES_MAX));
             } else if !newcomer || member.node() == from {
-                self.passing_on.add(now.monotonic, self.me, from, member);
+                let teller = (from, carried);
+                self.passing_on.add(now.monotonic, self.me, teller, member);
             }
         }
         news.len() + revoked.len()
@@ -239,9 +253,14 @@ impl NodeState {
         self.digests.toggle(member);
         self.presence_of(now, member);
         let was_here = before.as_ref().is_some_and(|before| !before.has_left());
+        let region_before = before.as_ref().and_then(|before| before.region());
         match (was_here, member.has_left()) {
-            (false, false) => self.topology.joined(node),
-            (true, true) => self.departed(now, node),
+            (false, false) => self.joined_topology(node, member.region()),
+            (true, true) => self.departed(now, node, region_before),
+            (true, false) if region_before != member.region() => {
+                self.left_topology(node, region_before);
+                self.joined_topology(node, member.region());
+            }
             (true, false) | (false, true) => {}
         }
         self.topology_changed |= self.topology.is_candidate(node);
@@ -262,7 +281,7 @@ impl NodeState {
     }
 
     /// A member is none any more: nothing of it is kept but the word that it left.
-    fn departed(&mut self, now: Now, node: NodeId) {
+    fn departed(&mut self, now: Now, node: NodeId, region: Option<&RegionName>) {
         if self.links.is_up(node) {
             self.outputs.push_back(Output::Disconnect { node });
         }
@@ -273,18 +292,7 @@ impl NodeState {
         self.reconciliation.forget(node);
         self.clear_accusations(now, node);
         self.unsaved.add(Write::Delete(RecordKey::Addresses(node)));
-        self.left_topology(node);
-    }
-
-    fn left_topology(&mut self, node: NodeId) {
-        self.topology_changed = true;
-        if self.topology.left(node)
-            && let Some(roster) = &self.roster
-        {
-            roster
-                .members()
-                .for_each(|(node, _)| self.topology.consider(node));
-        }
+        self.left_topology(node, region);
     }
 
     /// Forgets those whose certificates ended long ago, and so everybody else forgets as well.
@@ -308,7 +316,7 @@ impl NodeState {
         self.roster_changed = true;
         self.digests.toggle(member);
         if !member.has_left() {
-            self.departed(now, node);
+            self.departed(now, node, member.region());
         }
         self.passing_on.forget(node);
         self.save_later(now, Write::Delete(RecordKey::Member(node)));

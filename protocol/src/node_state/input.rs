@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::proposing::ProposalDraft;
 use crate::address_book::Source;
 use crate::catalog::snapshot::LocalServer;
-use crate::id::{AgentName, MeshId, NodeId, NodeName};
+use crate::consensus::proposal::{Choice, ProposalId};
+use crate::id::{AgentName, MeshId, NodeId, NodeName, RegionName};
 use crate::log::chain_id::Lane;
 use crate::log::entry::Entry;
 use crate::log::retention::Swept;
@@ -262,6 +264,18 @@ pub enum Input {
         /// Which.
         key: MessageKey,
     },
+    /// Where this node is, as its owner says.
+    Region {
+        /// Which; `None` where nothing was said.
+        region: Option<RegionName>,
+    },
+    /// A linked member told this over a link between regions, as its own has it.
+    Carried {
+        /// Who.
+        from: NodeId,
+        /// What it told.
+        announcement: Announcement,
+    },
     /// A linked member said this to this node alone: that it leaves.
     Announced {
         /// Who.
@@ -371,10 +385,33 @@ pub enum Input {
         /// What.
         order: TaskOrder,
     },
+    /// Whoever asked for a task has gone before it was answered.
+    TaskUnheard {
+        /// What it asked with.
+        request: RequestId,
+    },
     /// These agents of this node have asked for something since that was last told: their leases go on.
     AgentsActive {
         /// Which.
         agents: Vec<AgentName>,
+    },
+    /// An agent of this node has something decided.
+    Propose {
+        /// Answered by [`Reply::Proposed`](super::Reply::Proposed), once it is on disk.
+        request: RequestId,
+        /// What.
+        draft: ProposalDraft,
+    },
+    /// An agent of this node votes.
+    Vote {
+        /// Answered by [`Reply::Voted`](super::Reply::Voted), once it is on disk.
+        request: RequestId,
+        /// Who.
+        agent: AgentName,
+        /// On what.
+        proposal: ProposalId,
+        /// For what.
+        choice: Choice,
     },
     /// A linked member asks how its log differs from this node's.
     LogAsked {
@@ -435,6 +472,8 @@ impl Input {
             self,
             Self::Append { .. }
                 | Self::Task { .. }
+                | Self::Propose { .. }
+                | Self::Vote { .. }
                 | Self::Gossiped { .. }
                 | Self::EntriesTold { .. }
                 | Self::EntriesPushed { .. }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use super::{NodeState, Output};
 use crate::id::NodeId;
-use crate::links::LINGER;
+use crate::links::{LINGER, LONGEST_PAUSE};
 use crate::membership::certificate::Validity;
 use crate::time::Now;
 
 /// How long a link is kept for whoever asked for it.
 const WANTED_LINK_FOR: Duration = Duration::from_secs(60);
+/// Longest pause between dials of a member of another region that is to be linked and is not known to be away.
+const LONGEST_PAUSE_ACROSS: Duration = Duration::from_secs(4);
 
 impl NodeState {
     pub(super) fn dial_due(&mut self, now: Now) {
@@ -43,12 +45,23 @@ impl NodeState {
             chain.is_some_and(|chain| chain.validity(now.wall) != Validity::Expired)
         };
         let failing = |node: NodeId| self.links.is_failing(node);
-        let neighbours = self.topology.neighbours(may_be_dialed, failing);
+        let mut neighbours = self.topology.neighbours(may_be_dialed, failing);
+        let is_here = |node: NodeId| may_be_dialed(node) && !self.presence.is_away(node);
+        let is_good = |node: NodeId| is_here(node) && !failing(node);
+        self.topology.choose_across(is_here, is_good);
+        neighbours.extend(self.topology.across());
         self.links.want(now.monotonic, &neighbours);
     }
 
     pub(super) fn dial_failed(&mut self, now: Now, node: NodeId, refused: bool) {
-        if self.links.failed(now.monotonic, node, refused) {
+        // Where a region was cut off, its members are as well as they were before, and there are few links to try.
+        let region_cut_off =
+            self.region_of(node) != self.topology.region() && !self.presence.is_away(node);
+        let longest = match region_cut_off || self.topology.across().contains(&node) {
+            true => LONGEST_PAUSE_ACROSS,
+            false => LONGEST_PAUSE,
+        };
+        if self.links.failed(now.monotonic, node, refused, longest) {
             self.book.forget(node);
         }
         if !refused && self.is_member(node) && self.links.is_worth_a_search(node) {

@@ -112,6 +112,8 @@ impl NodeState {
         for entry in &batch.entries {
             self.hand_to_room(now, entry);
         }
+        self.publish_tasks();
+        self.settle_decisions(now);
         self.drop_received();
         for (request, appended) in batch.appended {
             self.reply(request, Reply::Appended(Ok(appended)));
@@ -218,10 +220,9 @@ impl NodeState {
             entries: vec![entry.without_body().sealed().clone()],
             ..Announcement::default()
         }));
-        let messages = messages
-            .into_iter()
-            .map(|told| Output::Publish(Arc::new(told)));
-        self.outputs.extend(messages);
+        for told in messages {
+            self.publish(told);
+        }
     }
 
     /// A direct entry goes to its recipient, or where that is not linked to those of its mailboxes that are. Whoever is
@@ -381,11 +382,10 @@ impl NodeState {
             self.log.own.abandon();
         }
         self.persist(vec![Write::Put(Record::Fork(fork.clone()))]);
-        self.outputs
-            .push_back(Output::Publish(Arc::new(Announcement {
-                forks: vec![fork.clone()],
-                ..Announcement::default()
-            })));
+        self.publish(Announcement {
+            forks: vec![fork.clone()],
+            ..Announcement::default()
+        });
         true
     }
 

@@ -48,7 +48,7 @@ impl NodeState {
         };
         for to in self.log.repair.take_due(at, &turns) {
             let digest = self.frontier_with(to).digest();
-            let own = self.log.own.wants_confirmation();
+            let own = self.log.own.wants_confirmation() || self.tasks_want_to_catch_up(now);
             let asked = LogAsked::Compare { digest, own };
             self.outputs.push_back(Output::AskLog { to, asked });
         }
@@ -222,9 +222,13 @@ impl NodeState {
             })
         };
         let own = heads.iter().filter(|head| head.chain.author == self.me);
-        match own.clone().all(|head| knows(&head)) {
-            true => self.log.own.confirmed_by(from),
-            false => self.log.own.refute(),
+        let current = self.log.own.current();
+        let mut unknown = own.filter(|head| !knows(head)).peekable();
+        if unknown.peek().is_none() {
+            self.log.own.confirmed_by(from);
+            self.tasks_caught_up_with(from);
+        } else if current.is_none() || unknown.any(|head| Some(head.chain.epoch) == current) {
+            self.log.own.refute();
         }
     }
 

@@ -5,6 +5,7 @@
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
 mod addresses;
+mod decisions;
 mod gate;
 mod hearing;
 mod input;
@@ -19,9 +20,12 @@ mod output;
 mod own_record;
 mod passing_on;
 mod presence;
+mod proof_logging;
+mod proposing;
 mod receipts;
 mod reconciliation;
 mod record;
+mod regions;
 mod renaming;
 mod renewal;
 mod requesting;
@@ -41,6 +45,7 @@ pub use input::{Input, RequestId};
 pub use manifests::MANIFESTS_MAX;
 pub use output::{AlreadyInMesh, Judgement, Output, Rename, Reply};
 pub use presence::Away;
+pub use proposing::{Electors, ProposalDraft, ProposeError, VoteError};
 pub use reconciliation::RECONCILE_EVERY;
 pub use record::{Record, RecordKey, Write};
 pub use requesting::{RequestsError, WaitingRequests};
@@ -60,6 +65,7 @@ use crate::signature::{Signer, Verifier};
 use crate::time::{Monotonic, Now};
 use crate::topology::Topology;
 use crate::wire::summary::Digests;
+use decisions::Decisions;
 use hearing::Changed;
 use manifest_answers::ManifestAnswers;
 use manifests::Manifests;
@@ -117,6 +123,7 @@ pub struct NodeState {
     log: Log,
     receipts: Receipts,
     tasks: Tasks,
+    decisions: Decisions,
     outputs: VecDeque<Output>,
 }
 
@@ -138,7 +145,7 @@ impl NodeState {
             reconciliation: Reconciliation::default(),
             book: AddressBook::default(),
             links: Links::default(),
-            topology: Topology::new(me),
+            topology: Topology::new(me, None),
             topology_changed: false,
             was_full: false,
             listening: Vec::new(),
@@ -152,6 +159,7 @@ impl NodeState {
             log: Log::default(),
             receipts: Receipts::default(),
             tasks: Tasks::new(now.monotonic),
+            decisions: Decisions::default(),
             outputs: VecDeque::new(),
         };
         state.restore(now, records);
@@ -207,6 +215,7 @@ impl NodeState {
             self.log.next_deadline(),
             self.receipts.next_deadline(),
             self.tasks.next_deadline(),
+            self.decisions.next_deadline(),
             Some(self.renewal.next_check()),
         ]
         .into_iter()
@@ -234,6 +243,7 @@ impl NodeState {
             self.repair_log_when_due(now);
             self.tell_receipts_when_due(now);
             self.settle_tasks(now);
+            self.settle_decisions(now);
             self.sweep_log_when_due(now);
             self.save_when_due(now);
         }
@@ -266,6 +276,7 @@ impl NodeState {
             Some(Standing {
                 name: known.chain().body().name.clone(),
                 reachable: links.is_up(node) || presumed,
+                near: known.region() == topology.region(),
             })
         };
         let Some(catalog) = offers.refresh_catalog(standing) else {
@@ -313,7 +324,7 @@ impl NodeState {
 
     fn restore(&mut self, now: Now, records: impl IntoIterator<Item = Record>) {
         let (mut members, mut own_record) = (Vec::new(), None);
-        let mut revocations = Vec::new();
+        let (mut revocations, mut decisions) = (Vec::new(), Vec::new());
         for record in records {
             match record {
                 Record::Home { mesh, chain } => {
@@ -329,6 +340,7 @@ impl NodeState {
                 Record::Chain(chain) => self.log.chains.restore(chain),
                 Record::Fork(fork) => _ = self.log.chains.add_fork(fork.forked, fork),
                 Record::Epoch(epoch) => self.log.own.restore(epoch),
+                Record::Decision(proof) => decisions.push(proof),
             }
         }
         let Some(mut roster) = self.roster.as_deref().cloned() else {
@@ -342,6 +354,7 @@ impl NodeState {
             .take()
             .filter(|root| root.public_key() == *mesh_key);
         Self::restore_revocations(&mut roster, revocations);
+        let mut again = false;
         for member in members {
             self.issuer.note_serial(member.chain().body().serial);
             if roster.revocations().check(member.chain()).is_ok()
@@ -349,7 +362,8 @@ impl NodeState {
             {
                 self.digests.toggle(&member);
                 if !member.has_left() {
-                    self.topology.joined(member.node());
+                    let region = member.region();
+                    again |= self.topology.joined(member.node(), region);
                 }
                 let offers = member.chain().body().role.offers();
                 let record = member.record().filter(|record| offers && !record.leaving);
@@ -363,8 +377,12 @@ impl NodeState {
         self.roster = Some(Arc::new(roster));
         self.roster_changed = true;
         self.topology_changed = true;
+        if again {
+            self.consider_all();
+        }
         self.restore_own_record(now, own_record);
         self.restore_receipts(now);
+        self.restore_decisions(decisions);
         self.publish_roster();
     }
 }

@@ -33,6 +33,7 @@ struct Remote {
 pub(super) struct Standing {
     pub(super) name: NodeName,
     pub(super) reachable: bool,
+    pub(super) near: bool,
 }
 
 impl Default for Offers {
@@ -178,6 +179,7 @@ impl Offers {
                     node_name: standing.name,
                     manifest: remote.manifest.clone(),
                     reachable: standing.reachable,
+                    near: standing.near,
                 })
             });
             changed |= match offer {

@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use super::input::RequestId;
 use super::presence::Away;
+use super::proposing::{ProposeError, VoteError};
 use super::record::Write;
 use super::requesting::{RequestsError, WaitingRequests};
 use super::revoking::RevokeError;
 use crate::address_book::KnownAddress;
 use crate::catalog::manifest::{EncodedManifest, ManifestError};
 use crate::catalog::snapshot::Catalog;
+use crate::consensus::book::Proposals;
+use crate::consensus::proposal::ProposalId;
 use crate::id::{Hash, NodeId};
 use crate::log::entry::Entry;
 use crate::log::retention::Sweep;
@@ -72,8 +75,15 @@ pub enum Output {
         /// To whom.
         node: NodeId,
     },
-    /// Gossip this to everybody.
+    /// Gossip this to everybody in this node's region.
     Publish(Arc<Announcement>),
+    /// Tell this to these linked members of other regions, which gossip it there.
+    Carry {
+        /// Whom.
+        to: Vec<NodeId>,
+        /// What.
+        announcement: Arc<Announcement>,
+    },
     /// Ask a linked member what it knows beyond this.
     Reconcile {
         /// Whom.
@@ -102,6 +112,8 @@ pub enum Output {
         /// Which.
         asked: Arc<ManifestsAsked>,
     },
+    /// Proposals, votes or decisions have changed.
+    PublishProposals(Arc<Proposals>),
     /// Entries are on disk, each chain's in order: whoever keeps what their lanes are for may act on them.
     Applied(Vec<Arc<Entry>>),
     /// Tasks have changed: they stand so on disk.
@@ -188,6 +200,10 @@ pub enum Reply {
     Appended(Result<Appended, AppendError>),
     /// The task as it stands then, or why it does not.
     Task(Result<Arc<Task>, TaskError>),
+    /// The proposal is on disk and about to be told, or why not.
+    Proposed(Result<ProposalId, ProposeError>),
+    /// The vote is on disk and about to be told, or why not.
+    Voted(Result<(), VoteError>),
     /// How this node's log differs from the asker's.
     LogTold(Result<LogTold, Refusal>),
     /// What this node knows and the asker may not.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::NodeState;
 use super::output::Output;
 use super::record::{Record, Write};
+use crate::id::RegionName;
 use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::certificate::{CertificateChain, Validity};
 use crate::membership::member::Member;
@@ -43,6 +44,8 @@ pub(super) struct OwnRecord {
     agents: Vec<PresentAgent>,
     /// The key to which messages for them are sealed.
     message_key: Option<MessageKey>,
+    /// Where this node is.
+    region: Option<RegionName>,
     /// The record is of an earlier run, and holds until the node knows better.
     kept: Option<Kept>,
 }
@@ -95,6 +98,14 @@ impl OwnRecord {
         }
     }
 
+    /// This node is there from here on.
+    pub(super) fn set_region(&mut self, region: Option<RegionName>) {
+        if self.region != region {
+            self.region = region;
+            self.stale = true;
+        }
+    }
+
     /// Whether the record of an earlier run still stands at `now`.
     fn is_kept(&mut self, now: Monotonic) -> bool {
         self.kept = self
@@ -142,9 +153,7 @@ impl NodeState {
         {
             self.own.untold = false;
             self.own.next = Some(now.monotonic + TELL_AGAIN_AFTER);
-            let announcement = Announcement::of([own], GOSSIP_BYTES_MAX);
-            self.outputs
-                .push_back(Output::Publish(Arc::new(announcement)));
+            self.publish(Announcement::of([own], GOSSIP_BYTES_MAX));
         }
     }
 
@@ -163,6 +172,7 @@ impl NodeState {
                     && r.version.as_deref() == Some(PROGRAM_VERSION)
                     && r.agents == self.own.agents
                     && r.message_key == self.own.message_key
+                    && r.region == self.own.region
             };
             *own.chain() == chain && record.is_some_and(the_same)
         });
@@ -176,6 +186,7 @@ impl NodeState {
                 version: Some(PROGRAM_VERSION.to_owned()),
                 agents: self.own.agents.clone(),
                 message_key: self.own.message_key,
+                region: self.own.region.clone(),
                 signature: Signature([0; 64]),
             }
             .signed(&*self.keys.node, &chain);

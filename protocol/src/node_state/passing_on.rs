@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::NodeState;
-use super::output::Output;
 use crate::id::{Hash, NodeId};
 use crate::limits::GOSSIP_BYTES_MAX;
 use crate::membership::member::Member;
@@ -26,24 +25,45 @@ const WAITING_MAX: usize = 1_024;
 /// What this node will gossip unless it hears it first.
 #[derive(Default)]
 pub(super) struct PassingOn {
-    waiting: BTreeMap<NodeId, (Arc<Member>, Monotonic)>,
+    waiting: BTreeMap<NodeId, Waiting>,
+}
+
+struct Waiting {
+    member: Arc<Member>,
+    at: Monotonic,
+    /// It was told in another region, whose own members tell the others.
+    carried: bool,
 }
 
 impl PassingOn {
-    /// News that `from` told; of itself it may have told nobody else yet.
-    pub(super) fn add(&mut self, now: Monotonic, me: NodeId, from: NodeId, member: &Arc<Member>) {
+    /// News that `from` told, in another region where it is `carried`; of itself it may have told nobody else yet.
+    pub(super) fn add(
+        &mut self,
+        now: Monotonic,
+        me: NodeId,
+        (from, carried): (NodeId, bool),
+        member: &Arc<Member>,
+    ) {
         let node = member.node();
         if self.waiting.len() < WAITING_MAX || self.waiting.contains_key(&node) {
             let hurried = node == from;
             let at = now + wait(me, member) / if hurried { HURRY } else { 1 };
-            self.waiting.insert(node, (member.clone(), at));
+            let member = member.clone();
+            self.waiting.insert(
+                node,
+                Waiting {
+                    member,
+                    at,
+                    carried,
+                },
+            );
         }
     }
 
     /// Somebody else said this.
     pub(super) fn heard(&mut self, member: &Member) {
         let waits = self.waiting.get(&member.node());
-        if waits.is_some_and(|(waiting, _)| !waiting.supersedes(member)) {
+        if waits.is_some_and(|waiting| !waiting.member.supersedes(member)) {
             self.waiting.remove(&member.node());
         }
     }
@@ -53,18 +73,21 @@ impl PassingOn {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
-        self.waiting.values().map(|(_, at)| *at).min()
+        self.waiting.values().map(|waiting| waiting.at).min()
     }
 
-    fn take_due(&mut self, now: Monotonic) -> Vec<Arc<Member>> {
+    /// What is due, by whether it is carried.
+    fn take_due(&mut self, now: Monotonic) -> [(bool, Vec<Arc<Member>>); 2] {
+        let mut due = [(false, Vec::new()), (true, Vec::new())];
         if self.next_deadline().is_none_or(|next| next > now) {
-            return Vec::new();
+            return due;
         }
-        let mut due = Vec::new();
-        self.waiting.retain(|_, (member, at)| {
-            let waits = *at > now + TOGETHER;
+        self.waiting.retain(|_, waiting| {
+            let waits = waiting.at > now + TOGETHER;
             if !waits {
-                due.push(member.clone());
+                due[usize::from(waiting.carried)]
+                    .1
+                    .push(waiting.member.clone());
             }
             waits
         });
@@ -81,11 +104,13 @@ fn wait(me: NodeId, member: &Member) -> Duration {
 
 impl NodeState {
     pub(super) fn pass_on_when_due(&mut self, now: Now) {
-        let due = self.passing_on.take_due(now.monotonic);
-        if !due.is_empty() {
-            let announcement = Announcement::of(due, GOSSIP_BYTES_MAX);
-            self.outputs
-                .push_back(Output::Publish(Arc::new(announcement)));
+        for (carried, due) in self.passing_on.take_due(now.monotonic) {
+            if !due.is_empty() {
+                self.publish(Announcement {
+                    carried,
+                    ..Announcement::of(due, GOSSIP_BYTES_MAX)
+                });
+            }
         }
     }
 }

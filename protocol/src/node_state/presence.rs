@@ -102,7 +102,8 @@ impl NodeState {
 
     /// Whether `node` chooses this node as a neighbour, one that watches it or may have to.
     pub(super) fn is_chosen_by(&self, node: NodeId) -> bool {
-        self.is_watcher(node, self.me, NEIGHBOURS)
+        let inside = self.region_of(node) == self.topology.region();
+        self.is_watcher(node, self.me, if inside { NEIGHBOURS } else { WATCHERS })
     }
 
     fn incarnation(&self, node: NodeId) -> Option<u64> {
@@ -112,20 +113,37 @@ impl NodeState {
     }
 
     /// Whether `watcher` is among the `places` members nearest to `watched`, of those who are here.
-    fn is_watcher(&self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
+    pub(super) fn is_watcher(&self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
         let Some(roster) = &self.roster else {
             return false;
         };
-        let others = roster.all_known_by_beginning();
-        let others = others.map(|(beginning, member)| (beginning, Some(member)));
-        let me = (self.me.leading_u64(), None);
+        let all = || {
+            let others = roster.all_known_by_beginning();
+            let others = others.map(|(beginning, member)| (beginning, Some(member)));
+            others.chain([(self.me.leading_u64(), None)])
+        };
         let is_here = |other: &Option<&Arc<Member>>| {
             let node = other.map_or(self.me, |member| member.node());
             let has_left = other.is_some_and(|member| member.has_left());
             node != watched && !has_left && !self.presence.is_away(node)
         };
-        let all = others.chain([me]);
-        is_among_nearest(watched, watcher, all, is_here, places)
+        if !self.topology.has_regions() {
+            return is_among_nearest(watched, watcher, all(), is_here, places);
+        }
+        // Those in its own region are nearer to it than all others.
+        let region = self.region_of(watched);
+        let is_inside = |other: &Option<&Arc<Member>>| {
+            let place = other.map_or(self.topology.region(), |member| member.region());
+            place == region
+        };
+        if self.region_of(watcher) == region {
+            let counts = |other: &Option<&Arc<Member>>| is_inside(other) && is_here(other);
+            return is_among_nearest(watched, watcher, all(), counts, places);
+        }
+        let inside = all().filter(|(_, other)| is_inside(other) && is_here(other));
+        let places = places - inside.take(places).count();
+        let counts = |other: &Option<&Arc<Member>>| !is_inside(other) && is_here(other);
+        is_among_nearest(watched, watcher, all(), counts, places)
     }
 
     /// Accuses those whose links did not come back, and tells of all that is to be told.
@@ -162,8 +180,7 @@ impl NodeState {
             self.presence.tell_at = None;
             let untold = std::mem::take(&mut self.presence.untold);
             for some in untold.chunks(ACCUSATIONS_TOLD_MAX / 4) {
-                self.outputs
-                    .push_back(Output::Publish(Arc::new(Announcement::accusing(some))));
+                self.publish(Announcement::accusing(some));
             }
         }
         if std::mem::take(&mut self.presence.changed) {
@@ -354,6 +371,7 @@ impl NodeState {
             false => map.remove(&node),
         };
         self.presence.changed = true;
+        self.topology_changed |= self.topology.may_carry(node);
         self.offers.touch_member(node);
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::address_book::KnownAddress;
+use crate::consensus::proof::Proof;
+use crate::consensus::proposal::ProposalId;
 use crate::id::{MeshId, NodeId};
 use crate::log::chain::Chain;
 use crate::log::chain_id::ChainId;
@@ -48,6 +50,8 @@ pub enum Record {
     Fork(Arc<Fork>),
     /// The epoch this node last wrote in.
     Epoch(EpochRecord),
+    /// What was decided, as this node first knew it.
+    Decision(Arc<Proof>),
 }
 
 /// Names a record; a later record under the same key replaces the earlier.
@@ -69,6 +73,8 @@ pub enum RecordKey {
     Fork(ForkedEpoch),
     /// Of [`Record::Epoch`].
     Epoch,
+    /// Of [`Record::Decision`].
+    Decision(ProposalId),
 }
 
 /// A change to what is on disk.
@@ -123,6 +129,7 @@ impl Record {
             Record::Chain(chain) => RecordKey::Chain(chain.id),
             Record::Fork(fork) => RecordKey::Fork(fork.forked),
             Record::Epoch(_) => RecordKey::Epoch,
+            Record::Decision(proof) => RecordKey::Decision(proof.proposal().body.id()),
         }
     }
 }
@@ -202,6 +209,7 @@ mod tests {
             version: None,
             agents: Vec::new(),
             message_key: None,
+            region: None,
             signature: Signature([6; 64]),
         };
         Record::Peer(Arc::new(Member::new(chain(), Some(record))))
@@ -312,6 +320,29 @@ mod tests {
             &[6; 64],
         ];
         assert_golden(&peer(), &key, &golden);
+    }
+
+    #[test]
+    fn the_bytes_of_a_member_that_says_its_region_are_fixed() {
+        let Record::Peer(member) = peer() else {
+            panic!("it is a peer");
+        };
+        let record = PeerRecord {
+            region: Some("eu-west".parse().unwrap()),
+            ..member.record().unwrap().clone()
+        };
+        let record = Record::Peer(Arc::new(Member::new(chain(), Some(record))));
+        let key = [b"\xa1fMember\x58\x20", &[2; 32][..]];
+        let manifest = Hash::of(b"");
+        let golden = [
+            b"\xa1dPeer\xa2echain",
+            &chain_bytes()[..],
+            b"frecord\xa6hsequence\x19\x01\x2ciaddresses\x81b/ahmanifest\x58\x20",
+            manifest.as_bytes(),
+            b"gleaving\xf4fregiongeu-westisignature\x58\x40",
+            &[6; 64],
+        ];
+        assert_golden(&record, &key, &golden);
     }
 
     #[test]

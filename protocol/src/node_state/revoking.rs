@@ -198,8 +198,7 @@ impl NodeState {
                 return;
             }
             left = &left[told..];
-            self.outputs
-                .push_back(Output::Publish(Arc::new(announcement)));
+            self.publish(announcement);
         }
     }
 

@@ -14,6 +14,7 @@ impl NodeState {
         match entry.chain().lane {
             Lane::Direct(_) => self.direct_applied(now, entry),
             Lane::TASKS => self.tasks_applied(now, entry),
+            Lane::DECISIONS => self.decisions_applied(entry),
             Lane::Public(_) => {}
         }
     }

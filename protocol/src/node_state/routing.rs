@@ -110,6 +110,8 @@ impl NodeState {
             }
             Input::LocalAgents { agents } => self.own.set_agents(agents),
             Input::MessageKey { key } => self.own.set_message_key(key),
+            Input::Region { region } => self.set_region(region),
+            Input::Carried { from, announcement } => self.carried(now, from, announcement),
             Input::Announced { from, announcement } => {
                 self.announced(now, from, &announcement);
             }
@@ -117,7 +119,7 @@ impl NodeState {
                 request,
                 from,
                 announcement,
-            } => self.gossiped(now, request, from, &announcement),
+            } => self.gossiped(now, request, from, announcement),
             Input::PublishFailed => self.own.publish_failed(),
             Input::ReconcileAsked {
                 request,
@@ -149,7 +151,15 @@ impl NodeState {
                 items,
             } => self.append_asked(now, request, lane, items),
             Input::Task { request, order } => self.task_ordered(now, request, order),
+            Input::TaskUnheard { request } => self.task_unheard(now, request),
             Input::AgentsActive { agents } => self.agents_active(now, &agents),
+            Input::Propose { request, draft } => self.propose(now, request, draft),
+            Input::Vote {
+                request,
+                agent,
+                proposal,
+                choice,
+            } => self.vote(now, request, agent, proposal, choice),
             Input::LogAsked {
                 request,
                 from,

@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::NodeState;
 use super::input::RequestId;
 use super::output::{Output, Reply};
-use crate::id::AgentName;
-use crate::log::chain_id::{EpochId, Lane};
+use crate::id::{AgentName, NodeId};
+use crate::log::chain_id::Lane;
 use crate::log::retention::KEPT_FOR;
 use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskTable};
 use crate::time::{Monotonic, Now};
@@ -75,14 +75,17 @@ pub(super) struct Tasks {
     waiting: Vec<Waiting>,
     watches: BTreeMap<TaskId, Watch>,
     leases: BTreeMap<TaskId, OwnLease>,
-    /// Tasks on which a decision is on its way to disk.
-    deciding: BTreeSet<TaskId>,
+    /// Decisions that are on their way to disk: one for each task.
+    deciding: BTreeMap<TaskId, TaskItem>,
+    /// Tasks that have changed, or are known no more, since that was last told.
+    changed: BTreeSet<TaskId>,
+    forgotten: Vec<TaskId>,
     /// When to look again at tasks on which something is to be decided.
     undecided: BTreeMap<TaskId, Monotonic>,
     /// When this run began: what was granted before it is not remembered for sure.
     began: Monotonic,
-    /// The epoch this node writes in, and since when.
-    epoch: Option<(EpochId, Monotonic)>,
+    /// Members that know no more of this node's own chains than it does.
+    caught_up: BTreeSet<NodeId>,
     /// The greatest number of a fence that this node gave.
     last_number: u64,
     sweep_at: Monotonic,
@@ -95,10 +98,12 @@ impl Tasks {
             waiting: Vec::new(),
             watches: BTreeMap::new(),
             leases: BTreeMap::new(),
-            deciding: BTreeSet::new(),
+            deciding: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            forgotten: Vec::new(),
             undecided: BTreeMap::new(),
             began,
-            epoch: None,
+            caught_up: BTreeSet::new(),
             last_number: 0,
             sweep_at: began + SWEEP_EVERY,
         }
@@ -124,13 +129,12 @@ impl NodeState {
 
     /// Whoever waits too long is told so, decisions that are due are taken, and what is too old is forgotten.
     pub(super) fn settle_tasks(&mut self, now: Now) {
-        self.note_epoch(now);
         let due = self.tasks.undecided.iter();
         let due = due.filter(|(_, at)| **at <= now.monotonic);
         let due: Vec<TaskId> = due.map(|(id, _)| *id).collect();
         for id in due {
             self.tasks.undecided.remove(&id);
-            self.decide(now, id);
+            self.arbitrate(now, id);
         }
         self.give_up_waiting(now);
         if self.tasks.sweep_at <= now.monotonic {
@@ -139,7 +143,8 @@ impl NodeState {
             for id in &forgotten {
                 self.forget_task(*id);
             }
-            self.publish_tasks(&[], forgotten);
+            self.tasks.forgotten.extend(forgotten);
+            self.publish_tasks();
         }
     }
 
@@ -150,7 +155,10 @@ impl NodeState {
         self.tasks.undecided.remove(&id);
     }
 
-    fn publish_tasks(&mut self, changed: &[TaskId], forgotten: Vec<TaskId>) {
+    /// Tells of the tasks that have changed: once for all that went to disk together, and before anything is answered.
+    pub(super) fn publish_tasks(&mut self) {
+        let forgotten = std::mem::take(&mut self.tasks.forgotten);
+        let changed = std::mem::take(&mut self.tasks.changed);
         let changed = changed.iter().filter_map(|id| self.tasks.table.task(*id));
         let changed: Vec<Arc<Task>> = changed.map(Arc::new).collect();
         if !changed.is_empty() || !forgotten.is_empty() {
@@ -166,6 +174,7 @@ impl NodeState {
     }
 
     fn answer_task(&mut self, request: RequestId, answer: Result<Task, TaskError>) {
+        self.publish_tasks();
         self.reply(request, Reply::Task(answer.map(Arc::new)));
     }
 
@@ -177,7 +186,7 @@ impl NodeState {
             let refused = crate::log::AppendError::NoMesh.into();
             self.answer_task(waiting.request, Err(refused));
         }
-        let forgotten: Vec<TaskId> = left.table.all().map(|task| task.id).collect();
-        self.publish_tasks(&[], forgotten);
+        self.tasks.forgotten = left.table.all().map(|task| task.id).collect();
+        self.publish_tasks();
     }
 }

@@ -14,7 +14,9 @@ pub mod identifiers;
 pub mod item;
 pub mod order;
 pub mod record;
+pub mod register;
 pub mod table;
+pub mod task;
 mod words;
 
 #[cfg(test)]
@@ -24,5 +26,5 @@ pub use definition::{Definition, DefinitionError};
 pub use identifiers::{ClaimId, Fence, Holder, TaskId};
 pub use item::TaskItem;
 pub use order::{TaskError, TaskOrder};
-pub use record::{Task, TaskPhase};
 pub use table::TaskTable;
+pub use task::{Task, TaskPhase};

@@ -135,8 +135,8 @@ pub enum TaskError {
     NotAdmin,
     /// The arbiter lost sight of what it granted.
     #[error(
-        "{arbiter}, which decides on the task, has started anew and grants it in {} s, once every lease that it may have \
-         forgotten is over",
+        "{arbiter}, which decides on the task, has started anew and grants it in {} s at the latest, once it has heard from \
+         others what it may have forgotten and every such lease is over",
         wait.as_secs().max(1)
     )]
     Waiting {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::identifiers::TaskId;
 use super::item::TaskItem;
-use super::record::{Said, Task, TaskPhase, TaskRecord};
+use super::record::{Said, TaskRecord};
+use super::task::{Task, TaskPhase};
 use crate::id::NodeId;
 use crate::time::Timestamp;
 
@@ -111,6 +112,11 @@ impl TaskTable {
     /// A task as it stands.
     pub fn task(&self, id: TaskId) -> Option<Task> {
         self.records.get(&id)?.task(id)
+    }
+
+    /// Whether nothing was said of any task.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
     }
 
     /// Every task that is known, by id.

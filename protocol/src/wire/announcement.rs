@@ -24,6 +24,9 @@ const COUNT_BYTES_MAX: usize = 8;
 /// Bytes by which the encoding grows beyond the revocations themselves: the field's name and their count.
 const REVOCATIONS_FIELD_BYTES: usize = 12 + COUNT_BYTES_MAX;
 
+/// Bytes by which the encoding grows where it is [`Announcement::carried`].
+const CARRIED_FIELD_BYTES: usize = 9;
+
 /// Members as somebody knows them. Each proves itself, so it does not matter who passes it on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Announcement {
@@ -44,6 +47,9 @@ pub struct Announcement {
     /// There was more to tell than fits.
     #[serde(default)]
     pub more: bool,
+    /// It came from another region, which tells all others itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub carried: bool,
 }
 
 /// The first of `addresses` that keep the bounds of a record: one beyond them would cost it all the others.
@@ -69,7 +75,7 @@ impl Announcement {
         bytes_max: usize,
     ) -> Self {
         let mut announcement = Self::default();
-        let mut bytes = encode_cbor(&announcement).len() + COUNT_BYTES_MAX;
+        let mut bytes = encode_cbor(&announcement).len() + COUNT_BYTES_MAX + CARRIED_FIELD_BYTES;
         for revocation in revocations {
             let first = announcement.revocations.is_empty();
             bytes += revocation.encoded_bytes() + if first { REVOCATIONS_FIELD_BYTES } else { 0 };
@@ -222,13 +228,26 @@ mod tests {
         assert!(body.len() <= ANNOUNCEMENT_BYTES_MAX);
         let room = ANNOUNCEMENT_BYTES_MAX - body.len();
         assert!(
-            room < member.encoded_bytes() + COUNT_BYTES_MAX,
+            room < member.encoded_bytes() + COUNT_BYTES_MAX + CARRIED_FIELD_BYTES,
             "{room} bytes wasted"
         );
         assert_eq!(Announcement::decode(&body), Ok(said));
         let kind = "k".repeat(METHOD_BYTES_MAX);
         let opening = Opening::Exchange(Exchange { kind, body });
         assert!(opening.encode().len() <= OPENING_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_bytes_of_what_was_carried_are_fixed_and_kept_room_for() {
+        let said = Announcement {
+            carried: true,
+            ..Announcement::default()
+        };
+        assert_eq!(said.encode(), b"\xa3gmembers\x80dmore\xf4gcarried\xf5");
+        assert_eq!(Announcement::decode(&said.encode()), Ok(said.clone()));
+        let usual = Announcement::default().encode();
+        assert_eq!(usual, b"\xa2gmembers\x80dmore\xf4");
+        assert_eq!(said.encode().len() - usual.len(), CARRIED_FIELD_BYTES);
     }
 
     #[test]

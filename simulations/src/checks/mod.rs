@@ -6,6 +6,7 @@
 mod admission;
 mod audience;
 mod bounds;
+mod decisions;
 mod log;
 pub(crate) mod names;
 mod presence;
@@ -13,9 +14,10 @@ mod promises;
 mod receipts;
 mod revocation;
 mod sampling;
-mod tasks;
+pub(crate) mod tasks;
 
 use peerage_protocol::catalog::snapshot::Catalog;
+use peerage_protocol::consensus::book::Proposals;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::log::Appended;
 use peerage_protocol::log::entry::Entry;
@@ -108,6 +110,13 @@ pub(crate) enum Observation<'a> {
         /// What.
         entry: &'a Entry,
     },
+    /// A node shows what it knows of proposals.
+    ProposalsPublished {
+        /// Which.
+        node: usize,
+        /// What.
+        proposals: &'a Proposals,
+    },
     /// A node says that items are in its log.
     Appended {
         /// Which.
@@ -181,6 +190,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(receipts::Receipts::default()),
         Box::new(log::Log::default()),
         Box::new(tasks::Tasks::default()),
+        Box::new(decisions::Decisions::default()),
     ]
 }
 

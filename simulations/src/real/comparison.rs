@@ -196,6 +196,7 @@ fn world_plan(real: &SwarmOutcome) -> Plan {
             .collect(),
         network: network(real, count),
         disk: DISK,
+        named_regions: false,
         actions: (0..plan.tools)
             .map(|round| share(round, count, tools_from))
             .collect(),

@@ -93,6 +93,9 @@ pub struct Totals {
     pub messages: u64,
     /// Bytes sent.
     pub bytes: u64,
+    /// Bytes sent from one region to another.
+    #[serde(default)]
+    pub bytes_across: u64,
     /// Dials begun.
     pub dials: u64,
     /// Connections that passed the gate.

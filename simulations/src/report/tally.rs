@@ -107,6 +107,7 @@ impl Tally {
         totals.events += statistics.events;
         totals.messages += statistics.messages;
         totals.bytes += statistics.bytes;
+        totals.bytes_across += statistics.bytes_across;
         totals.dials += statistics.dials;
         totals.connections += statistics.connections;
         totals.gossip_published += statistics.gossip_published;

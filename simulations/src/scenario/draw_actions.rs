@@ -3,7 +3,8 @@
 use super::draw_nodes::servers;
 use super::settings::Settings;
 use crate::action::{
-    Action, Attempt, Direction, Misbehaviour, RaceNumber, TaskDeed, TimedAction, WriteUnderWay,
+    Action, Attempt, Direction, Misbehaviour, Needed, RaceNumber, TaskDeed, TimedAction,
+    WriteUnderWay,
 };
 use crate::plan::{NodeNumber, NodePlan, TicketNumber};
 use crate::randomness::Randomness;
@@ -53,6 +54,15 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     });
     draw.randomness = Randomness::new(seed, "races");
     draw.for_nodes(mix.race, Draw::race);
+    draw.randomness = Randomness::new(seed, "regions");
+    let (ways, isolations) = (draw.times(mix.cut_way), draw.times(mix.isolate));
+    (0..ways).for_each(|_| draw.cut_way());
+    (0..isolations).for_each(|_| draw.isolate(nodes));
+    draw.randomness = Randomness::new(seed, "votes");
+    let proposals = draw.times(mix.propose);
+    (0..proposals as u32).for_each(|proposal| draw.vote(proposal, mix.vote_twice));
+    let cuts = draw.times(mix.long_partition);
+    (0..cuts).for_each(|_| draw.long_partition());
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }
@@ -364,6 +374,58 @@ impl Draw {
         });
     }
 
+    /// Everybody votes on a proposal, each at three moments, as whoever does not know it yet cannot; most for the same.
+    fn vote(&mut self, proposal: u32, twice: f64) {
+        let at_us = self.moment_us();
+        let node = self.any_node();
+        let needed = match self.randomness.chance(0.5) {
+            true => Needed::Majority,
+            false => Needed::TwoThirds,
+        };
+        let lifetime_us = self.randomness.between(5, 120) * SECOND_US;
+        let propose = Action::Propose {
+            node,
+            proposal,
+            needed,
+            lifetime_us,
+        };
+        self.push_at(at_us, propose);
+        let favourite = self.randomness.below(3) as u8;
+        let favoured = 0.4 + 0.6 * self.randomness.unit();
+        for node in self.numbers.clone() {
+            let choice = match self.randomness.chance(favoured) {
+                true => favourite,
+                false => self.randomness.below(3) as u8,
+            };
+            for longest in [2, 20, 60] {
+                let at_us = at_us + self.randomness.below(longest * SECOND_US);
+                let vote = Action::Vote {
+                    node,
+                    proposal,
+                    choice,
+                };
+                self.push_at(at_us, vote);
+            }
+        }
+        for _ in 0..self.times(twice) {
+            let node = self.any_node();
+            let at_us = at_us + self.randomness.below(10 * SECOND_US);
+            self.push_at(at_us, Action::VoteTwice { node, proposal });
+        }
+    }
+
+    /// Half of the nodes are cut off for five minutes.
+    fn long_partition(&mut self) {
+        let side = self
+            .randomness
+            .choose(&self.numbers, self.numbers.len() / 2);
+        self.push(Action::Partition {
+            side,
+            direction: Direction::Both,
+            for_us: 300 * SECOND_US,
+        });
+    }
+
     fn partition(&mut self) {
         let size = self
             .randomness
@@ -386,6 +448,26 @@ impl Draw {
             direction,
             for_us,
         });
+    }
+
+    /// For longer than it takes to be noticed.
+    fn cut_way(&mut self) {
+        let draw = self.randomness.below(u64::from(u32::MAX)) as u32;
+        let for_us = self.randomness.between(10, 40) * SECOND_US;
+        self.push(Action::CutWay { draw, for_us });
+    }
+
+    fn isolate(&mut self, nodes: &[NodePlan]) {
+        let Some(region) = self.randomness.pick(nodes).map(|node| node.region) else {
+            return;
+        };
+        let inside = nodes.iter().filter(|node| node.region == region);
+        let action = Action::Partition {
+            side: inside.map(|node| node.number).collect(),
+            direction: Direction::Both,
+            for_us: 60 * SECOND_US,
+        };
+        self.push(action);
     }
 
     fn degrade(&mut self) {

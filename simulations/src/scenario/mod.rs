@@ -8,13 +8,14 @@ use crate::plan::Plan;
 use settings::Settings;
 
 /// Those that come with the program: name and text.
-const BUILTIN: [(&str, &str); 16] = [
+const BUILTIN: [(&str, &str); 18] = [
     ("steady", include_str!("../../scenarios/steady.toml")),
     ("growth", include_str!("../../scenarios/growth.toml")),
     ("churn", include_str!("../../scenarios/churn.toml")),
     ("crashes", include_str!("../../scenarios/crashes.toml")),
     ("log", include_str!("../../scenarios/log.toml")),
     ("tasks", include_str!("../../scenarios/tasks.toml")),
+    ("votes", include_str!("../../scenarios/votes.toml")),
     (
         "partitions",
         include_str!("../../scenarios/partitions.toml"),
@@ -36,6 +37,7 @@ const BUILTIN: [(&str, &str); 16] = [
         "everything",
         include_str!("../../scenarios/everything.toml"),
     ),
+    ("regions", include_str!("../../scenarios/regions.toml")),
     ("random", include_str!("../../scenarios/random.toml")),
 ];
 
@@ -105,6 +107,7 @@ impl Scenario {
             nodes,
             network: settings.network.profile(),
             disk: settings.disk.profile(),
+            named_regions: settings.nodes.regions,
             actions,
             settle_us: settings.settle_seconds.saturating_mul(1_000_000),
         }

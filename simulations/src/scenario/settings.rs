@@ -44,6 +44,9 @@ pub(super) struct Nodes {
     /// How far clocks are off at most.
     #[serde(default)]
     pub(super) clock_skew_seconds: u64,
+    /// Whether they say which region of the network they are in.
+    #[serde(default)]
+    pub(super) regions: bool,
 }
 
 /// The network.
@@ -96,6 +99,16 @@ pub(super) struct Mix {
     pub(super) contradict: f64,
     /// Tasks that agents race for, neither.
     pub(super) race: f64,
+    /// How often the way between two linked nodes of different regions is cut. Neither.
+    pub(super) cut_way: f64,
+    /// How often a region is cut off. Neither.
+    pub(super) isolate: f64,
+    /// Neither: proposals in all, on each of which everybody votes.
+    pub(super) propose: f64,
+    /// Neither: how many of the voters on a proposal sign two votes, on average.
+    pub(super) vote_twice: f64,
+    /// Neither: partitions of five minutes.
+    pub(super) long_partition: f64,
 }
 
 impl Settings {
@@ -171,6 +184,21 @@ impl Settings {
         check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
+        check(
+            "mix.cut_way",
+            self.mix.cut_way,
+            0.0,
+            1_000.0,
+            "from 0 to 1000",
+        )?;
+        check("mix.isolate", self.mix.isolate, 0.0, 100.0, "from 0 to 100")?;
+        for (key, amount) in [
+            ("mix.propose", self.mix.propose),
+            ("mix.vote_twice", self.mix.vote_twice),
+            ("mix.long_partition", self.mix.long_partition),
+        ] {
+            check(key, amount, 0.0, 100.0, "from 0 to 100")?;
+        }
         for (key, amount) in self.mix.clone().amounts() {
             check(&format!("mix.{key}"), *amount, 0.0, 100.0, "from 0 to 100")?;
         }

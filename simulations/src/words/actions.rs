@@ -1,7 +1,7 @@
 //! One action in one sentence.
 
 use super::Names;
-use crate::action::{Action, Attempt, Direction, Misbehaviour, TaskDeed, WriteUnderWay};
+use crate::action::{Action, Attempt, Direction, Misbehaviour, Needed, TaskDeed, WriteUnderWay};
 use crate::amounts::{digits, plural, time};
 use crate::plan::ServerPlan;
 
@@ -54,7 +54,7 @@ pub fn sentence(action: &Action, names: &Names) -> String {
         Action::SetServers { node, servers } => {
             format!("{} now has {}", names.name(*node), offered(servers))
         }
-        network @ (Action::Partition { .. } | Action::Degrade { .. }) => {
+        network @ (Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. }) => {
             network_fault(network, names)
         }
         other => of_tickets_and_wrongdoers(other, names),
@@ -75,6 +75,10 @@ fn network_fault(action: &Action, names: &Names) -> String {
             };
             format!("{} {cut} for {}", names.list(side), us(*for_us))
         }
+        Action::CutWay { for_us, .. } => format!(
+            "the way between two linked nodes of different regions is cut for {}",
+            us(*for_us)
+        ),
         Action::Degrade {
             nodes,
             loss,
@@ -141,6 +145,39 @@ fn of_tickets_and_wrongdoers(action: &Action, names: &Names) -> String {
         }
         Action::Task { node, race, deed } => {
             format!("{} {} task {}", names.name(*node), done(*deed), race.0)
+        }
+        other => of_votes(other, names),
+    }
+}
+
+fn of_votes(action: &Action, names: &Names) -> String {
+    match action {
+        Action::Propose {
+            node,
+            proposal,
+            needed,
+            lifetime_us,
+        } => {
+            let needed = match needed {
+                Needed::Majority => "a majority",
+                Needed::TwoThirds => "two thirds",
+            };
+            let (node, within) = (names.name(*node), us(*lifetime_us));
+            format!(
+                "{node} asks all nodes for proposal {proposal}, which {needed} decide, within {within}"
+            )
+        }
+        Action::Vote {
+            node,
+            proposal,
+            choice,
+        } => {
+            let node = names.name(*node);
+            format!("{node} votes for outcome {choice} of proposal {proposal}")
+        }
+        Action::VoteTwice { node, proposal } => {
+            let node = names.name(*node);
+            format!("{node} signs two votes on proposal {proposal}, and one for nobody")
         }
         other => other.kind().to_owned(),
     }

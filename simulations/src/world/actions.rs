@@ -70,6 +70,14 @@ impl World {
                 self.queue
                     .schedule(self.now_us + lasts_us, Event::Over { action: place });
             }
+            Action::CutWay { draw, .. } => {
+                if let Some(ends) = self.way_between_regions(draw) {
+                    self.network.cut_way(place, ends);
+                    self.network_changed();
+                    self.queue
+                        .schedule(self.now_us + lasts_us, Event::Over { action: place });
+                }
+            }
             other => self.act_on_one(place, other),
         }
     }
@@ -137,8 +145,18 @@ impl World {
             } => self.append(node, lane, to, items, bytes),
             Action::Contradict { .. } => self.contradict(node),
             Action::Task { race, deed, .. } => self.do_with_task(node, race, deed),
+            Action::Propose {
+                proposal,
+                needed,
+                lifetime_us,
+                ..
+            } => self.propose(node, proposal, needed, lifetime_us),
+            Action::Vote {
+                proposal, choice, ..
+            } => self.vote(node, proposal, choice),
+            Action::VoteTwice { proposal, .. } => self.vote_twice(node, proposal),
             Action::Misbehave { how, for_us, .. } => self.misbehave(node, how, for_us),
-            Action::Partition { .. } | Action::Degrade { .. } => {}
+            Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => {}
         }
     }
 
@@ -207,6 +225,18 @@ impl World {
                 addresses: vec![new],
             },
         );
+    }
+
+    /// Two nodes of different regions with a link.
+    fn way_between_regions(&self, draw: u32) -> Option<(usize, usize)> {
+        let mut ways = Vec::new();
+        for node in 0..self.machines.len() {
+            let others = self.linked_to(node).into_iter();
+            let far = others.filter(|other| *other > node && self.network.is_across(node, *other));
+            ways.extend(far.map(|other| (node, other)));
+        }
+        let place = (draw as usize).checked_rem(ways.len())?;
+        ways.get(place).copied()
     }
 
     fn linked_to(&self, node: usize) -> Vec<usize> {

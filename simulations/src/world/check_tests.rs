@@ -8,6 +8,11 @@ use std::sync::Arc;
 use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
+use peerage_protocol::consensus::book::{Book, Proposals};
+use peerage_protocol::consensus::electorate::{Elector, Electorate, Voter};
+use peerage_protocol::consensus::proposal::{Choice, PROPOSAL_VERSION, ProposalBody};
+use peerage_protocol::consensus::threshold::Threshold;
+use peerage_protocol::consensus::vote::Vote;
 use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::log::chain::Chain;
 use peerage_protocol::log::chain_id::{ChainId, EpochId, Lane};
@@ -19,6 +24,8 @@ use peerage_protocol::membership::ticket::{TicketId, TicketSecret};
 use peerage_protocol::messaging::DirectItem;
 use peerage_protocol::messaging::receipt::{Receipt, Received};
 use peerage_protocol::node_state::{Record, Write};
+use peerage_protocol::signature::Ed25519;
+use peerage_protocol::tasks::{Fence, Holder, TaskId, TaskItem};
 use peerage_protocol::time::Timestamp;
 
 use super::disk::Disk;
@@ -27,6 +34,7 @@ use super::tests::plan;
 use super::*;
 use crate::action::Attempt;
 use crate::checks::names::StableNames;
+use crate::checks::tasks::Tasks;
 use crate::checks::{Observation, View};
 
 /// Two nodes that have met, and nothing wrong.
@@ -68,6 +76,7 @@ fn catalog(world: &World, name: &str, server: &str, tool: &str) -> Catalog {
         node_name: name.parse().unwrap(),
         manifest: Arc::new(Manifest::new(vec![server])),
         reachable: true,
+        near: true,
     };
     Catalog::build(Vec::new(), vec![offer])
 }
@@ -224,6 +233,54 @@ fn a_receipt_that_comes_back_to_a_node_put_back_to_before_it_is_no_fault() {
 }
 
 #[test]
+fn a_task_that_is_completed_under_a_second_fence_is_seen() {
+    let world = world();
+    let author = world.machines[0].id;
+    let completed = |sequence: u64| {
+        let fence = Fence {
+            round: 0,
+            number: sequence,
+            epoch: EPOCH,
+        };
+        let item = TaskItem::Completed {
+            task: TaskId([7; 16]),
+            fence,
+            holder: Holder {
+                node: author,
+                agent: "worker".parse().unwrap(),
+            },
+            result: [1; 32].into(),
+        };
+        let draft = Draft {
+            chain: ChainId {
+                author,
+                epoch: EPOCH,
+                lane: Lane::TASKS,
+            },
+            sequence,
+            previous: [1; 32].into(),
+            predecessor: None,
+            time: Timestamp(1),
+            live_from: 1,
+        };
+        let mesh = MeshId::from_public_key([1; 32]);
+        Entry::seal(draft, &[item.encode()], mesh, &*world.machines[0].key)
+    };
+    let (one, other) = (completed(1), completed(2));
+    let mut tasks = Tasks::default();
+    let place = |node| world.place(node);
+    let view = View {
+        now_us: world.now_us,
+        machines: &world.machines,
+        truth: &world.truth,
+        place: &place,
+    };
+    let mut observed = |entry| tasks.observe(&Observation::Applied { node: 0, entry }, &view);
+    assert_eq!(observed(&one), Ok(()));
+    assert!(observed(&other).is_err());
+}
+
+#[test]
 fn an_author_that_lets_go_what_its_recipient_never_had_is_seen() {
     let mut world = world();
     let (me, other) = (world.machines[0].id, world.machines[1].id);
@@ -321,4 +378,83 @@ fn a_link_to_somebody_who_is_known_to_be_out_is_seen() {
     assert_eq!(world.not_converged(), None);
     world.observe(&Observation::LinkOpened { node: 0, other });
     assert_eq!(violated(&world), Some("revocation"));
+}
+
+/// What the first node shows of a proposal of its own to two nodes, with these votes of theirs, and with a decision that
+/// is made of them whether or not they suffice.
+fn decided(world: &World, votes: &[(usize, u8)]) -> Proposals {
+    let mesh = mesh(world);
+    let proposer = &world.machines[0];
+    let elector = |machine: &super::machine::Machine| Elector {
+        voter: voter(machine.id),
+        weight: 1,
+    };
+    let electors = world.machines.iter().map(elector).collect();
+    let body = ProposalBody {
+        version: PROPOSAL_VERSION,
+        mesh,
+        nonce: [0; 16],
+        node: proposer.id,
+        agent: "agent".parse().unwrap(),
+        question: "Which?".to_owned(),
+        options: vec!["yes".to_owned()],
+        electorate: Electorate::new(1, electors).unwrap(),
+        threshold: Threshold::Majority,
+        proposed: proposer.wall(world.now_us),
+        lifetime: 60,
+    };
+    let id = body.id();
+    let mut book = Book::default();
+    let proposal = Arc::new(body.sign(&*proposer.key));
+    book.propose(&proposal, mesh, &Ed25519).unwrap();
+    for (place, choice) in votes {
+        let machine = &world.machines[*place];
+        let vote = Vote::sign(mesh, id, voter(machine.id), Choice(*choice), &*machine.key);
+        book.vote(vote, mesh, &Ed25519).unwrap();
+    }
+    let certificate = |node| {
+        let place = world.machines.iter().find(|machine| machine.id == node)?;
+        let roster = place.process.as_ref()?.roster.as_ref()?;
+        Some(roster.own.clone())
+    };
+    let choice = Choice(votes.first().unwrap().1);
+    let proof = book.prove(id, choice, certificate).unwrap().unwrap();
+    book.decide(id, &Arc::new(proof));
+    book.proposals().clone()
+}
+
+fn voter(node: NodeId) -> Voter {
+    Voter { node, agent: None }
+}
+
+fn mesh(world: &World) -> MeshId {
+    let process = world.machines[0].process.as_ref().unwrap();
+    process.roster.as_ref().unwrap().mesh
+}
+
+fn show(world: &mut World, node: usize, proposals: &Proposals) {
+    world.observe(&Observation::ProposalsPublished { node, proposals });
+}
+
+#[test]
+fn a_decision_without_enough_votes_is_seen() {
+    let mut world = world();
+    let fine = decided(&world, &[(0, 1), (1, 1)]);
+    show(&mut world, 0, &fine);
+    show(&mut world, 1, &fine);
+    assert_eq!(violated(&world), None);
+    let unproved = decided(&world, &[(0, 1)]);
+    show(&mut world, 1, &unproved);
+    assert_eq!(violated(&world), Some("decisions"));
+}
+
+#[test]
+fn a_decision_that_another_node_decided_otherwise_is_seen() {
+    let mut world = world();
+    let yes = decided(&world, &[(0, 1), (1, 1)]);
+    let no = decided(&world, &[(0, 0), (1, 0)]);
+    show(&mut world, 0, &yes);
+    assert_eq!(violated(&world), None);
+    show(&mut world, 1, &no);
+    assert_eq!(violated(&world), Some("decisions"));
 }

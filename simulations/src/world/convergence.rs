@@ -70,8 +70,10 @@ impl World {
         let expected = self.expected();
         let mut members = self.members();
         let wrong = members.find_map(|machine| self.found_wrong(&expected, machine));
-        let wrong = wrong.or_else(|| self.logs_differ());
-        wrong.or_else(|| self.tasks_differ())
+        wrong
+            .or_else(|| self.logs_differ())
+            .or_else(|| self.tasks_differ())
+            .or_else(|| self.decisions_differ())
     }
 
     /// The same of the member that was found wrong last, which mostly still is: the others need not be looked at.

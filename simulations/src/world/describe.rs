@@ -34,6 +34,10 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         Input::Append { lane, items, .. } => format!("{} items to {lane}", items.len()),
         Input::Task { order, .. } => format!("{order:?}"),
         Input::AgentsActive { agents } => format!("{agents:?}"),
+        Input::Propose { draft, .. } => draft.question.clone(),
+        Input::Vote {
+            proposal, choice, ..
+        } => format!("{} on {proposal:?}", choice.0),
         Input::EntriesTold { from, told, .. } => {
             let count = told.as_ref().map_or(0, |told| told.entries.len());
             format!("{count} by {}", called(*from))
@@ -65,6 +69,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
             )
         }
         Input::Announced { from, announcement }
+        | Input::Carried { from, announcement }
         | Input::Gossiped {
             from, announcement, ..
         }
@@ -89,8 +94,10 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::RotateOwn { .. }
         | Input::Rename { .. }
         | Input::MessageKey { .. }
+        | Input::Region { .. }
         | Input::Leave { .. }
         | Input::Stopping { .. }
+        | Input::TaskUnheard { .. }
         | Input::Recalled { .. }
         | Input::LogSeed { .. }
         | Input::DiskRoom { .. }
@@ -125,6 +132,10 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
         }
         Output::Provide(_) => String::new(),
         Output::Publish(announcement) => told(announcement, called),
+        Output::Carry { to, announcement } => {
+            let to: Vec<String> = to.iter().map(|to| called(*to)).collect();
+            format!("{} to {}", told(announcement, called), to.join(" "))
+        }
         Output::Reconcile { to, .. } => called(*to),
         Output::Goodbye { to, .. } => to
             .iter()
@@ -136,6 +147,12 @@ pub(crate) fn output(output: &Output, called: Called<'_>) -> String {
             format!("{} from {}", asked.hashes.len(), called(*from))
         }
         Output::RequestRenewal { from } => called(*from),
+        Output::PublishProposals(proposals) => {
+            let decided = proposals
+                .values()
+                .filter(|known| known.decision().is_some());
+            format!("{} decided of {}", decided.count(), proposals.len())
+        }
         Output::Applied(entries) => match &entries[..] {
             [one] => entry(one, called),
             entries => format!("{} entries", entries.len()),
@@ -185,6 +202,10 @@ fn replied(reply: &Reply) -> String {
         Reply::Appended(Err(refused)) => format!("not appended: {refused}"),
         Reply::Task(Ok(task)) => format!("task {:?}: {:?}", task.id, task.phase),
         Reply::Task(Err(refused)) => format!("no task: {refused}"),
+        Reply::Proposed(Ok(id)) => format!("proposed {id:?}"),
+        Reply::Proposed(Err(refused)) => format!("not proposed: {refused}"),
+        Reply::Voted(Ok(())) => "voted".to_owned(),
+        Reply::Voted(Err(refused)) => format!("not voted: {refused}"),
         Reply::LogTold(Ok(told)) => {
             format!("differs: {}, {} heads", told.differs, told.heads.len())
         }

@@ -54,7 +54,7 @@ impl World {
         let id = message_id(&encoded);
         self.statistics.gossip_published += 1;
         let number = self.next_id();
-        let audience = self.audience();
+        let audience = self.audience(node);
         let (bytes, now_us) = (encoded.len(), self.now_us);
         let message = Message::new(announcement, bytes, node, now_us, number, audience);
         let to = self.fabric.publish(now_us, node, id, message)?;
@@ -67,16 +67,28 @@ impl World {
         Ok(())
     }
 
-    /// The nodes that are in the mesh now.
-    fn audience(&mut self) -> Arc<Vec<bool>> {
+    /// The nodes that are in the mesh now, those in the publisher's region where regions have names.
+    fn audience(&mut self, publisher: usize) -> Arc<Vec<bool>> {
+        if self.plan.named_regions {
+            let inside = |place: usize| !self.network.is_across(publisher, place);
+            let members = self.in_the_mesh();
+            return Arc::new(
+                members
+                    .enumerate()
+                    .map(|(place, is)| is && inside(place))
+                    .collect(),
+            );
+        }
         if self.audience.is_none() {
-            let member = |place: usize| {
-                let process = self.machines[place].process.as_ref();
-                process.is_some_and(|process| process.roster.is_some())
-            };
-            self.audience = Some(Arc::new((0..self.machines.len()).map(member).collect()));
+            self.audience = Some(Arc::new(self.in_the_mesh().collect()));
         }
         self.audience.clone().unwrap_or_default()
+    }
+
+    /// Whether each node is in the mesh now.
+    fn in_the_mesh(&self) -> impl Iterator<Item = bool> {
+        let processes = self.machines.iter().map(|machine| machine.process.as_ref());
+        processes.map(|process| process.is_some_and(|process| process.roster.is_some()))
     }
 
     fn send_parcel(&mut self, from: usize, to: usize, content: Content) {
@@ -202,6 +214,10 @@ impl World {
 
     /// A node has a link from here on.
     pub(crate) fn fabric_connected(&mut self, node: usize, other: usize) {
+        // Each region gossips for itself.
+        if self.plan.named_regions && self.network.is_across(node, other) {
+            return;
+        }
         if self.fabric.connected(node, other) {
             self.schedule_heartbeat(node);
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ed25519_dalek::SigningKey;
 use peerage_protocol::catalog::manifest::EncodedManifest;
 use peerage_protocol::catalog::snapshot::Catalog;
+use peerage_protocol::consensus::book::Proposals;
 use peerage_protocol::id::{NodeId, NodeName};
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::Ticket;
@@ -81,6 +82,7 @@ pub(crate) struct Process {
     pub(crate) requests: FxHashMap<RequestId, Request>,
     pub(crate) roster: Option<Arc<Roster>>,
     pub(crate) catalog: Arc<Catalog>,
+    pub(crate) proposals: Arc<Proposals>,
     pub(crate) manifest: Arc<EncodedManifest>,
     pub(crate) joining: Option<Joining>,
     pub(crate) join_attempts: u32,
@@ -134,6 +136,10 @@ pub(crate) enum Request {
     Append,
     /// Something is done about a task.
     Task,
+    /// A proposal that actions refer to, by its number.
+    Propose { number: u32 },
+    /// A vote.
+    Vote,
     /// What a member does not know.
     Reconcile { question: Id },
     /// Whether a gossip message is passed on.

@@ -69,6 +69,7 @@ impl World {
             events: self.statistics.events,
             messages: self.statistics.messages,
             bytes: self.statistics.bytes,
+            bytes_across: self.statistics.bytes_across,
             queued: self.queue.len() as u64,
         }
     }

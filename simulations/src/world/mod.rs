@@ -35,12 +35,14 @@ mod trace;
 mod traffic;
 pub(crate) mod truth;
 mod verifier;
+mod votes;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use peerage_protocol::consensus::proposal::ProposalId;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::node_state::Keys;
 use peerage_protocol::signature::{Signer, Verifier};
@@ -118,6 +120,8 @@ pub(crate) struct World {
     /// Tasks that agents race for, and how often one was claimed.
     races: BTreeMap<RaceNumber, TaskId>,
     claims: u64,
+    /// The proposals that actions refer to, by number.
+    proposals: FxHashMap<u32, ProposalId>,
     /// How members misbehave, by place; also those that have stopped.
     episodes: FxHashMap<usize, Episode>,
     truth: Truth,
@@ -157,6 +161,7 @@ impl World {
             appended: 0,
             races: BTreeMap::new(),
             claims: 0,
+            proposals: FxHashMap::default(),
             episodes: FxHashMap::default(),
             truth: Truth::default(),
             checks: checks::all(),
@@ -263,6 +268,9 @@ impl World {
         self.statistics.messages += 1;
         self.statistics.bytes += bytes as u64;
         self.traffic.add(self.traffic_kind(&event), bytes as u64);
+        if self.network.is_across(from, to) {
+            self.statistics.bytes_across += bytes as u64;
+        }
         let sent = &mut self.machines[from].sent;
         *sent = (sent.0 + 1, sent.1 + bytes as u64);
         let at_us = self.network.arrival_us(self.now_us, from, to, bytes);

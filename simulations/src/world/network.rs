@@ -20,6 +20,8 @@ pub(crate) struct Network {
     free_at_us: Vec<u64>,
     /// Partitions in force, by the place of their action.
     partitions: BTreeMap<usize, Partition>,
+    /// Ways between two nodes that are cut, by the place of their action.
+    ways: BTreeMap<usize, (usize, usize)>,
     /// Degradations in force, by the place of their action.
     degradations: BTreeMap<usize, Degradation>,
 }
@@ -50,6 +52,7 @@ impl Network {
             randomness: Randomness::new(seed, "network"),
             free_at_us,
             partitions: BTreeMap::new(),
+            ways: BTreeMap::new(),
             degradations: BTreeMap::new(),
         }
     }
@@ -58,19 +61,30 @@ impl Network {
         self.partitions.insert(action, partition);
     }
 
+    pub(crate) fn cut_way(&mut self, action: usize, ends: (usize, usize)) {
+        self.ways.insert(action, ends);
+    }
+
+    /// Whether two nodes are in different regions.
+    pub(crate) fn is_across(&self, one: usize, other: usize) -> bool {
+        self.regions[one] != self.regions[other]
+    }
+
     pub(crate) fn degrade(&mut self, action: usize, degradation: Degradation) {
         self.degradations.insert(action, degradation);
     }
 
-    /// What the action began is over; says whether it was a partition.
+    /// What the action began is over; says whether something passes again.
     pub(crate) fn mend(&mut self, action: usize) -> bool {
         self.degradations.remove(&action);
-        self.partitions.remove(&action).is_some()
+        let way = self.ways.remove(&action);
+        self.partitions.remove(&action).is_some() || way.is_some()
     }
 
     /// Whether anything passes from one node to another now.
     pub(crate) fn passes(&self, from: usize, to: usize) -> bool {
-        !self.partitions.values().any(|cut| cut.stops(from, to))
+        let is_way = |ends: &(usize, usize)| *ends == (from, to) || *ends == (to, from);
+        !self.partitions.values().any(|cut| cut.stops(from, to)) && !self.ways.values().any(is_way)
     }
 
     /// When `bytes` sent by `from` now arrive at `to`.

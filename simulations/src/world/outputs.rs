@@ -81,6 +81,11 @@ impl World {
             }
             Output::Release { node: to } => self.release(node, to),
             Output::Publish(announcement) => self.publish(node, announcement),
+            Output::Carry { to, announcement } => {
+                for to in to {
+                    self.put_question(node, to, Body::Carry(announcement.clone()));
+                }
+            }
             Output::Reconcile { to, summary } => {
                 self.put_question(node, to, Body::Reconcile(summary));
             }
@@ -92,6 +97,7 @@ impl World {
                 self.put_question(node, from, Body::Manifests(asked));
             }
             Output::RequestRenewal { from } => self.put_question(node, from, Body::Renew),
+            Output::PublishProposals(proposals) => self.proposals_seen(node, proposals),
             Output::Applied(entries) => {
                 for entry in &entries {
                     self.observe(&Observation::Applied { node, entry });
@@ -183,6 +189,7 @@ impl World {
             }
             (Request::Append, Reply::Appended(appended)) => self.appended(node, appended),
             (Request::Task, Reply::Task(answer)) => self.task_answered(node, &answer),
+            (Request::Propose { number }, Reply::Proposed(Ok(id))) => self.proposed(number, id),
             (Request::Gossip { message, from }, Reply::Gossiped(judgement)) => {
                 self.judged(node, from, message, judgement);
             }
@@ -200,11 +207,14 @@ fn weight(output: &Output) -> u64 {
         Output::PublishCatalog(catalog) => catalog.len(),
         Output::PublishManifest(manifest) => manifest.bytes.len(),
         Output::Dial { addresses, .. } => addresses.len(),
-        Output::Publish(announcement) | Output::Goodbye { announcement, .. } => {
+        Output::Publish(announcement)
+        | Output::Carry { announcement, .. }
+        | Output::Goodbye { announcement, .. } => {
             announcement.members.len() + announcement.entries.len()
         }
         Output::Reconcile { summary, .. } => summary.len(),
         Output::AskManifests { asked, .. } => asked.hashes.len(),
+        Output::PublishProposals(proposals) => proposals.len(),
         Output::Applied(entries) | Output::PushEntries { entries, .. } => entries.len(),
         Output::LookUp { theirs } => theirs.sealed().len(),
         Output::AskEntries { asked, .. } => asked.ranges.len(),

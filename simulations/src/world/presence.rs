@@ -45,7 +45,7 @@ impl World {
         let lasts_us = action.lasts_us();
         match action {
             Action::Pause { for_us, .. } if *for_us <= STALL_BORNE_US && self.many_stall() => {}
-            Action::Partition { .. } | Action::Degrade { .. } => {
+            Action::Partition { .. } | Action::CutWay { .. } | Action::Degrade { .. } => {
                 (0..self.machines.len()).for_each(|node| self.excuse(node, lasts_us));
             }
             other => {

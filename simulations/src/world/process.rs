@@ -7,7 +7,7 @@ use std::sync::Arc;
 use peerage_protocol::catalog::manifest::ToolEntry;
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::LocalServer;
-use peerage_protocol::id::NodeId;
+use peerage_protocol::id::{NodeId, RegionName};
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::node_state::{Input, NodeState, Output, Record, RequestId, Write};
 use rustc_hash::FxHashMap;
@@ -52,6 +52,7 @@ impl World {
             requests: FxHashMap::default(),
             roster: state.roster().cloned(),
             catalog: state.catalog().clone(),
+            proposals: Arc::default(),
             manifest: state.manifest().clone(),
             joining: None,
             join_attempts: 0,
@@ -78,9 +79,20 @@ impl World {
             self.truth.entered(node);
         }
         self.open_log(node);
+        if let Some(region) = self.named_region(node) {
+            let region = Some(region);
+            self.tell(node, Input::Region { region });
+        }
         self.tell(node, Input::Wake);
         self.tell(node, Input::Listening { addresses });
         self.tell(node, Input::LocalServers { servers });
+    }
+
+    /// What a node says of its region.
+    fn named_region(&self, node: usize) -> Option<RegionName> {
+        let region = self.machines[node].plan.region;
+        let named = self.plan.named_regions;
+        named.then(|| format!("region-{region}").parse().ok())?
     }
 
     /// Gives a node an input, after those it has not taken yet.

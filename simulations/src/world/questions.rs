@@ -37,6 +37,7 @@ pub(crate) struct Question {
 #[derive(Clone)]
 pub(crate) enum Body {
     Goodbye(Arc<Announcement>),
+    Carry(Arc<Announcement>),
     Reconcile(Arc<Summary>),
     Manifest(Hash),
     Manifests(Arc<ManifestsAsked>),
@@ -121,6 +122,13 @@ impl World {
                 for _ in 0..=usize::from(again) {
                     let announcement = Announcement::clone(&announcement);
                     self.tell(answerer, Input::Announced { from, announcement });
+                }
+                self.reply_to(id, Answer::Heard);
+            }
+            Body::Carry(announcement) => {
+                for _ in 0..=usize::from(again) {
+                    let announcement = Announcement::clone(&announcement);
+                    self.tell(answerer, Input::Carried { from, announcement });
                 }
                 self.reply_to(id, Answer::Heard);
             }
@@ -244,7 +252,7 @@ impl World {
             process.asking.remove(&id);
         }
         let input = match (question.body, answer) {
-            (Body::Goodbye(_), _) => return,
+            (Body::Goodbye(_) | Body::Carry(_), _) => return,
             (Body::Push(_), _) => Input::PushAnswered { to: from },
             (Body::Log(asked), Some(Answer::Log(told))) => Input::LogTold {
                 from,
@@ -297,6 +305,7 @@ impl Body {
     fn bytes(&self) -> usize {
         match self {
             Body::Goodbye(announcement) => announcement_bytes(announcement),
+            Body::Carry(announcement) => announcement.encode().len(),
             Body::Reconcile(summary) => 8 * summary.len(),
             Body::Manifest(_) => 32,
             Body::Manifests(asked) => 32 * asked.hashes.len(),

@@ -1,6 +1,6 @@
 //! Small worlds told by hand.
 
-use crate::action::{Action, TimedAction};
+use crate::action::{Action, Direction, TimedAction};
 use crate::network_profile::{Latency, NetworkProfile};
 use crate::outcome::{Options, Outcome, Trace};
 use crate::plan::{DiskProfile, NodeNumber, NodePlan, Plan, ServerPlan};
@@ -44,6 +44,7 @@ pub(super) fn plan(nodes: u32, seed: u64) -> Plan {
             write_min_us: 200,
             write_max_us: 4_000,
         },
+        named_regions: false,
         actions: Vec::new(),
         settle_us: 60 * SECOND_US,
     }
@@ -107,5 +108,64 @@ fn a_node_that_was_stalled_is_found_again() {
         outcome.statistics.inputs["LinkDown"] >= 6,
         "{:#?}",
         outcome.statistics
+    );
+}
+
+/// More nodes than are linked all with all, in three regions of which they say something or not.
+fn in_three_regions(named: bool) -> Plan {
+    let mut plan = plan(36, 5);
+    let latency = |min_us| Latency {
+        min_us,
+        tail_mean_us: 1_000,
+    };
+    let way = |from, to| latency(if from == to { 1_000 } else { 40_000 });
+    plan.network.regions = (0..3)
+        .map(|from| (0..3).map(|to| way(from, to)).collect())
+        .collect();
+    for node in &mut plan.nodes {
+        node.region = (node.number.0 % 3) as u16;
+        node.servers.clear();
+    }
+    plan.named_regions = named;
+    plan
+}
+
+#[test]
+fn where_nodes_say_their_region_far_less_goes_from_one_to_another() {
+    let [unaware, aware] = [false, true].map(|named| assert_converges(&in_three_regions(named)));
+    let (before, after) = (
+        unaware.statistics.bytes_across,
+        aware.statistics.bytes_across,
+    );
+    assert!(after * 2 < before, "{after} of {before}");
+    assert!(aware.statistics.traffic["carried"] > 0);
+}
+
+#[test]
+fn a_region_that_was_cut_off_knows_everything_soon_after() {
+    let mut plan = in_three_regions(true);
+    let inside = |node: &&NodePlan| node.region == 2;
+    let side = plan.nodes.iter().filter(inside).map(|node| node.number);
+    let cut = Action::Partition {
+        side: side.collect(),
+        direction: Direction::Both,
+        for_us: 60 * SECOND_US,
+    };
+    let new = Action::SetServers {
+        node: NodeNumber(2),
+        servers: vec![ServerPlan {
+            name: "news".to_owned(),
+            share: true,
+            tools: 1,
+            edition: 7,
+        }],
+    };
+    plan.actions = vec![after(40 * SECOND_US, cut), after(60 * SECOND_US, new)];
+    let outcome = assert_converges(&plan);
+    let healed_us = 100 * SECOND_US;
+    let converged_us = outcome.statistics.converged_at_us;
+    assert!(
+        converged_us < Some(healed_us + 20 * SECOND_US),
+        "{converged_us:?}"
     );
 }

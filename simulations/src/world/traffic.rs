@@ -31,6 +31,7 @@ impl World {
             Event::Parcel { .. } => "gossip",
             Event::Asked { question } => match body(question) {
                 Some(Body::Goodbye(_)) => "goodbyes",
+                Some(Body::Carry(_)) => "carried",
                 Some(Body::Reconcile(_)) => "summaries",
                 Some(Body::Manifest(_) | Body::Manifests(_)) => "questions for manifests",
                 Some(Body::Log(_) | Body::Entries(_)) => "questions about the log",
@@ -42,7 +43,9 @@ impl World {
                 Some(Body::Manifest(_) | Body::Manifests(_)) => "manifests",
                 Some(Body::Log(_)) => "frontiers",
                 Some(Body::Entries(_)) => "entries",
-                Some(Body::Goodbye(_) | Body::Push(_) | Body::Renew) | None => "other answers",
+                Some(Body::Goodbye(_) | Body::Carry(_) | Body::Push(_) | Body::Renew) | None => {
+                    "other answers"
+                }
             },
             Event::Closed { .. } => "closed links",
             _ => "handshakes",

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
+use peerage_protocol::consensus::proposal::ProposalId;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
 use peerage_protocol::membership::revocations::Revocations;
@@ -33,6 +34,8 @@ pub(crate) struct Truth {
     pub(crate) leavers: BTreeSet<usize>,
     /// The machines that run as members from an old backup, and have left since it was made: they cannot know.
     pub(crate) revenants: BTreeSet<usize>,
+    /// Who has signed two votes, and on what.
+    pub(crate) double_voters: BTreeSet<(ProposalId, NodeId)>,
     /// Every revocation that some node which was in the mesh then has known.
     pub(crate) revocations: Revocations,
     /// The machines that were told that they belong to the mesh, and not yet that they have left it.

@@ -241,9 +241,7 @@ fn free_ports(count: usize) -> io::Result<Vec<u16>> {
     let listeners: io::Result<Vec<TcpListener>> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0"))
         .collect();
-    let ports = listeners?
-        .iter()
-        .map(|one| Ok(one.local_addr()?.port()))
-        .collect();
-    ports
+    let listeners = listeners?;
+    let ports = listeners.iter();
+    ports.map(|one| Ok(one.local_addr()?.port())).collect()
 }

@@ -81,6 +81,7 @@ mod tests {
             nodes.push(NodeStatus {
                 node: "12D3KooW".to_owned(),
                 name: "shed".to_owned(),
+                region: None,
                 role: None,
                 state: "unreachable".to_owned(),
                 addresses: Vec::new(),

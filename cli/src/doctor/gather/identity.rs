@@ -64,7 +64,8 @@ pub(super) fn database(home: &Home) -> Kept {
             | Record::Revocation(_)
             | Record::Chain(_)
             | Record::Fork(_)
-            | Record::Epoch(_) => {}
+            | Record::Epoch(_)
+            | Record::Decision(_) => {}
         }
     }
     for known in addresses.values_mut() {

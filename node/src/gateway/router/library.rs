@@ -17,6 +17,11 @@ impl<O: OpenSubstream> Router<O> {
             what: "params.name must be a string: the name of a prompt".to_owned(),
         })?;
         let name = name.into_owned();
+        if let Some(builtins) = self.builtins_for(&call)
+            && let Some(prompt) = builtins.prompt(&name, &call)
+        {
+            return prompt.map(own_reply);
+        }
         let catalog = self.snapshots.catalog();
         let prompt = self.prompt(&catalog, &name)?;
         call.params.set_name(&prompt.key);

@@ -7,9 +7,7 @@ use tokio::time::Instant;
 use super::Driver;
 use crate::net::door::Offence;
 use crate::net::event::NetworkEvent;
-use crate::net::gossip::{
-    GossipId, GossipVerdict, PublishError, check_size, members_topic, published,
-};
+use crate::net::gossip::{GossipId, GossipVerdict, PublishError, check_size, published};
 use crate::net::peer_id::{node_id, peer_id};
 use peerage_protocol::id::NodeId;
 
@@ -18,7 +16,7 @@ impl Driver {
         let bytes = data.len();
         check_size(bytes)?;
         let gossip = &mut self.swarm.behaviour_mut().gossip;
-        published(gossip.publish(members_topic(), data), bytes)
+        published(gossip.publish(self.topic.clone(), data), bytes)
     }
 
     /// Reports a verdict, unless one was reported or it comes too late to matter.

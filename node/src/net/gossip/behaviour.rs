@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use libp2p::gossipsub::{
-    self, ConfigBuilder, Message, MessageAuthenticity, MessageId, ValidationMode,
+    self, ConfigBuilder, IdentTopic, Message, MessageAuthenticity, MessageId, ValidationMode,
     WhitelistSubscriptionFilter,
 };
 use peerage_protocol::limits::GOSSIP_BYTES_MAX;
 
+use super::GossipId;
 use super::awaited::VERDICT_DEADLINE;
 use super::traffic::Counters;
-use super::{GossipId, MEMBERS_TOPIC, members_topic};
 
 /// Gossip among linked members, each copy counted, one topic and no other.
 pub(crate) type Behaviour = gossipsub::Behaviour<Counters, WhitelistSubscriptionFilter>;
@@ -50,8 +50,8 @@ const SENDING_MAX: usize = 128;
 
 const _: () = assert!(HEARTBEAT.as_millis() * HISTORY as u128 <= VERDICT_DEADLINE.as_millis());
 
-/// A node's part in gossip, subscribed; `counters` counts what comes in.
-pub(crate) fn behaviour(counters: Counters) -> Result<Behaviour, String> {
+/// A node's part in gossip, subscribed to `topic`; `counters` counts what comes in.
+pub(crate) fn behaviour(counters: Counters, topic: &IdentTopic) -> Result<Behaviour, String> {
     let config = ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
@@ -75,11 +75,11 @@ pub(crate) fn behaviour(counters: Counters) -> Result<Behaviour, String> {
     let mut behaviour = Behaviour::new_with_subscription_filter_and_transform(
         MessageAuthenticity::Anonymous,
         config,
-        WhitelistSubscriptionFilter(HashSet::from([members_topic()])),
+        WhitelistSubscriptionFilter(HashSet::from([topic.hash()])),
         counters,
     )?;
     behaviour
-        .subscribe(&gossipsub::IdentTopic::new(MEMBERS_TOPIC))
+        .subscribe(topic)
         .map_err(|error| error.to_string())?;
     Ok(behaviour)
 }

@@ -11,7 +11,8 @@ mod traffic;
 use std::fmt;
 
 use libp2p::gossipsub;
-use libp2p::gossipsub::TopicHash;
+use libp2p::gossipsub::{IdentTopic, TopicHash};
+use peerage_protocol::id::RegionName;
 
 pub(super) use awaited::Awaited;
 pub(crate) use behaviour::{Behaviour, behaviour};
@@ -20,7 +21,7 @@ pub(super) use error::{check_size, published};
 pub(super) use traffic::Counters;
 pub use traffic::GossipTraffic;
 
-/// What every node subscribes to.
+/// What nodes subscribe to; those in a region, to a topic below it.
 const MEMBERS_TOPIC: &str = "peerage/1/members";
 
 /// Names one message: the first 20 bytes of BLAKE3 (topic ‖ data), so that it is the same at every node.
@@ -66,20 +67,34 @@ impl From<GossipVerdict> for gossipsub::MessageAcceptance {
     }
 }
 
-/// The topic itself.
-pub(super) fn members_topic() -> TopicHash {
-    TopicHash::from_raw(MEMBERS_TOPIC)
+/// The topic of a region; without regions, of the whole mesh.
+pub(crate) fn members_topic(region: Option<&RegionName>) -> IdentTopic {
+    match region {
+        Some(region) => IdentTopic::new(format!("{MEMBERS_TOPIC}/{region}")),
+        None => IdentTopic::new(MEMBERS_TOPIC),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]
+    fn each_region_has_its_topic_and_a_mesh_without_regions_its_own() {
+        let region = "eu-west".parse().unwrap();
+        let topic = members_topic(Some(&region)).to_string();
+        assert_eq!(topic, "peerage/1/members/eu-west");
+        assert_eq!(members_topic(None).to_string(), "peerage/1/members");
+    }
+
+    #[test]
     fn a_message_is_named_by_its_topic_and_its_bytes() {
-        let id = GossipId::of(&members_topic(), b"news");
-        assert_eq!(id, GossipId::of(&members_topic(), b"news"));
-        assert_ne!(id, GossipId::of(&members_topic(), b"other news"));
+        let topic = members_topic(None).hash();
+        let id = GossipId::of(&topic, b"news");
+        assert_eq!(id, GossipId::of(&topic, b"news"));
+        assert_ne!(id, GossipId::of(&topic, b"other news"));
         assert_ne!(id, GossipId::of(&TopicHash::from_raw("other"), b"news"));
         let whole = blake3::hash(b"peerage/1/membersnews");
         assert_eq!(id.0, whole.as_bytes()[..20]);

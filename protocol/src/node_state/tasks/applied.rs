@@ -42,16 +42,15 @@ impl NodeState {
         }
         // Decided once all is recalled: until then there is no randomness, and the log takes nothing.
         let soon = now.monotonic + RETRY_AFTER;
-        let touched: Vec<TaskId> = touched.into_iter().collect();
         self.tasks
             .undecided
             .extend(touched.iter().map(|id| (*id, soon)));
-        self.publish_tasks(&touched, Vec::new());
+        self.tasks.changed.extend(touched);
+        self.publish_tasks();
     }
 
     /// An entry of the lane of tasks is on disk.
     pub(in crate::node_state) fn tasks_applied(&mut self, now: Now, entry: &Entry) {
-        self.note_epoch(now);
         let said = self.said(entry);
         let mut touched = BTreeSet::new();
         for item in entry.items() {
@@ -61,12 +60,13 @@ impl NodeState {
             };
             self.note_number(said, &item);
             let told = item.clone();
+            // Also where it turns out void, so that it is decided again.
+            if said.author == self.me {
+                touched.extend(self.decided(&told));
+            }
             let Some(id) = self.tasks.table.apply(said, item) else {
                 continue;
             };
-            if said.author == self.me {
-                self.tasks.deciding.remove(&id);
-            }
             self.watch_task(now.monotonic, id);
             match told {
                 TaskItem::Granted { claim, fence, .. } => self.granted(now, id, claim, fence),
@@ -75,12 +75,19 @@ impl NodeState {
             }
             touched.insert(id);
         }
-        let changed: Vec<TaskId> = touched.iter().copied().collect();
-        self.publish_tasks(&changed, Vec::new());
+        self.tasks.changed.extend(&touched);
         for id in touched {
             self.answer_waiting(id);
-            self.decide(now, id);
+            self.arbitrate(now, id);
         }
+    }
+
+    /// A decision of this node is on disk: of which task, if it is one.
+    fn decided(&mut self, item: &TaskItem) -> Option<TaskId> {
+        let mut deciding = self.tasks.deciding.iter();
+        let id = deciding.find_map(|(id, decision)| (decision == item).then_some(*id))?;
+        self.tasks.deciding.remove(&id);
+        Some(id)
     }
 
     fn said(&self, entry: &Entry) -> Said {
@@ -125,12 +132,13 @@ impl NodeState {
                 claim: awaited,
                 sent,
                 ..
-            } if *awaited == claim => Some(*sent),
+            } if *awaited == claim => Some((waiting.request, *sent)),
             _ => None,
         });
         match sent {
-            Some(sent) => {
-                let lease = OwnLease::new(fence, grant.holder.agent.clone(), sent);
+            Some((request, sent)) => {
+                let agent = grant.holder.agent.clone();
+                let lease = OwnLease::granted(fence, agent, request, sent);
                 self.tasks.leases.insert(task, lease);
             }
             None => {

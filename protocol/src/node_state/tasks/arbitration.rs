@@ -4,14 +4,19 @@ use std::time::Duration;
 
 use super::leases::watched_for;
 use super::{NodeState, RETRY_AFTER};
+use crate::id::NodeId;
 use crate::log::chain_id::EpochId;
+use crate::log::own_epoch::CONFIRMATIONS_NEEDED;
 use crate::mutation::Mutation;
 use crate::tasks::item::Refusal;
 use crate::tasks::record::{Claim, TaskRecord};
 use crate::tasks::{Fence, Holder, TaskId, TaskItem, TaskPhase};
 use crate::time::{Monotonic, Now};
 
-/// How long after the start an epoch may yet be confirmed, so that nothing is refused that can be granted soon.
+/// How long an arbiter in a new epoch waits at most to hear from members what they know of it. Beyond that it decides with
+/// what it knows: for good, the members that it misses may be gone.
+const CATCH_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
+/// How long after the start members are likely to answer yet, so that nothing is refused that can be granted soon.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is to be said of a task now.
@@ -25,27 +30,15 @@ enum Decision {
 /// Whether a claim may be granted.
 enum Grantable {
     Now(EpochId),
-    /// The epoch may be confirmed yet.
+    /// Members may answer yet.
     Soon,
     After(Duration),
 }
 
 impl NodeState {
-    /// Notes since when this node writes in its epoch: in the first of a run since the run began.
-    pub(super) fn note_epoch(&mut self, now: Now) {
-        let Some(current) = self.log.own.current() else {
-            return;
-        };
-        match self.tasks.epoch {
-            Some((epoch, _)) if epoch == current => {}
-            Some(_) => self.tasks.epoch = Some((current, now.monotonic)),
-            None => self.tasks.epoch = Some((current, self.tasks.began)),
-        }
-    }
-
     /// Decides on a task, if this node is its arbiter and there is something to decide.
-    pub(super) fn decide(&mut self, now: Now, id: TaskId) {
-        if self.tasks.deciding.contains(&id) {
+    pub(super) fn arbitrate(&mut self, now: Now, id: TaskId) {
+        if self.tasks.deciding.contains_key(&id) {
             return;
         }
         match self.decision(now, id) {
@@ -53,7 +46,7 @@ impl NodeState {
             Decision::LookAgain(at) => _ = self.tasks.undecided.insert(id, at),
             Decision::Say(item) => match self.append_task(now, &item) {
                 Ok(()) => {
-                    self.tasks.deciding.insert(id);
+                    self.tasks.deciding.insert(id, item);
                 }
                 Err(_) => {
                     let again = now.monotonic + RETRY_AFTER;
@@ -81,7 +74,12 @@ impl NodeState {
             return Decision::Nothing;
         }
         if let Some(item) = answer_to_holder(id, record, round) {
-            return Decision::Say(item);
+            let completes = matches!(item, TaskItem::Completed { .. });
+            let wait = self.wait_until_sure(now, id, round, !completes);
+            return match wait {
+                Duration::ZERO => Decision::Say(item),
+                wait => Decision::LookAgain(now.monotonic + wait.min(RETRY_AFTER)),
+            };
         }
         let Some(claim) = record.claims().next().cloned() else {
             return Decision::Nothing;
@@ -123,52 +121,73 @@ impl NodeState {
         }
     }
 
-    /// What was granted in another epoch may have been forgotten here: so nothing is granted until every lease that may
-    /// have been is over.
-    fn grantable(&mut self, now: Now, id: TaskId, round: u32) -> Grantable {
-        let Some(record) = self.tasks.table.record(id) else {
-            return Grantable::Soon;
+    /// How much longer this node cannot be sure of what it said of a task, at the longest. What it said in another epoch,
+    /// before this run, it may have forgotten: so it first hears from members what they know of its own chains; and
+    /// before it grants or extends anything, every lease that it may have forgotten must be over.
+    fn wait_until_sure(&self, now: Now, id: TaskId, round: u32, leases: bool) -> Duration {
+        let record = self.tasks.table.record(id);
+        let Some(record) = record.filter(|record| !self.remembers(record, round)) else {
+            return Duration::ZERO;
         };
-        let lease = record
-            .definition()
-            .map_or(Duration::ZERO, |definition| definition.lease());
-        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
-        let Some(epoch) = self.log.own.current_or_confirmed(members) else {
-            let young = now.monotonic < self.tasks.began + CONFIRMED_WITHIN;
-            if young && self.log.own.wants_confirmation() {
-                return Grantable::Soon;
-            }
-            return match (self.tasks.began + watched_for(lease)).since(now.monotonic) {
-                Duration::ZERO => self.open_epoch(members),
-                wait => Grantable::After(wait),
-            };
-        };
-        let own_grant = record
-            .latest_grant()
-            .filter(|grant| grant.fence.round == round);
-        let remembered = match own_grant {
-            Some(grant) => grant.fence.epoch == epoch,
-            None => round == 0 && record.created_in() == Some(epoch),
-        };
-        let watched = self.tasks.watches.get(&id).map(|watch| watch.since);
-        let since = match self.tasks.epoch {
-            Some((known, since)) if known == epoch => since,
-            _ => self.tasks.began,
+        let caught_up = match self.has_caught_up() || Mutation::GrantAtOnce.is_on() {
+            true => self.tasks.began,
+            false => self.tasks.began + CATCH_UP_WITHIN,
         };
         // A task that another node decided on before is watched from when that was taken from it.
+        let watched = self.tasks.watches.get(&id).map(|watch| watch.since);
         let since = match round {
-            0 => since,
-            _ => since.max(watched.unwrap_or(now.monotonic)),
+            0 => self.tasks.began,
+            _ => watched.unwrap_or(now.monotonic),
         };
-        let wait = (since + watched_for(lease)).since(now.monotonic);
-        if !remembered && !wait.is_zero() {
-            return Grantable::After(wait);
+        let lease = record.definition().map(|definition| definition.lease());
+        let leases_over = match leases && !Mutation::GrantAtOnce.is_on() {
+            true => since + watched_for(lease.unwrap_or_default()),
+            false => since,
+        };
+        caught_up.max(leases_over).since(now.monotonic)
+    }
+
+    /// Whether what this node said last of a task stands in the epoch that it writes in.
+    fn remembers(&self, record: &TaskRecord, round: u32) -> bool {
+        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
+        let epoch = self.log.own.current_or_confirmed(members);
+        let grant = record.latest_grant();
+        match grant.filter(|grant| grant.fence.round == round) {
+            Some(grant) => Some(grant.fence.epoch) == epoch,
+            None => round == 0 && epoch.is_some() && record.created_in() == epoch,
         }
-        self.open_epoch(members)
+    }
+
+    fn has_caught_up(&self) -> bool {
+        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
+        self.tasks.caught_up.len() >= CONFIRMATIONS_NEEDED.min(members)
+    }
+
+    /// Whether it would help to ask members what they know of this node's own chains.
+    pub(in crate::node_state) fn tasks_want_to_catch_up(&self, now: Now) -> bool {
+        let in_time = now.monotonic < self.tasks.began + CATCH_UP_WITHIN;
+        in_time && !self.tasks.table.is_empty() && !self.has_caught_up()
+    }
+
+    /// A member knows no more of this node's own chains than it does itself.
+    pub(in crate::node_state) fn tasks_caught_up_with(&mut self, member: NodeId) {
+        if self.tasks.caught_up.len() < CONFIRMATIONS_NEEDED {
+            self.tasks.caught_up.insert(member);
+        }
+    }
+
+    fn grantable(&mut self, now: Now, id: TaskId, round: u32) -> Grantable {
+        let young = now.monotonic < self.tasks.began + CONFIRMED_WITHIN;
+        match self.wait_until_sure(now, id, round, true) {
+            Duration::ZERO => self.open_epoch(),
+            _ if young && !self.has_caught_up() => Grantable::Soon,
+            wait => Grantable::After(wait),
+        }
     }
 
     /// The epoch of what is written next: a fence names it.
-    fn open_epoch(&mut self, members: usize) -> Grantable {
+    fn open_epoch(&mut self) -> Grantable {
+        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
         match self.log.own.open(members) {
             Some((epoch, record)) => {
                 self.log.batch.epoch = record.or(self.log.batch.epoch);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{NodeState, Watch};
 use crate::id::AgentName;
+use crate::node_state::RequestId;
 use crate::tasks::{Fence, TaskError, TaskId, TaskItem};
 use crate::time::{Monotonic, Now};
 
@@ -17,6 +18,8 @@ const SIGNS_PER_LEASE: u32 = 3;
 pub(super) struct OwnLease {
     pub(super) fence: Fence,
     pub(super) agent: AgentName,
+    /// Whoever asked for it; nobody in this run where it was had before.
+    asked_by: Option<RequestId>,
     /// When the last sign was sent for which the lease was extended; `None` where this run has seen none.
     pub(super) counts_from: Option<Monotonic>,
     /// Signs that were sent since.
@@ -26,11 +29,27 @@ pub(super) struct OwnLease {
 }
 
 impl OwnLease {
-    pub(super) fn new(fence: Fence, agent: AgentName, sent: Monotonic) -> Self {
+    /// One that was granted for a claim that was sent then.
+    pub(super) fn granted(
+        fence: Fence,
+        agent: AgentName,
+        asked_by: RequestId,
+        sent: Monotonic,
+    ) -> Self {
+        Self {
+            counts_from: Some(sent),
+            asked_by: Some(asked_by),
+            ..Self::recalled(fence, agent, sent)
+        }
+    }
+
+    /// One that an earlier run had: it counts once a sign of this one is answered.
+    fn recalled(fence: Fence, agent: AgentName, sent: Monotonic) -> Self {
         Self {
             fence,
             agent,
-            counts_from: Some(sent),
+            asked_by: None,
+            counts_from: None,
             signs: VecDeque::new(),
             last_sign: sent,
         }
@@ -114,14 +133,23 @@ impl NodeState {
         };
         self.append_task(now, &item)?;
         if lease_of(&self.tasks.leases, task) != Some(fence) {
-            let mut lease = OwnLease::new(fence, agent.clone(), now.monotonic);
-            lease.counts_from = None;
+            let lease = OwnLease::recalled(fence, agent.clone(), now.monotonic);
             self.tasks.leases.insert(task, lease);
         }
         if let Some(lease) = self.tasks.leases.get_mut(&task) {
             lease.sent(step, now.monotonic);
         }
         Ok(step)
+    }
+
+    /// Whoever asked has gone before it was answered: what it was granted is given back.
+    pub(in crate::node_state) fn task_unheard(&mut self, now: Now, request: RequestId) {
+        let leases = self.tasks.leases.iter();
+        let mut unheard = leases.filter(|(_, lease)| lease.asked_by == Some(request));
+        if let Some((task, fence)) = unheard.next().map(|(task, lease)| (*task, lease.fence)) {
+            // Where the log takes nothing the lease runs out by itself.
+            let _ = self.append_task(now, &TaskItem::Released { task, fence });
+        }
     }
 
     /// These agents have asked for something since that was last told: their leases are extended where it is time.

@@ -8,7 +8,7 @@ use crate::log::entry::Entry;
 use crate::log::{AppendError, Appended};
 
 impl Machine {
-    fn seeded(mut self, seed: u8) -> Self {
+    pub(super) fn seeded(mut self, seed: u8) -> Self {
         self.tell(Input::LogSeed { seed: [seed; 32] });
         self
     }

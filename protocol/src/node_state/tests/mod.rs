@@ -26,11 +26,13 @@ use crate::wire::summary::Summary;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+mod decisions;
 mod exchange;
 mod gate;
 mod log;
 mod presence;
 mod receipts;
+mod regions;
 mod requests;
 mod revocation;
 mod rotation;
@@ -264,6 +266,19 @@ fn carry(from: &mut Machine, to: &mut Machine, output: Output) -> Vec<(bool, Out
                 false,
                 to.tell(Input::Gossiped {
                     request: RequestId(0),
+                    from: sender,
+                    announcement,
+                }),
+            )
+        }
+        Output::Carry {
+            to: whom,
+            announcement,
+        } if whom.contains(&receiver) => {
+            let announcement = Announcement::decode(&announcement.encode()).unwrap();
+            at(
+                false,
+                to.tell(Input::Carried {
                     from: sender,
                     announcement,
                 }),

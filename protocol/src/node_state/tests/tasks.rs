@@ -245,6 +245,7 @@ fn an_arbiter_that_started_anew_grants_nothing_until_old_leases_are_over() {
     desk.tell(Input::Recalled { entries });
     desk.tell(Input::LogSeed { seed: [3; 32] });
     assert_eq!(desk.state.task(task).unwrap().phase, TaskPhase::Open);
+    desk.pass(LEASE / 10);
     let refused = answer(&desk.order(claim(task, "coder", 1))).unwrap();
     assert!(
         matches!(refused, Err(TaskError::Waiting { .. })),
@@ -262,9 +263,15 @@ fn an_arbiter_that_started_anew_grants_nothing_until_old_leases_are_over() {
             .unwrap()
             .is_ok()
     );
-    desk.pass(LEASE + LEASE / 10);
+    desk.pass(LEASE);
+    let refused = answer(&desk.order(claim(task, "coder", 3))).unwrap();
     assert!(
-        answer(&desk.order(claim(task, "coder", 3)))
+        matches!(refused, Err(TaskError::Waiting { .. })),
+        "nobody has said what it may have forgotten: {refused:?}"
+    );
+    link(&mut desk, &mut laptop);
+    assert!(
+        answer(&desk.order(claim(task, "coder", 4)))
             .unwrap()
             .is_ok()
     );
@@ -329,9 +336,10 @@ fn an_admin_has_another_node_decide_and_that_one_waits_for_the_lease_it_cannot_k
     let refused = ordered(&mut laptop, &mut desk, reassign());
     assert_eq!(refused, Err(TaskError::NotAdmin));
     ordered(&mut desk, &mut laptop, reassign()).unwrap();
+    desk.pass(LEASE / 10);
     let early = ordered(&mut desk, &mut laptop, claim(task, "reader", 1));
     assert!(matches!(early, Err(TaskError::Waiting { .. })), "{early:?}");
-    desk.pass(LEASE + LEASE / 10);
+    desk.pass(3 * MINUTE);
     let held = ordered(&mut desk, &mut laptop, claim(task, "reader", 2)).unwrap();
     assert_eq!(held.held().unwrap().1.round, 1);
     assert_eq!(laptop.state.task(task), desk.state.task(task));
@@ -348,4 +356,17 @@ fn a_definition_over_its_bounds_is_refused_before_it_is_written() {
     };
     let refused = ordered(&mut desk, &mut laptop, order);
     assert!(matches!(refused, Err(TaskError::Item(_))), "{refused:?}");
+}
+
+#[test]
+fn a_task_that_was_granted_to_somebody_who_had_gone_is_given_back() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    let request = RequestId(laptop.requests);
+    let told = laptop.tell(Input::TaskUnheard { request });
+    let told = told.into_iter().map(|output| (true, output)).collect();
+    carried(&mut laptop, &mut desk, told);
+    assert_eq!(desk.state.task(task).unwrap().phase, TaskPhase::Open);
+    assert!(ordered(&mut desk, &mut laptop, claim(task, "reader", 2)).is_ok());
 }

@@ -6,6 +6,7 @@ use peerage_protocol::membership::present_agent::AgentError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::deciding::DecidingError;
 use crate::gateway::call::Caller;
 use crate::gateway::mcp::splice::Params;
 use crate::messaging::MessagingError;
@@ -34,6 +35,11 @@ pub enum ToolError {
     /// The message was not sent.
     #[error(transparent)]
     Messaging(#[from] MessagingError),
+    /// Only the machine's owner may.
+    #[error(
+        "only the owner of the machine may do this, by the command line: `peerage task reassign`"
+    )]
+    OwnerOnly,
     /// Nothing came of it.
     #[error(transparent)]
     Task(#[from] TaskServiceError),
@@ -43,6 +49,9 @@ pub enum ToolError {
         /// As the caller named it.
         task: String,
     },
+    /// Nothing was proposed, voted or found.
+    #[error(transparent)]
+    Deciding(#[from] DecidingError),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -1,5 +1,5 @@
-//! The node's own resources: who is here, messages and tasks. A page is followed by looking at it again whenever
-//! something has changed.
+//! The node's own resources: who is here, messages, tasks and proposals. A page is followed by looking at it again
+//! whenever something has changed.
 
 use std::future::Future;
 use std::sync::{Arc, OnceLock};
@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
+use peerage_protocol::consensus::proposal::ProposalId;
 use peerage_protocol::id::AgentName;
 use peerage_protocol::messaging::message::{MessageId, Topic};
 use peerage_protocol::tasks::TaskId;
@@ -36,6 +37,10 @@ const INBOX: &str = "peerage://inbox";
 const MESSAGES: &str = "peerage://messages/";
 /// Before the name of a topic.
 const TOPICS: &str = "peerage://topics/";
+/// What is proposed, voted on and decided.
+const PROPOSALS: &str = "peerage://proposals";
+/// Before the id of a proposal.
+const PROPOSAL: &str = "peerage://proposals/";
 
 /// The tasks that are not over; a slash and an id names one.
 const TASKS: &str = "peerage://tasks";
@@ -43,18 +48,20 @@ const TASKS: &str = "peerage://tasks";
 const TASK: &str = "peerage://tasks/";
 
 /// The definitions, as they are listed.
-pub(super) const DEFINITIONS: [&str; 4] = [
+pub(super) const DEFINITIONS: [&str; 5] = [
     r#"{"uri":"peerage://agents","name":"agents","title":"Agents of the mesh","description":"The agents that are present on all machines of the mesh, with what they can do and what they are doing. Subscribe to be told when one comes, goes or changes.","mimeType":"application/json"}"#,
     r#"{"uri":"peerage://nodes","name":"nodes","title":"Machines of the mesh","description":"The machines of the mesh as this one knows them: state, role, path and round trip. Subscribe to be told when one comes or goes.","mimeType":"application/json"}"#,
     r#"{"uri":"peerage://inbox","name":"inbox","title":"Your inbox","description":"The messages for you that you have not acknowledged. Subscribe to be told when one comes.","mimeType":"application/json"}"#,
     r#"{"uri":"peerage://tasks","name":"tasks","title":"Tasks of the mesh","description":"The tasks that are not over, the most urgent first, with who has each. Subscribe to be told when one comes, is claimed, moves on or ends.","mimeType":"application/json"}"#,
+    r#"{"uri":"peerage://proposals","name":"proposals","title":"Proposals of the mesh","description":"What is proposed, voted on and decided, the latest first. Subscribe to be told of every proposal, vote and decision.","mimeType":"application/json"}"#,
 ];
 
 /// The definitions of the templates, as they are listed.
-pub(super) const TEMPLATES: [&str; 3] = [
+pub(super) const TEMPLATES: [&str; 4] = [
     r#"{"uriTemplate":"peerage://messages/{id}","name":"message","title":"A message","description":"One message that you sent or received, or a public one.","mimeType":"application/json"}"#,
     r#"{"uriTemplate":"peerage://topics/{+topic}","name":"topic","title":"A topic","description":"The latest 100 messages on a topic. Subscribe to be told of each new one.","mimeType":"application/json"}"#,
     r#"{"uriTemplate":"peerage://tasks/{id}","name":"task","title":"A task","description":"One task in full, with what came of it. Subscribe to be told when it is claimed, moves on or ends.","mimeType":"application/json"}"#,
+    r#"{"uriTemplate":"peerage://proposals/{id}","name":"proposal","title":"A proposal","description":"One proposal: the votes for each outcome, what is needed, and the decision. Subscribe to be told of every vote and of the decision.","mimeType":"application/json"}"#,
 ];
 
 /// A page that is followed is looked at no more often.
@@ -106,7 +113,7 @@ impl Changes for MembersChanged {
     }
 }
 
-impl Changes for watch::Receiver<u64> {
+impl<T: Send + Sync + 'static> Changes for watch::Receiver<T> {
     async fn next(&mut self) -> bool {
         self.changed().await.is_ok()
     }
@@ -136,6 +143,8 @@ enum Page {
     Topic(Topic, AgentName),
     Tasks,
     Task(TaskId),
+    Proposals,
+    Proposal(ProposalId),
 }
 
 impl Page {
@@ -152,6 +161,10 @@ impl Page {
             INBOX => reader().map(Self::Inbox),
             TASKS => Ok(Self::Tasks),
             _ if uri.starts_with(TASK) => Ok(Self::Task(uri.strip_prefix(TASK)?.parse().ok()?)),
+            PROPOSALS => Ok(Self::Proposals),
+            _ if uri.starts_with(PROPOSAL) => {
+                Ok(Self::Proposal(uri.strip_prefix(PROPOSAL)?.parse().ok()?))
+            }
             _ => match (uri.strip_prefix(MESSAGES), uri.strip_prefix(TOPICS)) {
                 (Some(id), _) => {
                     let id = id.parse().ok()?;
@@ -201,6 +214,11 @@ pub(super) async fn read(
         Page::Task(id) => {
             let found = builtins.tasks.show(id);
             found.map(|found| json!(found)).ok_or_else(unknown)
+        }
+        Page::Proposals => Ok(json!({"proposals": builtins.deciding.all()})),
+        Page::Proposal(id) => {
+            let found = builtins.deciding.status(&id.to_string());
+            found.map(|found| json!(found)).map_err(|_| unknown())
         }
         Page::Topic(topic, reader) => {
             messages(builtins.messaging.find(&reader, on_topic(topic)).await)
@@ -302,6 +320,16 @@ pub(super) async fn follow(
                 std::future::ready(posted.map(|posted| posted.task))
             };
             updates(builtins.tasks.changes(), posted).await
+        }
+        Page::Proposals => {
+            let deciding = builtins.deciding.clone();
+            let all = move || std::future::ready(deciding.all());
+            updates(builtins.deciding.changes(), all).await
+        }
+        Page::Proposal(id) => {
+            let deciding = builtins.deciding.clone();
+            let one = move || std::future::ready(deciding.status(&id.to_string()).ok());
+            updates(builtins.deciding.changes(), one).await
         }
         // What was said stays said.
         Page::Message(..) => stream::pending().boxed(),

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::answer::{ToolError, agent, arguments, said_twice};
 use crate::gateway::call::Call;
+use crate::messaging::OWNER;
 use crate::tasks::{NewTask, ShownTask, TaskQuery, TaskService, TaskState};
 
 mod definitions;
@@ -32,8 +33,11 @@ pub const TASK_COMPLETE: &str = "task_complete";
 /// Has nobody do it.
 pub const TASK_CANCEL: &str = "task_cancel";
 
+/// Has another node decide on it. Not listed: it is for the owner, by the command line.
+pub const TASK_REASSIGN: &str = "task_reassign";
+
 /// The names of them all.
-pub const NAMES: [&str; 7] = [
+pub const NAMES: [&str; 8] = [
     TASK_CREATE,
     TASK_LIST,
     TASK_CLAIM,
@@ -41,6 +45,7 @@ pub const NAMES: [&str; 7] = [
     TASK_RELEASE,
     TASK_COMPLETE,
     TASK_CANCEL,
+    TASK_REASSIGN,
 ];
 
 /// Tasks that a list gives unless it is told.
@@ -58,6 +63,7 @@ pub(super) async fn call(tasks: &TaskService, name: &str, call: &Call) -> Option
         TASK_RELEASE => release(tasks, call).await,
         TASK_COMPLETE => complete(tasks, call).await,
         TASK_CANCEL => cancel(tasks, call).await,
+        TASK_REASSIGN => reassign(tasks, call).await,
         _ => return None,
     };
     Some(answered.unwrap_or_else(|error| error.result()))
@@ -193,6 +199,21 @@ async fn cancel(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
     let creator = agent(&call.caller)?;
     let Named { id } = arguments(&call.params)?;
     Ok(shown(&tasks.cancel(creator, task_id(&id)?).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reassign {
+    id: String,
+    node: String,
+}
+
+async fn reassign(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
+    if agent(&call.caller)?.as_str() != OWNER {
+        return Err(ToolError::OwnerOnly);
+    }
+    let Reassign { id, node } = arguments(&call.params)?;
+    Ok(shown(&tasks.reassign(task_id(&id)?, &node).await?))
 }
 
 fn task_id(text: &str) -> Result<TaskId, ToolError> {

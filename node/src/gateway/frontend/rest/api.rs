@@ -102,7 +102,7 @@ pub struct ServerStatus {
 /// The members of the mesh as this node knows them, itself first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodesResponse {
-    /// Itself, then the others by name.
+    /// Itself, then those of its region, then the others by region; in each by name.
     pub nodes: Vec<NodeStatus>,
 }
 
@@ -113,6 +113,9 @@ pub struct NodeStatus {
     pub node: String,
     /// Its name.
     pub name: String,
+    /// The region that it says it is in; absent where it says none.
+    #[serde(default)]
+    pub region: Option<String>,
     /// `admin` or `member`.
     pub role: Option<String>,
     /// `self`, `connected`, `here` (not linked, and not known to be away), `away` (it stopped, or its watchers miss it)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use peerage_protocol::catalog::snapshot::Provider;
-use peerage_protocol::id::{AgentName, NodeId, NodeName};
+use peerage_protocol::id::{AgentName, NodeId, NodeName, RegionName};
 use peerage_protocol::limits::CALL_TIME_LEFT_MAX;
 use peerage_protocol::membership::role::{Grant, Role};
 use peerage_protocol::membership::ticket::Ticket;
@@ -47,6 +47,8 @@ pub struct OwnerService {
     pub me: NodeId,
     /// The name it would like in a mesh.
     pub name: NodeName,
+    /// Where it is, as its settings say.
+    pub region: Option<RegionName>,
     /// Its folder.
     pub home: Home,
     /// Its clock.

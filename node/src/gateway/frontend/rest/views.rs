@@ -138,6 +138,7 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
     let own = NodeStatus {
         node: service.me.to_string(),
         name: own_name(service).to_string(),
+        region: service.region.as_ref().map(ToString::to_string),
         role: roster
             .as_ref()
             .map(|roster| roster.own.body().role.to_string()),
@@ -175,6 +176,9 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
         NodeStatus {
             node: node.to_string(),
             name: chain.body().name.to_string(),
+            region: known
+                .and_then(|member| member.region())
+                .map(ToString::to_string),
             role: Some(chain.body().role.to_string()),
             state: state.to_owned(),
             addresses: link.map(|link| link.address.clone()).into_iter().collect(),
@@ -195,7 +199,11 @@ pub(super) fn nodes(service: &OwnerService) -> NodesResponse {
     };
     let members = roster.iter().flat_map(|roster| roster.members());
     let mut others: Vec<NodeStatus> = members.map(member).collect();
-    others.sort_by(|one, other| one.name.cmp(&other.name));
+    let place = |node: &NodeStatus| {
+        let elsewhere = node.region != own.region;
+        (elsewhere, node.region.clone(), node.name.clone())
+    };
+    others.sort_by_cached_key(place);
     NodesResponse {
         nodes: std::iter::once(own).chain(others).collect(),
     }

@@ -1,0 +1,10 @@
+//! Decisions of the mesh, as this node's agents take part in them: proposing, voting, seeing how it stands.
+//!
+//! What is decided, and when, is control's to say ([`peerage_protocol::consensus`]); here names become voters and
+//! voters become names.
+
+mod service;
+mod shown;
+
+pub use service::{Deciding, DecidingError, ProposalRequest, Voters, WAIT_MAX};
+pub use shown::{ShownDoubleVote, ShownElector, ShownOption, ShownProposal};
