@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use peerage_tests::cli::{Said, command};
-use peerage_tests::client::{Client, Era};
+use peerage_tests::client::{Client, Era, text_of};
 use peerage_tests::firebase::{Database, Fault};
-use peerage_tests::mesh::{join, named, wait_connected};
+use peerage_tests::mesh::{join, named, wait_connected, wait_tool};
 use peerage_tests::node::Peerage;
 use peerage_tests::process::{processor_time, resident_kib};
 use peerage_tests::wait::wait_until;
@@ -19,6 +19,8 @@ use tempfile::TempDir;
 
 /// Far more than an exchange needs on a busy machine, the longest pause before it included.
 const PATIENCE: Duration = Duration::from_secs(100);
+
+const TOY: &str = env!("CARGO_BIN_EXE_toy-server");
 
 /// A member that stopped: its home, and its record's id and token.
 struct Member {
@@ -182,6 +184,10 @@ async fn a_revoked_token_is_named_and_a_new_one_in_the_file_is_taken() {
 async fn a_record_that_lies_about_a_member_leads_nowhere_and_is_counted() {
     let apart = Apart::new().await;
     let laptop = apart.laptop.up(&apart.database).await;
+    laptop
+        .cli(&["serve", "open", "--share", "--", TOY])
+        .await
+        .done();
     wait_registry(&laptop, true).await;
     let whose = format!("/p2p/{}", laptop.ready().node);
     let heartbeat = apart.database.records()[&apart.laptop.id]["last_heartbeat"].clone();
@@ -203,6 +209,15 @@ async fn a_record_that_lies_about_a_member_leads_nowhere_and_is_counted() {
     assert_eq!(seen["foreign"], 4, "{seen}");
     let book = book(&desk).await.to_string();
     assert!(!book.contains("192.0.2.66"), "{book}");
+    let log = desk.log();
+    assert!(log.contains("are no member's word"), "{log}");
+    let tool = wait_tool(&desk, "read_file").await;
+    let client = Client::connect(&desk, Era::Modern).await;
+    let path = apart.laptop.home.join("mcp.json");
+    for _ in 0..50 {
+        let answer = client.call(&tool, json!({"path": path})).await.unwrap();
+        assert_eq!(text_of(&answer), fs::read_to_string(&path).unwrap());
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,9 +287,8 @@ async fn whatever_the_registry_does_calls_and_the_node_stay_as_they_are() {
     let apart = Apart::new().await;
     fs::remove_file(apart.laptop.home.join("peerage.toml")).unwrap();
     let laptop = apart.laptop.up(&apart.database).await;
-    let toy = env!("CARGO_BIN_EXE_toy-server");
     laptop
-        .cli(&["serve", "open", "--share", "--", toy])
+        .cli(&["serve", "open", "--share", "--", TOY])
         .await
         .done();
     let file = apart.laptop.home.join("mcp.json");
@@ -288,7 +302,7 @@ async fn whatever_the_registry_does_calls_and_the_node_stay_as_they_are() {
         apart.database.fail(fault);
         let desk = apart.desk.up(&apart.database).await;
         wait_connected(&desk, &laptop.ready().node).await;
-        let tool = peerage_tests::mesh::wait_tool(&desk, "read_file").await;
+        let tool = wait_tool(&desk, "read_file").await;
         let client = Client::connect(&desk, Era::Modern).await;
         let seen = figures(&desk, &client, &tool, &file).await;
         println!("{fault:?}: {seen:?}");

@@ -3,8 +3,10 @@
 //! What is decided, and when, is control's to say ([`peerage_protocol::consensus`]); here names become voters and
 //! voters become names.
 
+mod error;
 mod service;
 mod shown;
 
-pub use service::{Deciding, DecidingError, ProposalRequest, Voters, WAIT_MAX};
+pub use error::DecidingError;
+pub use service::{Deciding, ProposalRequest, Voters, WAIT_MAX};
 pub use shown::{ShownDoubleVote, ShownElector, ShownOption, ShownProposal};

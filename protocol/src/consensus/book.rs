@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::electorate::Voter;
-use super::evidence::Evidence;
 use super::proof::{Proof, ProofError};
 use super::proposal::{Choice, Proposal, ProposalBody, ProposalError, ProposalId};
-use super::tally::{Added, Ballots, Tally};
+pub use super::standing::{Proposals, Standing};
+use super::tally::{Added, Ballots};
 use super::vote::Vote;
 use crate::id::{MeshId, NodeId};
 use crate::log::retention::KEPT_FOR;
@@ -25,54 +25,6 @@ const EARLY_PER_NODE_MAX: usize = 512;
 /// Of all nodes together.
 const EARLY_MAX: usize = 16 * 1024;
 
-/// One proposal, and what has come of it so far. Immutable: a change makes a new one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    id: ProposalId,
-    proposal: Arc<Proposal>,
-    ballots: Ballots,
-    decision: Option<Arc<Proof>>,
-    conflicting: Option<Arc<Proof>>,
-}
-
-impl Standing {
-    /// The proposal's id.
-    pub fn id(&self) -> ProposalId {
-        self.id
-    }
-
-    /// What is proposed.
-    pub fn body(&self) -> &ProposalBody {
-        &self.proposal.body
-    }
-
-    /// The votes.
-    pub fn ballots(&self) -> &Ballots {
-        &self.ballots
-    }
-
-    /// What they come to.
-    pub fn tally(&self) -> Tally {
-        self.ballots.tally(self.body())
-    }
-
-    /// Who has voted twice.
-    pub fn evidence(&self) -> Vec<Evidence> {
-        self.ballots.evidence().collect()
-    }
-
-    /// What was decided, with its proof; it never changes once it is there.
-    pub fn decision(&self) -> Option<&Arc<Proof>> {
-        self.decision.as_ref()
-    }
-
-    /// A valid proof of another outcome: so many voters have signed two votes that nothing is decided for those who see
-    /// both.
-    pub fn conflicting(&self) -> Option<&Arc<Proof>> {
-        self.conflicting.as_ref()
-    }
-}
-
 /// What became of something that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Taken {
@@ -81,9 +33,6 @@ pub enum Taken {
     /// It is known, or waits for its proposal.
     Nothing,
 }
-
-/// Proposals by id; cheap to clone.
-pub type Proposals = BTreeMap<ProposalId, Arc<Standing>>;
 
 /// What one node knows. Everything in it is signed by whom it says; nothing depends on the order in which it came, but
 /// for what a full book refuses.

@@ -80,15 +80,22 @@ impl Repair {
         }
     }
 
-    /// Whose frontier to ask for now, and from whom no answer comes any more.
-    pub(crate) fn take_due(&mut self, now: Monotonic, linked: &BTreeSet<NodeId>) -> Vec<NodeId> {
-        if self.next_turn.is_none_or(|next| next <= now) {
-            self.next_turn = (!linked.is_empty()).then(|| now + COMPARE_EVERY);
-            self.turn = next_after(linked, self.turn);
-            if let Some(node) = self.turn {
-                self.compare(now, node);
-            }
+    /// Whether it is time to [take a turn](Self::take_turn).
+    pub(crate) fn is_turn(&self, now: Monotonic) -> bool {
+        self.next_turn.is_none_or(|next| next <= now)
+    }
+
+    /// The frontier of the next of those that are `linked` is to be compared without a cause.
+    pub(crate) fn take_turn(&mut self, now: Monotonic, linked: &BTreeSet<NodeId>) {
+        self.next_turn = (!linked.is_empty()).then(|| now + COMPARE_EVERY);
+        self.turn = next_after(linked, self.turn);
+        if let Some(node) = self.turn {
+            self.compare(now, node);
         }
+    }
+
+    /// Whose frontier to ask for now; from whom no answer comes any more is forgotten.
+    pub(crate) fn take_due(&mut self, now: Monotonic) -> Vec<NodeId> {
         self.drop_lost(now);
         let mut due = Vec::new();
         for (node, talk) in &mut self.talks {
@@ -306,14 +313,17 @@ mod tests {
     fn members_take_turns_and_whoever_differs_without_news_is_asked_less_often() {
         let mut repair = Repair::default();
         let linked = BTreeSet::from([node(1), node(2)]);
-        assert_eq!(repair.take_due(START, &linked), [node(1)]);
+        repair.take_turn(START, &linked);
+        assert_eq!(repair.take_due(START), [node(1)]);
         repair.compared(node(1), None);
         let next = START + COMPARE_EVERY;
-        assert_eq!(repair.take_due(next, &linked), [node(2)]);
+        assert!(!repair.is_turn(START) && repair.is_turn(next));
+        repair.take_turn(next, &linked);
+        assert_eq!(repair.take_due(next), [node(2)]);
         repair.compared(node(2), Some(false));
         repair.compare(next, node(2));
-        assert_eq!(repair.take_due(next + AGAIN_AFTER, &linked), []);
-        assert_eq!(repair.take_due(next + 2 * AGAIN_AFTER, &linked), [node(2)]);
+        assert_eq!(repair.take_due(next + AGAIN_AFTER), []);
+        assert_eq!(repair.take_due(next + 2 * AGAIN_AFTER), [node(2)]);
     }
 
     #[test]
@@ -322,7 +332,7 @@ mod tests {
         repair.pull(node(1), [range(9, 1, 5)]);
         assert_eq!(repair.next_pulls(START, |_| 0).len(), 1);
         let later = START + LOST_AFTER;
-        repair.take_due(later, &BTreeSet::new());
+        repair.take_due(later);
         assert_eq!(repair.pull(node(2), [range(9, 1, 5)]), 1);
         repair.forget(node(2));
         assert_eq!(repair.pull(node(1), [range(9, 1, 5)]), 1);

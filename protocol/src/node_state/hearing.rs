@@ -118,12 +118,13 @@ impl NodeState {
     }
 
     /// Takes what a linked member told this node itself, and passes on what is news where nobody else does. Returns how
-    /// much was news.
-    pub(super) fn announced(
+    /// much was news. Told `in_parts` is what does not fit one answer.
+    pub(super) fn take_announced(
         &mut self,
         now: Now,
         from: NodeId,
         announcement: &Announcement,
+        in_parts: bool,
     ) -> usize {
         if !self.is_member(from) {
             return 0;
@@ -139,7 +140,7 @@ impl NodeState {
         let (accused, _) = self.take_accusations(now, &announcement.accusations);
         self.pass_on_accusations(now, accused);
         // To whom most is new the others need not be told of it: it is they who know.
-        let newcomer = news.len() > known_before / 2;
+        let newcomer = in_parts || news.len() > known_before / 2;
         let carried = self.region_of(from) != self.topology.region();
         for member in &news {
             if member.has_left() && member.node() == from {

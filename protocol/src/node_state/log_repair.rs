@@ -29,24 +29,25 @@ const REPAIRED_TOLD_MAX: usize = 16;
 impl NodeState {
     /// Frontiers are compared and ranges pulled, as far as it is time.
     pub(super) fn repair_log_when_due(&mut self, now: Now) {
-        let linked: BTreeSet<NodeId> = self
-            .links
-            .standing()
-            .filter(|n| self.may_read(*n))
-            .collect();
         let at = now.monotonic;
         let chains = &self.log.chains;
         for (from, range) in self.log.early.take_due(at, |chain| chains.head(chain)) {
-            if linked.contains(&from) {
+            if self.links.is_up(from) && self.may_read(from) {
                 self.log.repair.pull(from, [range]);
             }
         }
-        // Whoever has nothing waits until somebody who has something asks.
-        let turns = match self.log.chains.is_empty() {
-            true => BTreeSet::new(),
-            false => linked,
-        };
-        for to in self.log.repair.take_due(at, &turns) {
+        if self.log.repair.is_turn(at) {
+            // Whoever has nothing waits until somebody who has something asks.
+            let turns: BTreeSet<NodeId> = match self.log.chains.is_empty() {
+                true => BTreeSet::new(),
+                false => {
+                    let linked = self.links.standing();
+                    linked.filter(|node| self.may_read(*node)).collect()
+                }
+            };
+            self.log.repair.take_turn(at, &turns);
+        }
+        for to in self.log.repair.take_due(at) {
             let digest = self.frontier_with(to).digest();
             let own = self.log.own.wants_confirmation() || self.tasks_want_to_catch_up(now);
             let asked = LogAsked::Compare { digest, own };

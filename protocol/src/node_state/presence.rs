@@ -12,11 +12,12 @@ use crate::limits::{ACCUSATION_BYTES_MAX, ACCUSATIONS_TOLD_MAX};
 use crate::membership::member::Member;
 use crate::mutation::Mutation;
 use crate::presence::accusation::Accusation;
+use crate::presence::nearest::Nearest;
 use crate::presence::own_stall::OwnStall;
 use crate::presence::suspicion::Suspicion;
 use crate::presence::table::Table;
 use crate::presence::watch::Watch;
-use crate::presence::{ACCUSERS_NEEDED, WATCHERS, is_among_nearest};
+use crate::presence::{ACCUSERS_NEEDED, WATCHERS, distance_from, origin};
 use crate::time::{Monotonic, Now, Timestamp};
 use crate::topology::NEIGHBOURS;
 use crate::wire::announcement::Announcement;
@@ -29,6 +30,9 @@ const TRIED_FOR: Duration = Duration::from_secs(10);
 /// Members that may be missing between two rosters: an accuser may be so many places farther than a watcher.
 const PLACES_FORGIVEN: usize = 2;
 
+/// So many of those nearest to a member look again when others watch it; with more links end, and mostly in good order.
+const PLACES_IN_TURN: usize = 2 * NEIGHBOURS;
+
 /// Members that do not answer any more, and since when by this node's clock.
 pub type Away = BTreeMap<NodeId, Timestamp>;
 
@@ -39,6 +43,7 @@ pub(super) struct Presence {
     watch: Watch,
     suspicion: Suspicion,
     own_stall: OwnStall,
+    nearest: Nearest,
     untold: Vec<Arc<Accusation>>,
     tell_at: Option<Monotonic>,
     away: Arc<Away>,
@@ -56,6 +61,11 @@ impl Presence {
         .into_iter()
         .flatten()
         .min()
+    }
+
+    /// Who is a member has changed.
+    pub(super) fn members_changed(&mut self) {
+        self.nearest.forget();
     }
 
     /// Whether a member does not answer any more, as far as is known.
@@ -101,7 +111,7 @@ impl NodeState {
     }
 
     /// Whether `node` chooses this node as a neighbour, one that watches it or may have to.
-    pub(super) fn is_chosen_by(&self, node: NodeId) -> bool {
+    pub(super) fn is_chosen_by(&mut self, node: NodeId) -> bool {
         let inside = self.region_of(node) == self.topology.region();
         self.is_watcher(node, self.me, if inside { NEIGHBOURS } else { WATCHERS })
     }
@@ -113,37 +123,38 @@ impl NodeState {
     }
 
     /// Whether `watcher` is among the `places` members nearest to `watched`, of those who are here.
-    pub(super) fn is_watcher(&self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
+    pub(super) fn is_watcher(&mut self, watched: NodeId, watcher: NodeId, places: usize) -> bool {
         let Some(roster) = &self.roster else {
             return false;
         };
+        let (here, has_regions) = (self.topology.region(), self.topology.has_regions());
+        let region_of = |node: NodeId| match node == self.me {
+            true => here,
+            false => roster.known(node).and_then(|member| member.region()),
+        };
+        let (origin, region) = (origin(watched), region_of(watched));
+        let distance = |beginning: u64, member: Option<&Arc<Member>>| {
+            let outside = || member.map_or(here, |member| member.region()) != region;
+            (has_regions && outside(), distance_from(origin, beginning))
+        };
+        let own = (
+            has_regions && region_of(watcher) != region,
+            distance_from(origin, watcher.leading_u64()),
+        );
+        let me = (self.me.leading_u64(), None);
         let all = || {
             let others = roster.all_known_by_beginning();
             let others = others.map(|(beginning, member)| (beginning, Some(member)));
-            others.chain([(self.me.leading_u64(), None)])
+            let all = others.chain([me]);
+            all.map(|(beginning, member)| (distance(beginning, member), member))
         };
-        let is_here = |other: &Option<&Arc<Member>>| {
-            let node = other.map_or(self.me, |member| member.node());
-            let has_left = other.is_some_and(|member| member.has_left());
-            node != watched && !has_left && !self.presence.is_away(node)
+        let node = |other: Option<&Arc<Member>>| match other {
+            Some(member) => (!member.has_left()).then(|| member.node()),
+            None => Some(self.me),
         };
-        if !self.topology.has_regions() {
-            return is_among_nearest(watched, watcher, all(), is_here, places);
-        }
-        // Those in its own region are nearer to it than all others.
-        let region = self.region_of(watched);
-        let is_inside = |other: &Option<&Arc<Member>>| {
-            let place = other.map_or(self.topology.region(), |member| member.region());
-            place == region
-        };
-        if self.region_of(watcher) == region {
-            let counts = |other: &Option<&Arc<Member>>| is_inside(other) && is_here(other);
-            return is_among_nearest(watched, watcher, all(), counts, places);
-        }
-        let inside = all().filter(|(_, other)| is_inside(other) && is_here(other));
-        let places = places - inside.take(places).count();
-        let counts = |other: &Option<&Arc<Member>>| !is_inside(other) && is_here(other);
-        is_among_nearest(watched, watcher, all(), counts, places)
+        let Presence { nearest, away, .. } = &mut self.presence;
+        let is_here = |node: NodeId| !away.contains_key(&node);
+        nearest.is_among((watched, own), places, all, node, is_here)
     }
 
     /// Accuses those whose links did not come back, and tells of all that is to be told.
@@ -166,8 +177,10 @@ impl NodeState {
             } else if self.is_watcher(node, self.me, places) {
                 self.presence.watch.heard(node);
                 self.accuse(now, node, incarnation);
-            } else {
+            } else if self.is_watcher(node, self.me, PLACES_IN_TURN) {
                 self.presence.watch.look_again(now.monotonic, node);
+            } else {
+                self.presence.watch.heard(node);
             }
         }
         let suspected = self.presence.suspicion.next_deadline();
@@ -375,7 +388,7 @@ impl NodeState {
         self.offers.touch_member(node);
     }
 
-    fn is_accused_enough(&self, node: NodeId) -> bool {
+    fn is_accused_enough(&mut self, node: NodeId) -> bool {
         let accusations = self.presence.table.of(node);
         let members = self.roster.as_ref().map_or(0, |roster| roster.len());
         let needed = match members > WATCHERS {
@@ -386,9 +399,10 @@ impl NodeState {
             return false;
         }
         let places = WATCHERS + PLACES_FORGIVEN;
-        let by_watchers = accusations
-            .iter()
-            .filter(|accusation| self.is_watcher(node, accusation.accuser, places));
+        let accusers: Vec<NodeId> = accusations.iter().map(|one| one.accuser).collect();
+        let by_watchers = accusers
+            .into_iter()
+            .filter(|accuser| self.is_watcher(node, *accuser, places));
         by_watchers.take(needed).count() >= needed
     }
 

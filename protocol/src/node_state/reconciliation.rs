@@ -14,7 +14,6 @@ use super::output::{Output, Reply};
 use super::presence::accusations_bytes;
 use crate::id::NodeId;
 use crate::membership::admission::Refusal;
-use crate::membership::member::Member;
 use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
 use crate::wire::announcement::{ANNOUNCEMENT_BYTES_MAX, Announcement};
@@ -38,6 +37,8 @@ pub(super) struct Reconciliation {
     asked: BTreeMap<NodeId, Asked>,
     /// When the latest question that is not answered yet counts as slow, by whom it was put to.
     slow_at: BTreeMap<NodeId, Monotonic>,
+    /// Those who had more to tell than fits one answer, until they have told the rest.
+    goes_on: BTreeSet<NodeId>,
     /// Whose turn was last.
     turn: Option<NodeId>,
     next_turn: Option<Monotonic>,
@@ -107,12 +108,14 @@ impl Reconciliation {
         self.asked.remove(&node);
         self.slow_at.remove(&node);
         self.due.insert(node, now);
+        self.goes_on.insert(node);
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
         self.due.remove(&node);
         self.asked.remove(&node);
         self.slow_at.remove(&node);
+        self.goes_on.remove(&node);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
@@ -212,12 +215,13 @@ impl NodeState {
         if ours == *theirs {
             return Ok(Arc::default());
         }
-        let differs = |member: &&Arc<Member>| {
-            member.record().is_some() && ours.differs_at(theirs, member.node())
-        };
+        let own = self.own.member();
+        let own = own.map(|own| (self.me.leading_u64(), own));
         // Its own word first: it is what somebody new here can do most with.
-        let told = self.own.member().into_iter().chain(roster.all_known());
-        let told = told.filter(differs).cloned();
+        let told = own.into_iter().chain(roster.all_known_by_beginning());
+        let told = told.filter(|(beginning, _)| ours.differs_at_beginning(theirs, *beginning));
+        let told = told.map(|(_, member)| member.clone());
+        let told = told.filter(|member| member.record().is_some());
         let revoked = roster.revocations().unknown_to(theirs.revocations());
         let revoked = revoked.filter(|_| !Mutation::KeepRevocationsSecret.is_on());
         let accusations = self.accusations_for(&ours, theirs);
@@ -229,7 +233,9 @@ impl NodeState {
     }
 
     pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
-        let news = self.announced(now, from, announcement);
+        let rest = self.reconciliation.goes_on.remove(&from);
+        let in_parts = rest || announcement.more;
+        let news = self.take_announced(now, from, announcement, in_parts);
         if self.is_member(from) {
             self.set_caught_up(true);
         }

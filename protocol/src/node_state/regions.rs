@@ -36,6 +36,7 @@ impl NodeState {
         self.own.set_region(region.clone());
         self.topology = Topology::new(self.me, region);
         self.topology_changed = true;
+        self.presence.members_changed();
         self.offers.touch_all();
         let Some(roster) = self.roster.clone() else {
             return;
@@ -50,6 +51,7 @@ impl NodeState {
     }
 
     pub(super) fn joined_topology(&mut self, node: NodeId, region: Option<&RegionName>) {
+        self.presence.members_changed();
         if self.topology.joined(node, region) {
             self.consider_all();
         }
@@ -57,6 +59,7 @@ impl NodeState {
 
     pub(super) fn left_topology(&mut self, node: NodeId, region: Option<&RegionName>) {
         self.topology_changed = true;
+        self.presence.members_changed();
         if self.topology.left(node, region) {
             self.consider_all();
         }

@@ -113,7 +113,7 @@ impl NodeState {
             Input::Region { region } => self.set_region(region),
             Input::Carried { from, announcement } => self.carried(now, from, announcement),
             Input::Announced { from, announcement } => {
-                self.announced(now, from, &announcement);
+                self.take_announced(now, from, &announcement, false);
             }
             Input::Gossiped {
                 request,

@@ -46,14 +46,14 @@ impl Digests {
     pub(crate) fn toggle(&mut self, member: &Member) {
         // What has not spoken is not passed on, so it is no difference worth an answer.
         if member.record().is_some() {
-            self.finest[bucket_of(member.node(), BUCKETS_MAX)] ^= member.digest();
+            self.finest[bucket_of(member.node().leading_u64(), BUCKETS_MAX)] ^= member.digest();
         }
     }
 
     /// Counts an accusation in that was not counted, or out that was.
     pub(crate) fn toggle_accusation(&mut self, accusation: &Accusation) {
         let digest = Hash::of(&accusation.signature.0).leading_u64();
-        self.finest[bucket_of(accusation.accused, BUCKETS_MAX)] ^= digest;
+        self.finest[bucket_of(accusation.accused.leading_u64(), BUCKETS_MAX)] ^= digest;
     }
 
     /// As few buckets as keep answers small when one of `members` has changed.
@@ -108,7 +108,12 @@ impl Summary {
 
     /// Whether the bucket of `node` differs from that in `other`, which has as many buckets.
     pub(crate) fn differs_at(&self, other: &Self, node: NodeId) -> bool {
-        let bucket = bucket_of(node, self.buckets.len());
+        self.differs_at_beginning(other, node.leading_u64())
+    }
+
+    /// The same of a node whose id begins with these 8 bytes.
+    pub(crate) fn differs_at_beginning(&self, other: &Self, beginning: u64) -> bool {
+        let bucket = bucket_of(beginning, self.buckets.len());
         self.buckets.get(bucket) != other.buckets.get(bucket)
     }
 
@@ -165,9 +170,9 @@ fn revocation_digests(bytes: &[u8]) -> Result<RevocationDigests, SummaryError> {
         .ok_or(SummaryError::Revocations { bytes: found })
 }
 
-fn bucket_of(node: NodeId, count: usize) -> usize {
-    let [high, low, ..] = *node.public_key();
-    let first_bits = usize::from(u16::from_be_bytes([high, low]));
+/// Where a node counts whose id begins with these 8 bytes.
+fn bucket_of(beginning: u64, count: usize) -> usize {
+    let first_bits = (beginning >> (u64::BITS - 16)) as usize;
     first_bits >> (16 - count.trailing_zeros())
 }
 

@@ -339,12 +339,15 @@ fn where_the_proposer_is_gone_another_logs_the_proof() {
     let id = proposed.unwrap();
     let told = outputs.into_iter().map(|output| (true, output));
     exchange(&mut desk, &mut laptop, told.collect());
-    laptop.vote("reviewer", id, YES).0.unwrap();
+    let (voted, vote) = laptop.vote("reviewer", id, YES);
+    assert_eq!(voted, Ok(()));
     assert_eq!((laptop.decided(id), laptop.proofs()), (Some(YES), 0));
     laptop.pass(MINUTE);
-    let outputs = laptop.tell(Input::Wake);
+    let proof = laptop.tell(Input::Wake);
     assert_eq!(laptop.proofs(), 1);
-    let told = outputs.into_iter().map(|output| (true, output));
-    exchange(&mut laptop, &mut desk, told.collect());
+    for outputs in [vote, proof] {
+        let told = outputs.into_iter().map(|output| (true, output));
+        exchange(&mut laptop, &mut desk, told.collect());
+    }
     assert_eq!((desk.decided(id), desk.proofs()), (Some(YES), 1));
 }

@@ -136,6 +136,34 @@ fn news_of_a_member_is_passed_on_once_and_a_forgery_never() {
 }
 
 #[test]
+fn what_a_newcomer_is_told_in_parts_it_does_not_pass_on_and_what_it_is_told_later_it_does() {
+    let [mut founder, mut laptop, tower] = three();
+    link(&mut founder, &mut laptop);
+    let (key, chain) = (SigningKey::from_bytes(&[3; 32]), Arc::new(tower.own()));
+    let mut passed_on = |sequence, more| {
+        let member = Member::new(chain.clone(), Some(record(&key, &chain, sequence)));
+        let announcement = Announcement {
+            members: vec![Arc::new(member)],
+            more,
+            ..Announcement::default()
+        };
+        let from = founder.me();
+        let mut outputs = laptop.tell(Input::Reconciled { from, announcement });
+        laptop.pass(Duration::from_secs(2));
+        outputs.extend(laptop.tell(Input::Wake));
+        let mut told = outputs.iter().filter_map(|output| match output {
+            Output::Publish(told) => told.members.first(),
+            _ => None,
+        });
+        told.any(|member| member.node() == tower.me())
+    };
+    passed_on(5, false);
+    assert!(!passed_on(6, true), "a part");
+    assert!(!passed_on(7, false), "the rest");
+    assert!(passed_on(8, false), "news");
+}
+
+#[test]
 fn a_member_that_changes_its_mind_all_the_time_is_heard_now_and_then() {
     let [founder, mut laptop, tower] = three();
     let (from, key, chain) = (

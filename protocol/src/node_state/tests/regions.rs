@@ -197,16 +197,17 @@ fn founder_with(regions: &[(&str, u8)]) -> (Machine, Vec<(RegionName, NodeId)>) 
 
 #[test]
 fn members_are_watched_over_in_their_own_region() {
-    let (founder, known) = founder_with(&[("eu-west", 3), ("us-east", 5)]);
+    let (mut founder, known) = founder_with(&[("eu-west", 3), ("us-east", 5)]);
+    let me = founder.me();
     for (region, watched) in &known {
-        let watches = |node| {
+        let mut watches = |node| {
             founder
                 .state
                 .is_watcher(*watched, node, crate::presence::WATCHERS)
         };
         let others = known.iter().filter(|(_, node)| node != watched);
         let watchers: Vec<_> = others.filter(|(_, node)| watches(*node)).collect();
-        let founder_watches = usize::from(watches(founder.me()));
+        let founder_watches = usize::from(watches(me));
         assert!(watchers.iter().all(|(place, _)| place == region));
         assert_eq!(watchers.len() + founder_watches, 3);
         assert!(founder_watches == 0 || region.as_str() == "eu-west");
@@ -215,19 +216,17 @@ fn members_are_watched_over_in_their_own_region() {
 
 #[test]
 fn a_region_too_small_to_watch_over_its_own_borrows_watchers() {
-    let (founder, known) = founder_with(&[("eu-west", 4), ("us-east", 2)]);
+    let (mut founder, known) = founder_with(&[("eu-west", 4), ("us-east", 2)]);
+    let me = founder.me();
     let [.., (_, one), (_, other)] = &known[..] else {
         panic!("two in us-east");
     };
-    let watches = |node| {
+    let mut watches = |node| {
         founder
             .state
             .is_watcher(*one, node, crate::presence::WATCHERS)
     };
     assert!(watches(*other));
-    let outside = known[..4]
-        .iter()
-        .map(|(_, node)| *node)
-        .chain([founder.me()]);
+    let outside = known[..4].iter().map(|(_, node)| *node).chain([me]);
     assert_eq!(outside.filter(|node| watches(*node)).count(), 2);
 }
