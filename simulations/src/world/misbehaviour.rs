@@ -211,7 +211,7 @@ impl World {
         };
         let machine = &self.machines[node];
         let sequence = machine.wall(self.now_us).0 + u64::from(number);
-        let (nothing, leaving) = (Hash::of(b""), number % 2 == 0);
+        let (nothing, leaving) = (Hash::of(b""), number.is_multiple_of(2));
         let record = PeerRecord::sign(
             &*machine.key,
             &chain,
