@@ -24,13 +24,17 @@ impl Check for StableNames {
     }
 
     fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
-        let Observation::CatalogPublished { node, catalog } = seen else {
-            return Ok(());
-        };
-        if !self.sampling.includes(catalog) {
-            return Ok(());
+        match seen {
+            // Not every catalog is looked at, so the names of whoever left may have gone to another and it come back since.
+            Observation::Left { node } => {
+                self.meanings.retain(|_, (owner, _)| owner != node);
+                Ok(())
+            }
+            Observation::CatalogPublished { node, catalog } if self.sampling.includes(catalog) => {
+                self.check(*node, catalog, view)
+            }
+            _ => Ok(()),
         }
-        self.check(*node, catalog, view)
     }
 }
 

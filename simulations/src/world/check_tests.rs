@@ -342,6 +342,27 @@ fn a_name_that_comes_to_mean_another_tool_is_seen() {
 }
 
 #[test]
+fn a_name_whose_holder_left_may_mean_another_tool() {
+    let world = world();
+    let seen = catalog(&world, "node-1", "shared", "tool_0");
+    let seen = Observation::CatalogPublished {
+        node: 0,
+        catalog: &seen,
+    };
+    let view = |owner: &'static dyn Fn(NodeId) -> Option<usize>| View {
+        now_us: world.now_us,
+        machines: &world.machines,
+        truth: &world.truth,
+        place: owner,
+    };
+    let mut check = StableNames::default();
+    assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
+    let left = Observation::Left { node: 1 };
+    assert_eq!(check.observe(&left, &view(&|_| Some(1))), Ok(()));
+    assert_eq!(check.observe(&seen, &view(&|_| Some(0))), Ok(()));
+}
+
+#[test]
 fn a_member_that_is_known_as_it_was_before_is_seen() {
     let mut plan = plan(2, 1);
     let servers = Vec::new();
