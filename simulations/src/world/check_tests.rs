@@ -385,7 +385,7 @@ fn a_link_to_somebody_who_is_known_to_be_out_is_seen() {
 fn decided(world: &World, votes: &[(usize, u8)]) -> Proposals {
     let mesh = mesh(world);
     let proposer = &world.machines[0];
-    let elector = |machine: &super::machine::Machine| Elector {
+    let elector = |machine: &Machine| Elector {
         voter: voter(machine.id),
         weight: 1,
     };
