@@ -12,5 +12,8 @@ pub fn start(level: LogLevel, colour: bool) {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(colour)
+        // It would say on standard error that standard error cannot be written, and panic where it cannot: a log on a
+        // full disk ends no node.
+        .log_internal_errors(false)
         .try_init();
 }

@@ -87,6 +87,9 @@ pub struct Statistics {
     pub gossip_published: u64,
     /// Copies of gossip messages that arrived where one had been.
     pub gossip_duplicates: u64,
+    /// Gossip messages published, by what they tell of.
+    #[serde(default)]
+    pub gossip_about: BTreeMap<String, u64>,
     /// What nodes made of gossip messages that came first: accepted, ignored or rejected.
     pub gossip_judged: BTreeMap<String, u64>,
     /// Nodes up and in the mesh that a gossip message never reached, summed over messages.

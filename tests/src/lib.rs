@@ -16,6 +16,8 @@
 pub mod binary;
 pub mod cli;
 pub mod client;
+pub mod disk_images;
+pub mod failing_disk;
 #[cfg(feature = "firebase")]
 pub mod firebase;
 pub mod inside;

@@ -61,7 +61,33 @@ impl Peerage {
 
     /// The same, at these multiaddresses.
     pub async fn up_at(home: &Path, listen: &[String], arguments: &[&str]) -> Self {
-        Self::start(home, listen, &[], arguments).await
+        Self::is_ready(Self::start(home, listen, &[], arguments).await)
+    }
+
+    fn is_ready(started: Result<Self, NamedTempFile>) -> Self {
+        started.unwrap_or_else(|log| {
+            let said = std::fs::read_to_string(log.path()).unwrap_or_default();
+            panic!("the node ended before it was ready: {said}");
+        })
+    }
+
+    /// The same over QUIC, with this in its environment.
+    ///
+    /// # Errors
+    ///
+    /// Where it ended before it was ready: what it said.
+    pub async fn up_with(
+        home: &Path,
+        arguments: &[&str],
+        environment: &[(&str, String)],
+    ) -> Result<Self, String> {
+        let listen = [Transport::Quic.listen(0)];
+        let environment = environment.iter();
+        let environment: Vec<(&str, &Path)> = environment
+            .map(|(name, value)| (*name, Path::new(value)))
+            .collect();
+        let started = Self::start(home, &listen, &environment, arguments).await;
+        started.map_err(|log| std::fs::read_to_string(log.path()).unwrap_or_default())
     }
 
     async fn start(
@@ -69,7 +95,7 @@ impl Peerage {
         listen: &[String],
         environment: &[(&str, &Path)],
         arguments: &[&str],
-    ) -> Self {
+    ) -> Result<Self, NamedTempFile> {
         let mut command = cli::command(home, &["--json", "up", "--http", "auto", "--no-mdns"]);
         for address in listen {
             command.args(["--listen", address]);
@@ -78,24 +104,23 @@ impl Peerage {
         let stderr = log.reopen().expect("the log can be written");
         let mut child = command
             .stderr(stderr)
-            .envs(environment.iter().copied())
             .args(arguments)
+            .envs(environment.iter().copied())
             .process_group(0)
             .stdout(Stdio::piped())
             .spawn()
             .expect("the node starts");
         let ready = timeout(START, read_ready(&mut child))
             .await
-            .expect("the node is ready in time")
-            .unwrap_or_else(|| {
-                let said = std::fs::read_to_string(log.path()).unwrap_or_default();
-                panic!("the node ended before it was ready: {said}");
-            });
-        Self {
-            child,
-            home: home.to_path_buf(),
-            ready,
-            log,
+            .expect("the node is ready in time");
+        match ready {
+            Some(ready) => Ok(Self {
+                child,
+                home: home.to_path_buf(),
+                ready,
+                log,
+            }),
+            None => Err(log),
         }
     }
 
@@ -107,7 +132,7 @@ impl Peerage {
     /// The first, in this environment.
     pub async fn up_in(home: &Path, environment: &[(&str, &Path)], arguments: &[&str]) -> Self {
         let listen = [Transport::Quic.listen(0), Transport::Tcp.listen(0)];
-        Self::start(home, &listen, environment, arguments).await
+        Self::is_ready(Self::start(home, &listen, environment, arguments).await)
     }
 
     /// Its home.

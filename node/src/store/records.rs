@@ -18,11 +18,11 @@ pub(super) fn write(connection: &mut Connection, writes: &[Write]) -> Result<(),
     for write in writes {
         match write {
             Write::Put(record) => {
-                transaction.execute(
+                let mut statement = transaction.prepare_cached(
                     "INSERT INTO records (key, value) VALUES (?1, ?2)
                  ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-                    (encode(&record.key())?, encode(record)?),
                 )?;
+                statement.execute((encode(&record.key())?, encode(record)?))?;
             }
             Write::Delete(key) => {
                 transaction.execute("DELETE FROM records WHERE key = ?1", [encode(key)?])?;

@@ -91,6 +91,9 @@ const MIGRATIONS: &[&str] = &[
 /// The schema version that brought the log.
 const LOG_SINCE: usize = 2;
 
+/// More than there are in use at a time, so that none is prepared again and again.
+const STATEMENTS_KEPT: usize = 64;
+
 /// Opens a database and brings it to the latest schema.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     create_closed(path)?;
@@ -98,6 +101,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
     let found = version(&connection)?;
     if found > 0 && found < MIGRATIONS.len() {
         back_up(&connection, path, found)?;

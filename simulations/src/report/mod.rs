@@ -67,6 +67,9 @@ pub struct ScenarioReport {
     /// Inputs given to nodes, by kind.
     #[serde(default)]
     pub inputs: BTreeMap<String, u64>,
+    /// Gossip messages published, by what they tell of.
+    #[serde(default)]
+    pub gossip_about: BTreeMap<String, u64>,
     /// What nodes made of gossip messages that came first.
     #[serde(default)]
     pub gossip_judged: BTreeMap<String, u64>,

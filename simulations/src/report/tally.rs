@@ -116,6 +116,7 @@ impl Tally {
         totals.converged += u64::from(statistics.converged_at_us.is_some());
         add_each(&mut self.report.traffic, &statistics.traffic);
         add_each(&mut self.report.inputs, &statistics.inputs);
+        add_each(&mut self.report.gossip_about, &statistics.gossip_about);
         add_each(&mut self.report.gossip_judged, &statistics.gossip_judged);
         add_each(&mut self.report.actions, &statistics.actions);
         add_each(&mut self.report.refusals, &statistics.refusals);

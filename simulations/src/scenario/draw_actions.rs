@@ -12,6 +12,8 @@ use crate::randomness::Randomness;
 const SECOND_US: u64 = 1_000_000;
 /// Between the last join and the first fault.
 const CALM_US: u64 = 2 * SECOND_US;
+/// How long a mesh stays cut into halves: longer than it takes to notice.
+const HALVED_FOR_US: u64 = 30 * SECOND_US;
 
 /// Everything that is done, in order of time. The first node, which founded the mesh, never leaves.
 pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec<TimedAction> {
@@ -76,6 +78,8 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     (0..proposals as u32).for_each(|proposal| draw.vote(proposal, mix.vote_twice));
     let cuts = draw.times(mix.long_partition);
     (0..cuts).for_each(|_| draw.long_partition());
+    draw.randomness = Randomness::new(seed, "halves");
+    (0..draw.times(mix.halve)).for_each(|_| draw.halve());
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }
@@ -506,6 +510,17 @@ impl Draw {
             for_us: 60 * SECOND_US,
         };
         self.push(action);
+    }
+
+    /// Half of all nodes are cut off from the other half.
+    fn halve(&mut self) {
+        let half = self.numbers.len() / 2;
+        let side = self.randomness.choose(&self.numbers, half);
+        self.push(Action::Partition {
+            side,
+            direction: Direction::Both,
+            for_us: HALVED_FOR_US,
+        });
     }
 
     fn degrade(&mut self) {

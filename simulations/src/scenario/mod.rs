@@ -22,6 +22,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ),
     ("clocks", include_str!("../../scenarios/clocks.toml")),
     ("presence", include_str!("../../scenarios/presence.toml")),
+    ("halves", include_str!("../../scenarios/halves.toml")),
     ("stalls", include_str!("../../scenarios/stalls.toml")),
     (
         "revocation",

@@ -116,6 +116,8 @@ pub(super) struct Mix {
     pub(super) vote_twice: f64,
     /// Neither: partitions of five minutes.
     pub(super) long_partition: f64,
+    /// How often the mesh is cut into two halves, neither.
+    pub(super) halve: f64,
 }
 
 fn one_in_eight() -> f64 {
@@ -193,6 +195,7 @@ impl Settings {
             1_000.0,
             "from 0 to 1000",
         )?;
+        check("mix.halve", self.mix.halve, 0.0, 100.0, "from 0 to 100")?;
         check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;

@@ -53,6 +53,7 @@ impl World {
         let encoded = announcement.encode();
         let id = message_id(&encoded);
         self.statistics.gossip_published += 1;
+        count(&mut self.statistics.gossip_about, subject(&announcement));
         let number = self.next_id();
         let audience = self.audience(node);
         let (bytes, now_us) = (encoded.len(), self.now_us);
@@ -96,16 +97,12 @@ impl World {
             return;
         };
         let bytes = self.parcel_bytes(&content);
-        let id = self.next_id();
-        self.parcels.insert(
-            id,
-            Parcel {
-                from,
-                to,
-                over,
-                content,
-            },
-        );
+        let id = self.parcels.put(Parcel {
+            from,
+            to,
+            over,
+            content,
+        });
         self.send_over(over.0, over.1, bytes, Event::Parcel { parcel: id });
     }
 
@@ -118,12 +115,12 @@ impl World {
 
     /// To whom a parcel is on its way.
     pub(crate) fn addressee(&self, parcel: Id) -> Option<usize> {
-        self.parcels.get(&parcel).map(|parcel| parcel.to)
+        self.parcels.get(parcel).map(|parcel| parcel.to)
     }
 
     /// A copy or a control message arrived.
     pub(crate) fn parcel_arrived(&mut self, id: Id) {
-        let Some(parcel) = self.parcels.get(&id) else {
+        let Some(parcel) = self.parcels.get(id) else {
             return;
         };
         let (connection, end) = parcel.over;
@@ -134,13 +131,13 @@ impl World {
             }
             Some(over) if over.ends[1 - end].state == State::Open => {}
             _ => {
-                self.parcels.remove(&id);
+                self.parcels.take(id);
                 return;
             }
         }
         let Some(Parcel {
             from, to, content, ..
-        }) = self.parcels.remove(&id)
+        }) = self.parcels.take(id)
         else {
             return;
         };
@@ -283,6 +280,29 @@ impl World {
             duplicates: message.duplicates,
             missed,
         });
+    }
+}
+
+/// What an announcement tells of.
+fn subject(announcement: &Announcement) -> &'static str {
+    let Announcement {
+        members,
+        revocations,
+        accusations,
+        entries,
+        ..
+    } = announcement;
+    let told = [
+        ("members", members.is_empty()),
+        ("revocations", revocations.is_empty()),
+        ("accusations", accusations.is_empty()),
+        ("entries", entries.is_empty()),
+    ];
+    let mut subjects = told.into_iter().filter(|(_, empty)| !empty);
+    match (subjects.next(), subjects.next()) {
+        (Some((subject, _)), None) => subject,
+        (Some(_), Some(_)) => "several",
+        (None, _) => "others",
     }
 }
 

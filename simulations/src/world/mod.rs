@@ -29,6 +29,7 @@ mod process;
 mod questions;
 mod queue;
 mod sizes;
+mod slots;
 mod strangers;
 mod tasks;
 mod trace;
@@ -67,6 +68,7 @@ use misbehaviour::{Episode, OldNews};
 use network::Network;
 use questions::Question;
 use queue::Queue;
+use slots::Slots;
 use strangers::Recorded;
 use trace::Tracer;
 use traffic::Traffic;
@@ -109,7 +111,7 @@ pub(crate) struct World {
     connections: FxHashMap<Id, Connection>,
     questions: FxHashMap<Id, Question>,
     fabric: Fabric,
-    parcels: FxHashMap<Id, Parcel>,
+    parcels: Slots<Parcel>,
     /// The nodes in the mesh, until that changes.
     audience: Option<Arc<Vec<bool>>>,
     tickets: Tickets,
@@ -153,7 +155,7 @@ impl World {
             connections: FxHashMap::default(),
             questions: FxHashMap::default(),
             fabric: Fabric::new(plan.nodes.len(), plan.seed),
-            parcels: FxHashMap::default(),
+            parcels: Slots::default(),
             audience: None,
             tickets: Tickets::default(),
             recorded: Recorded::default(),

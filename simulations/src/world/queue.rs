@@ -1,13 +1,13 @@
 //! The one queue of a world: events in order of time, and of their scheduling where the time is the same.
 //!
-//! Most events happen within milliseconds; deadlines that mostly come to nothing lie many seconds ahead. Those wait by
-//! the second, unsorted, so that the sorted part stays small.
+//! Of many thousands that wait, few happen next. The others wait unsorted, by spans of time, so that the sorted part
+//! stays small and close together in memory.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// Time whose events are sorted together, in microseconds.
-const SPAN_US: u64 = 250_000;
+const SPAN_US: u64 = 4_000;
 
 /// Events that are still to happen.
 pub(crate) struct Queue<E> {

@@ -1,7 +1,6 @@
 //! NATS JetStream on three servers: what is acknowledged to a publisher is synced, in one copy or in three.
 
 use std::cell::Cell;
-use std::fmt::Write;
 use std::io;
 use std::net::TcpListener;
 use std::path::Path;
@@ -72,8 +71,6 @@ impl JetStream {
         let stream = stream(subject);
         let made = json!({
             "name": stream, "subjects": [stream], "storage": "file", "num_replicas": self.copies,
-            // A broadcast stays for whoever comes later; a message to one goes when it was read.
-            "retention": match subject { Subject::Broadcast => "limits", Subject::Direct => "workqueue" },
         });
         self.ask_until_made(&format!("$JS.API.STREAM.CREATE.{stream}"), &made)
             .await?;
@@ -221,15 +218,13 @@ fn delivery(subject: Subject, reader: usize) -> String {
 
 fn configuration(number: usize, clients: &[u16], routes: &[u16], folder: &Path) -> String {
     let store = folder.join(format!("{number}.store"));
-    let mut others = String::new();
-    for route in routes {
-        // Writing to a string cannot fail.
-        let _ = write!(others, "nats://127.0.0.1:{route} ");
-    }
+    let others = routes.iter().map(|port| format!("nats://127.0.0.1:{port}"));
+    let others: Vec<String> = others.collect();
+    let others = others.join(", ");
     format!(
         "server_name: server{number}\nlisten: 127.0.0.1:{}\n\
          jetstream {{ store_dir: \"{}\", sync_interval: always }}\n\
-         cluster {{ name: bench, listen: 127.0.0.1:{}, routes: [ {others}] }}\n",
+         cluster {{ name: bench, listen: 127.0.0.1:{}, routes: [ {others} ] }}\n",
         clients[number],
         store.display(),
         routes[number],

@@ -67,6 +67,11 @@ impl Mesh {
         for reader in 1..NAMES.len() {
             mesh.reaches(reader).await?;
         }
+        // A broadcast that was to reach the one reached the other too.
+        for reader in 1..NAMES.len() {
+            let mut agent = mesh.agent(reader).await?;
+            while take(&mut agent, &json!({"timeout_seconds": 1})).await? > 0 {}
+        }
         Ok(mesh)
     }
 

@@ -65,32 +65,30 @@ fn acknowledge(
     ids: &[MessageId],
 ) -> Result<Acknowledged, StoreError> {
     let transaction = connection.transaction()?;
+    let mut direct = transaction.prepare_cached(&format!(
+        "UPDATE messages AS m SET acknowledged = ifnull(acknowledged, {NOW}) WHERE {DIRECT_FOR} AND m.id = ?3"
+    ))?;
+    let mut public = transaction.prepare_cached(&format!(
+        "SELECT m.place FROM messages m WHERE m.id = ?3 AND {PUBLIC_FOR}"
+    ))?;
+    let mut of_public = transaction
+        .prepare_cached("INSERT OR IGNORE INTO acknowledged (agent, place) VALUES (?1, ?2)")?;
     let mut outcome = Acknowledged::default();
     for id in ids {
-        let direct = transaction.execute(
-            &format!(
-                "UPDATE messages AS m SET acknowledged = ifnull(acknowledged, {NOW}) WHERE {DIRECT_FOR} AND m.id = ?3"
-            ),
-            (agent.as_str(), me.public_key(), id.0),
-        )?;
-        let public: Option<i64> = transaction
-            .query_row(
-                &format!("SELECT m.place FROM messages m WHERE m.id = ?3 AND {PUBLIC_FOR}"),
-                (agent.as_str(), me.public_key(), id.0),
-                |row| row.get(0),
-            )
+        let named = (agent.as_str(), me.public_key(), id.0);
+        let direct = direct.execute(named)?;
+        let public = public
+            .query_row(named, |row| row.get::<_, i64>(0))
             .optional()?;
         if let Some(place) = public {
-            transaction.execute(
-                "INSERT OR IGNORE INTO acknowledged (agent, place) VALUES (?1, ?2)",
-                (agent.as_str(), place),
-            )?;
+            of_public.execute((agent.as_str(), place))?;
         }
         match direct > 0 || public.is_some() {
             true => outcome.done.push(*id),
             false => outcome.unknown.push(*id),
         }
     }
+    drop((direct, public, of_public));
     transaction.commit()?;
     Ok(outcome)
 }

@@ -58,7 +58,9 @@ fn take_opened(
             };
             super::insert(&transaction, one.author, &to, &message.content)?;
         }
-        transaction.execute("DELETE FROM sealed_messages WHERE place = ?1", [one.place])?;
+        let mut done =
+            transaction.prepare_cached("DELETE FROM sealed_messages WHERE place = ?1")?;
+        done.execute([one.place])?;
     }
     Ok(transaction.commit()?)
 }

@@ -349,5 +349,7 @@ fn where_the_proposer_is_gone_another_logs_the_proof() {
         let told = outputs.into_iter().map(|output| (true, output));
         exchange(&mut laptop, &mut desk, told.collect());
     }
-    assert_eq!((desk.decided(id), desk.proofs()), (Some(YES), 1));
+    assert_eq!(desk.decided(id), Some(YES));
+    // If the vote came before the proof, the proposer has proved it as well.
+    assert!((1..=2).contains(&desk.proofs()), "{}", desk.proofs());
 }
