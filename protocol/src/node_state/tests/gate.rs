@@ -428,16 +428,21 @@ fn who_was_given_a_name_later_than_another_asks_for_a_new_one_at_once() {
     assert_eq!(asked_for_renewal_after(&mut late, soon), [founder.me()]);
     let early_asked = asked_for_renewal_after(&mut early, soon);
     assert_eq!(early_asked, [] as [NodeId; 0]);
-    let from = late.me();
-    let mut ask = |from: NodeId| match founder.ask(|request| Input::RenewalAsked { request, from })
+    let ask = |founder: &mut Machine, from: NodeId| match founder
+        .ask(|request| Input::RenewalAsked { request, from })
     {
         Reply::Renewal(Ok(chain)) => chain,
         other => panic!("not renewed: {other:?}"),
     };
-    let renewed = ask(from);
+    let renewed = ask(&mut founder, late.me());
     assert_eq!(renewed.body().name.as_str(), "twin-2");
-    assert_eq!(ask(from), renewed);
-    assert_eq!(*ask(early.me()), early.own());
+    let (from, chain) = (founder.me(), (*renewed).clone());
+    let outputs = late.tell(Input::Renewed { from, chain });
+    let told = outputs.into_iter().map(|output| (true, output));
+    exchange(&mut late, &mut founder, told.collect());
+    assert_eq!(late.own(), *renewed);
+    assert_eq!(ask(&mut founder, late.me()), renewed);
+    assert_eq!(*ask(&mut founder, early.me()), early.own());
 }
 
 #[test]
