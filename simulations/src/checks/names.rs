@@ -25,9 +25,11 @@ impl Check for StableNames {
 
     fn observe(&mut self, seen: &Observation<'_>, view: &View<'_>) -> Result<(), Finding> {
         match seen {
-            // Not every catalog is looked at, so the names of whoever left may have gone to another and it come back since.
+            // Whoever left forgets the mesh, and others may have its names by the time that it is back: not every catalog
+            // is looked at, so that may not have been seen.
             Observation::Left { node } => {
-                self.meanings.retain(|_, (owner, _)| owner != node);
+                self.meanings
+                    .retain(|(knower, _), (owner, _)| knower != node && owner != node);
                 Ok(())
             }
             Observation::CatalogPublished { node, catalog } if self.sampling.includes(catalog) => {
