@@ -30,8 +30,8 @@ impl From<&clap::Error> for Usage {
     fn from(error: &clap::Error) -> Self {
         let text = error.to_string();
         let (message, rest) = match error.kind() {
-            // Clap shows the whole help then, and says nowhere what is wrong.
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            // Clap shows the whole help then, and says nowhere what is wrong; or names all commands, hidden ones too.
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
                 ("a command is missing", usage_alone(&text))
             }
             _ => text.split_once("\n\n").unwrap_or((&text, "")),

@@ -44,6 +44,9 @@ const ASKERS_MAX: usize = 16;
 /// Sightings told to control for each look: more than a network of members makes.
 const SIGHTINGS_MAX: u32 = 256;
 
+/// Time between two words about announcements that were passed over.
+const PASSED_OVER_TOLD_EVERY: Duration = Duration::from_secs(60);
+
 /// What a node on a local network is made of.
 pub struct BeaconSettings {
     /// The node's key.
@@ -69,6 +72,9 @@ pub struct Beacon {
     answered: Option<Instant>,
     next_answer: Option<Instant>,
     sightings: u32,
+    /// Announcements since that was last told that no member of this mesh made lately, or too many at once.
+    passed_over: u64,
+    passed_over_told: Option<Instant>,
     /// Who is answered beside the group: a scan, which the group does not reach.
     askers: BTreeSet<SocketAddr>,
 }
@@ -94,6 +100,8 @@ impl Beacon {
             answered: None,
             next_answer: None,
             sightings: 0,
+            passed_over: 0,
+            passed_over_told: None,
             askers: BTreeSet::new(),
         };
         // A stop ends it wherever it is: nothing here must be finished.
@@ -127,11 +135,25 @@ impl Beacon {
     /// Whether this node has come to another network, mesh or address.
     fn look(&mut self) {
         self.sightings = 0;
+        self.tell_of_passed_over(Instant::now());
         let news = self.sockets.follow_interfaces();
         let says = self.says();
         if says != self.said || news {
             self.said = says;
             self.arrive();
+        }
+    }
+
+    fn tell_of_passed_over(&mut self, now: Instant) {
+        let told = self.passed_over_told;
+        let is_due = told.is_none_or(|told| now >= told + PASSED_OVER_TOLD_EVERY);
+        if self.passed_over > 0 && is_due {
+            let count = std::mem::take(&mut self.passed_over);
+            self.passed_over_told = Some(now);
+            tracing::info!(
+                count,
+                "announcements on the local network were passed over: of another mesh, old or forged"
+            );
         }
     }
 
@@ -190,10 +212,12 @@ impl Beacon {
             }
         }
         for bytes in read.announcements {
-            let Some(announced) = recognise(mesh, &bytes, wall()) else {
+            let announced = recognise(mesh, &bytes, wall());
+            let Some(announced) = announced.filter(|_| self.sightings < SIGHTINGS_MAX) else {
+                self.passed_over += 1;
                 continue;
             };
-            if announced.node == self.me || self.sightings == SIGHTINGS_MAX {
+            if announced.node == self.me {
                 continue;
             }
             self.sightings += 1;
