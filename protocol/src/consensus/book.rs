@@ -239,7 +239,14 @@ impl Book {
         let Some(known) = self.proposals.get(&id) else {
             return Ok(None);
         };
-        Proof::build(&known.proposal, choice, &known.ballots, certificate).map(Some)
+        let proof = Proof::build(&known.proposal, choice, &known.ballots, certificate)?;
+        // Votes of nodes whose certificates are not known count in a tally, and prove nothing.
+        let (weight, needed) = (proof.weight(), known.proposal.body.needed());
+        let broken = Mutation::DeadlineDecides.is_on() || Mutation::AcceptUnlistedVoter.is_on();
+        match weight < needed && !broken {
+            true => Err(ProofError::TooFew { weight, needed }),
+            false => Ok(Some(proof)),
+        }
     }
 
     /// Keeps a proof that is valid: the first stands, and one of another outcome beside it.

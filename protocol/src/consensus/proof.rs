@@ -113,6 +113,13 @@ impl Proof {
         self.choice
     }
 
+    /// What its votes weigh together, valid or not.
+    pub(super) fn weight(&self) -> u64 {
+        let electors = self.votes.iter();
+        let electors = electors.filter_map(|CountedVote(at, _)| self.elector(*at));
+        electors.map(|elector| u64::from(elector.weight)).sum()
+    }
+
     /// The CBOR encoding, which is the only one.
     pub fn encode(&self) -> Vec<u8> {
         encode_cbor(self)

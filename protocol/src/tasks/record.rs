@@ -136,13 +136,13 @@ impl TaskRecord {
     }
 
     fn arbiter_said(&mut self, said: Said, fence: Fence, item: TaskItem) -> bool {
+        // A grant in another epoch than it says was sealed after its arbiter had lost its own.
+        if matches!(item, TaskItem::Granted { .. }) && fence.epoch != said.epoch {
+            return false;
+        }
         let word = self.arbiters.entry((fence.round, said.author)).or_default();
         match item {
             TaskItem::Granted { claim, holder, .. } => {
-                // A grant in another epoch than it says was sealed after its arbiter had lost its own.
-                if fence.epoch != said.epoch {
-                    return false;
-                }
                 let grant = Grant {
                     fence,
                     claim,

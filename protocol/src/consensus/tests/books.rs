@@ -24,6 +24,23 @@ fn votes_that_come_before_their_proposal_count_once_it_is_here() {
 }
 
 #[test]
+fn votes_of_nodes_without_a_certificate_prove_nothing() {
+    let mesh = Mesh::new(99);
+    let proposal = mesh.propose(&[1, 1, 1], Threshold::Majority);
+    let id = proposal.body.id();
+    let mut book = Book::default();
+    put(&mut book, &mesh, &proposal).unwrap();
+    for member in [0, 2] {
+        let vote = mesh.vote(&proposal, member, YES);
+        book.vote(vote, mesh.id(), &Ed25519).unwrap();
+    }
+    let refused = book.prove(id, YES, mesh.certificate(2)).unwrap_err();
+    let (weight, needed) = (1, 2);
+    assert_eq!(refused, ProofError::TooFew { weight, needed });
+    assert!(book.prove(id, YES, mesh.certificate(3)).is_ok());
+}
+
+#[test]
 fn a_vote_that_is_forged_or_of_nobody_in_the_electorate_is_refused() {
     let mesh = Mesh::new(99);
     let proposal = mesh.propose(&[1, 1], Threshold::Majority);

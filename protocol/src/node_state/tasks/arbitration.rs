@@ -104,8 +104,10 @@ impl NodeState {
             Grantable::Now(epoch) => {
                 let latest = self.tasks.table.record(id);
                 let latest = latest.and_then(|record| record.latest_grant());
+                // Of another round none counts: a later round is a later fence, and its arbiter may have said any number.
+                let latest = latest.filter(|grant| grant.fence.round == round);
                 let after = latest.map_or(0, |grant| grant.fence.number);
-                let number = self.tasks.last_number.max(after) + 1;
+                let number = self.tasks.last_number.max(after).saturating_add(1);
                 self.tasks.last_number = number;
                 Decision::Say(TaskItem::Granted {
                     task: id,

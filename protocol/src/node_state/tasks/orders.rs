@@ -253,7 +253,7 @@ impl NodeState {
         if own != Some(Role::Admin) {
             return Err(TaskError::NotAdmin);
         }
-        let round = task.round + 1;
+        let round = task.round.saturating_add(1);
         let item = TaskItem::Reassigned {
             task: id,
             round,
