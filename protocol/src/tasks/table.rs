@@ -1,6 +1,6 @@
 //! All tasks of the mesh, as this node has heard of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::identifiers::TaskId;
 use super::item::TaskItem;
@@ -55,17 +55,25 @@ impl TaskTable {
         if !self.is_full_for(creator) {
             return true;
         }
-        let own_full = self.count_of(creator) >= TASKS_PER_NODE_MAX;
-        let over = self.all().filter(|task| task.is_over());
-        let over = over.filter(|task| !own_full || task.creator == creator);
-        let oldest = over.min_by_key(|task| (task.created, task.id));
-        match oldest {
-            Some(task) => {
-                self.forget(task.id);
+        match self.to_forget(creator) {
+            Some(id) => {
+                self.forget(id);
                 true
             }
             None => false,
         }
+    }
+
+    /// The oldest that is over and that no open task comes after: such a one could never be begun otherwise.
+    fn to_forget(&self, creator: NodeId) -> Option<TaskId> {
+        let own_full = self.count_of(creator) >= TASKS_PER_NODE_MAX;
+        let open = self.all().filter(|task| !task.is_over());
+        let awaited: BTreeSet<TaskId> = open.flat_map(|task| task.definition.after).collect();
+        let over = self.all().filter(|task| task.is_over());
+        let over = over.filter(|task| !own_full || task.creator == creator);
+        let over = over.filter(|task| !awaited.contains(&task.id));
+        let oldest = over.min_by_key(|task| (task.created, task.id));
+        oldest.map(|task| task.id)
     }
 
     fn count_of(&self, creator: NodeId) -> usize {
@@ -78,11 +86,7 @@ impl TaskTable {
 
     /// Whether a further task of this creator would be taken.
     pub fn has_room_for(&self, creator: NodeId) -> bool {
-        let over = |task: &Task| task.is_over();
-        !self.is_full_for(creator)
-            || self
-                .all()
-                .any(|task| over(&task) && task.creator == creator)
+        !self.is_full_for(creator) || self.to_forget(creator).is_some()
     }
 
     /// Forgets tasks that were created before then: the log keeps nothing of them any more. Names them.

@@ -345,6 +345,34 @@ fn what_is_over_makes_room_and_where_nothing_is_no_more_is_taken() {
     assert_eq!(table.all().count(), TASKS_PER_NODE_MAX);
 }
 
+#[test]
+fn what_an_open_task_comes_after_is_not_forgotten_to_make_room() {
+    let mut table = TaskTable::default();
+    let nonce = |number: usize| {
+        let mut nonce = [0; 16];
+        nonce[..8].copy_from_slice(&number.to_be_bytes());
+        nonce
+    };
+    let id = |number| TaskId::derive(CREATOR, &nonce(number));
+    let create = |number| TaskItem::Created {
+        nonce: nonce(number),
+        definition: Definition {
+            after: if number == 2 { vec![id(0)] } else { Vec::new() },
+            ..definition()
+        },
+    };
+    for number in 0..TASKS_PER_NODE_MAX {
+        assert!(table.apply(said(CREATOR), create(number)).is_some());
+    }
+    for over in [0, 1] {
+        table.apply(said(CREATOR), TaskItem::Cancelled { task: id(over) });
+    }
+    let more = create(TASKS_PER_NODE_MAX);
+    assert!(table.apply(said(CREATOR), more).is_some());
+    assert!(table.task(id(0)).is_some() && table.task(id(1)).is_none());
+    assert!(!table.has_room_for(CREATOR));
+}
+
 /// Everything that a creator, an admin and two holders may say of one task.
 fn story() -> Vec<(Said, TaskItem)> {
     let admin = Said {
