@@ -8,7 +8,7 @@ use peerage_protocol::consensus::book::{Proposals, Standing};
 use peerage_protocol::consensus::electorate::{PER_NODE, Voter};
 use peerage_protocol::consensus::proposal::{ACCEPTED, LIFETIME, ProposalId, REJECTED};
 use peerage_protocol::consensus::threshold::Threshold;
-use peerage_protocol::id::{AgentName, NodeId, NodeName};
+use peerage_protocol::id::AgentName;
 use peerage_protocol::node_state::{Electors, Input, ProposalDraft, ProposeError, Reply};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -249,16 +249,8 @@ impl Deciding {
             Some((agent, node)) => (Some(agent.parse().map_err(|_| unknown())?), node),
             None => (None, named),
         };
-        let node = self.node(node).ok_or_else(unknown)?;
+        let node = self.directory.node_named(node).ok_or_else(unknown)?;
         Ok(Voter { node, agent })
-    }
-
-    fn node(&self, named: &str) -> Option<NodeId> {
-        if self.directory.own_name().as_str() == named {
-            return Some(self.directory.me());
-        }
-        let name: NodeName = named.parse().ok()?;
-        self.directory.roster()?.named(&name)
     }
 
     /// Refusals name voters by their keys; people know them by name.

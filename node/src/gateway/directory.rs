@@ -72,6 +72,15 @@ impl Directory {
         )
     }
 
+    /// The node that goes by `name`: this one, or a member.
+    pub fn node_named(&self, name: &str) -> Option<NodeId> {
+        if self.own_name().as_str() == name {
+            return Some(self.me);
+        }
+        let name: NodeName = name.parse().ok()?;
+        self.roster()?.named(&name)
+    }
+
     /// All, those of this node first, then by node and name.
     pub fn all(&self) -> Vec<AgentStatus> {
         let own_name = self.own_name();

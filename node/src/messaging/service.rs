@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use peerage_protocol::id::{AgentName, MeshId, NodeId, NodeName};
+use peerage_protocol::id::{AgentName, MeshId, NodeId};
 use peerage_protocol::log::{AppendError, Lane};
 use peerage_protocol::membership::role::Role;
 use peerage_protocol::messaging::DirectItem;
@@ -327,15 +327,10 @@ impl Messaging {
     }
 
     fn node(&self, named: &str) -> Result<NodeId, MessagingError> {
-        let unknown = || MessagingError::UnknownNode {
+        let found = self.directory.node_named(named);
+        found.ok_or_else(|| MessagingError::UnknownNode {
             node: named.to_owned(),
-        };
-        if self.directory.own_name().as_str() == named {
-            return Ok(self.directory.me());
-        }
-        let name: NodeName = named.parse().map_err(|_| unknown())?;
-        let roster = self.directory.roster().ok_or_else(unknown)?;
-        roster.named(&name).ok_or_else(unknown)
+        })
     }
 
     fn content(&self, from: &AgentName, draft: Draft) -> Result<Content, MessagingError> {

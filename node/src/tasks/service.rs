@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use peerage_protocol::id::{AgentName, NodeId, NodeName};
+use peerage_protocol::id::{AgentName, NodeId};
 use peerage_protocol::messaging::message::Priority;
 use peerage_protocol::node_state::{Input, Reply};
 use peerage_protocol::tasks::{
@@ -201,15 +201,10 @@ impl TaskService {
     }
 
     fn node(&self, named: &str) -> Result<NodeId, TaskServiceError> {
-        let unknown = || TaskServiceError::UnknownNode {
+        let found = self.directory.node_named(named);
+        found.ok_or_else(|| TaskServiceError::UnknownNode {
             node: named.to_owned(),
-        };
-        if self.directory.own_name().as_str() == named {
-            return Ok(self.directory.me());
-        }
-        let name: NodeName = named.parse().map_err(|_| unknown())?;
-        let roster = self.directory.roster().ok_or_else(unknown)?;
-        roster.named(&name).ok_or_else(unknown)
+        })
     }
 
     /// A task with all its texts.
