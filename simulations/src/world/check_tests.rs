@@ -10,6 +10,7 @@ use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
 use peerage_protocol::consensus::book::{Book, Proposals};
 use peerage_protocol::consensus::electorate::{Elector, Electorate, Voter};
+use peerage_protocol::consensus::proof::Proof;
 use peerage_protocol::consensus::proposal::{Choice, PROPOSAL_VERSION, ProposalBody};
 use peerage_protocol::consensus::threshold::Threshold;
 use peerage_protocol::consensus::vote::Vote;
@@ -321,6 +322,16 @@ fn a_private_tool_in_a_catalog_is_seen() {
     assert_eq!(violated(&world), Some("audience"));
 }
 
+/// The world as it would be if each node were the machine that `owner` says.
+fn owned_by<'a>(world: &'a World, owner: &'a dyn Fn(NodeId) -> Option<usize>) -> View<'a> {
+    View {
+        now_us: world.now_us,
+        machines: &world.machines,
+        truth: &world.truth,
+        place: owner,
+    }
+}
+
 #[test]
 fn a_name_that_comes_to_mean_another_tool_is_seen() {
     let world = world();
@@ -329,12 +340,7 @@ fn a_name_that_comes_to_mean_another_tool_is_seen() {
         node: 0,
         catalog: &seen,
     };
-    let view = |owner: &'static dyn Fn(NodeId) -> Option<usize>| View {
-        now_us: world.now_us,
-        machines: &world.machines,
-        truth: &world.truth,
-        place: owner,
-    };
+    let view = |owner| owned_by(&world, owner);
     let mut check = StableNames::default();
     assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
     assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
@@ -349,12 +355,7 @@ fn a_name_whose_holder_left_may_mean_another_tool() {
         node: 0,
         catalog: &seen,
     };
-    let view = |owner: &'static dyn Fn(NodeId) -> Option<usize>| View {
-        now_us: world.now_us,
-        machines: &world.machines,
-        truth: &world.truth,
-        place: owner,
-    };
+    let view = |owner| owned_by(&world, owner);
     let mut check = StableNames::default();
     assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
     let left = Observation::Left { node: 1 };
@@ -478,7 +479,8 @@ fn decided(world: &World, votes: &[(usize, u8)]) -> Proposals {
         Some(roster.own.clone())
     };
     let choice = Choice(votes.first().unwrap().1);
-    let proof = book.prove(id, choice, certificate).unwrap().unwrap();
+    let ballots = book.proposals()[&id].ballots();
+    let proof = Proof::build(&proposal, choice, ballots, certificate).unwrap();
     book.decide(id, &Arc::new(proof));
     book.proposals().clone()
 }
