@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::definition::Definition;
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
 use super::item::TaskItem;
+use super::reassignment::Reassignment;
 use super::task::{Task, TaskPhase};
 use super::words::{ArbiterWord, Completion, Grant, HolderWord};
 use crate::id::{AgentName, Hash, NodeId};
@@ -26,8 +27,6 @@ pub struct Said {
     pub epoch: EpochId,
     /// The author's clock.
     pub time: Timestamp,
-    /// The author is an admin of the mesh.
-    pub by_admin: bool,
 }
 
 /// An attempt to get the task that its arbiter has not answered.
@@ -49,13 +48,21 @@ struct Created {
     definition: Definition,
 }
 
+/// Who was named as the arbiter of a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reassigned {
+    word: Box<Reassignment>,
+    /// The arbiter has told it too: whoever hears what it decides hears why, though its admin is heard no more.
+    told_by_arbiter: bool,
+}
+
 /// All that was said of one task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskRecord {
     created: Option<Created>,
     cancelled_by: BTreeSet<NodeId>,
     /// By round and admin: where two admins say different things, the smaller id counts.
-    reassigned: BTreeMap<(u32, NodeId), NodeId>,
+    reassigned: BTreeMap<(u32, NodeId), Reassigned>,
     arbiters: BTreeMap<(u32, NodeId), ArbiterWord>,
     holders: BTreeMap<NodeId, HolderWord>,
     claims: Vec<Claim>,
@@ -75,16 +82,7 @@ impl TaskRecord {
                 self.cancelled_by.insert(said.author);
                 bounded(&mut self.cancelled_by);
             }
-            TaskItem::Reassigned { round, arbiter, .. } => {
-                if !said.by_admin || round == 0 {
-                    return false;
-                }
-                self.reassigned.insert((round, said.author), arbiter);
-                // Later rounds stand.
-                while self.reassigned.len() > SPEAKERS_MAX {
-                    self.reassigned.pop_first();
-                }
-            }
+            TaskItem::Reassigned(word) => return self.reassigned(said.author, word),
             TaskItem::Claimed {
                 claim, agent, seen, ..
             } => self.claimed(said.author, claim, agent, seen),
@@ -117,6 +115,34 @@ impl TaskRecord {
         match &self.created {
             Some(known) if order(known) <= order(&created) => return false,
             _ => self.created = Some(created),
+        }
+        true
+    }
+
+    /// Takes an admin's word, which was found to prove itself: from the admin, or from whom it names.
+    fn reassigned(&mut self, author: NodeId, word: Box<Reassignment>) -> bool {
+        let (admin, arbiter) = (word.by(), word.body.arbiter);
+        if ![admin, arbiter].contains(&author) {
+            return false;
+        }
+        let place = (word.body.round, admin);
+        let known = self.reassigned.entry(place).or_insert_with(|| Reassigned {
+            word: word.clone(),
+            told_by_arbiter: false,
+        });
+        // An admin that says two things of one round is broken; all nodes still take the same.
+        if word.body < known.word.body {
+            *known = Reassigned {
+                word: word.clone(),
+                told_by_arbiter: false,
+            };
+        }
+        if known.word.body == word.body {
+            known.told_by_arbiter |= author == arbiter;
+        }
+        // Later rounds stand.
+        while self.reassigned.len() > SPEAKERS_MAX {
+            self.reassigned.pop_first();
         }
         true
     }
@@ -230,11 +256,24 @@ impl TaskRecord {
         match round {
             0 => self.created.as_ref().map(|created| created.creator),
             _ => {
-                let mut said = self.reassigned.range((round, SMALLEST)..);
-                let ((of, _), arbiter) = said.next()?;
-                (*of == round).then_some(*arbiter)
+                let said = self.reassignment(round)?;
+                Some(said.word.body.arbiter)
             }
         }
+    }
+
+    fn reassignment(&self, round: u32) -> Option<&Reassigned> {
+        let mut said = self.reassigned.range((round, SMALLEST)..);
+        let ((of, _), said) = said.next()?;
+        (*of == round).then_some(said)
+    }
+
+    /// The word by which this node decides, where it has not told it itself yet.
+    pub fn untold_reassignment(&self, arbiter: NodeId) -> Option<&Reassignment> {
+        let ((round, _), _) = self.reassigned.last_key_value()?;
+        let said = self.reassignment(*round)?;
+        let untold = said.word.body.arbiter == arbiter && !said.told_by_arbiter;
+        untold.then_some(&said.word)
     }
 
     fn words(&self) -> impl Iterator<Item = &ArbiterWord> {

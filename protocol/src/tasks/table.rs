@@ -164,7 +164,7 @@ fn task_of(author: NodeId, item: &TaskItem) -> TaskId {
         | TaskItem::Released { task, .. }
         | TaskItem::Finished { task, .. }
         | TaskItem::Completed { task, .. }
-        | TaskItem::Cancelled { task }
-        | TaskItem::Reassigned { task, .. } => *task,
+        | TaskItem::Cancelled { task } => *task,
+        TaskItem::Reassigned(word) => word.body.task,
     }
 }

@@ -345,6 +345,51 @@ fn an_admin_has_another_node_decide_and_that_one_waits_for_the_lease_it_cannot_k
     assert_eq!(laptop.state.task(task), desk.state.task(task));
 }
 
+impl Machine {
+    /// What is on disk of the lane of tasks.
+    fn kept_tasks(&self) -> Vec<Arc<crate::log::entry::Entry>> {
+        let entries = self.records.iter().filter_map(|write| match write {
+            Write::Append(entry) if entry.chain().lane == Lane::TASKS => Some(entry.clone()),
+            _ => None,
+        });
+        entries.collect()
+    }
+}
+
+#[test]
+fn a_task_that_an_admin_moved_stays_where_it_is_though_the_admin_is_put_out_and_nodes_start_anew() {
+    let (mut desk, mut laptop) = two();
+    let mut admin = Machine::new(3);
+    admin.tell(Input::LogSeed { seed: [3; 32] });
+    admin.join_as(&mut desk, "admin", Role::Admin);
+    let task = created(&mut laptop, &mut desk, definition("parser"));
+    link(&mut desk, &mut admin);
+    let arbiter = desk.me();
+    let reassign = TaskOrder::Reassign { task, arbiter };
+    ordered(&mut admin, &mut desk, reassign).unwrap();
+    let subject = admin.me();
+    let revoked = desk.ask(|request| Input::Revoke {
+        request,
+        subject,
+        spare_issued_before: None,
+    });
+    assert!(matches!(revoked, Reply::Revoked(Ok(_))), "{revoked:?}");
+    let decides = |machine: &Machine| machine.state.task(task).unwrap().arbiter;
+    // The creator was not linked with the admin: it hears of it from the node that the admin named.
+    desk.pass(MINUTE);
+    laptop.pass(MINUTE);
+    laptop.tell(Input::LinkDown { node: arbiter });
+    let creator = laptop.me();
+    desk.tell(Input::LinkDown { node: creator });
+    link(&mut desk, &mut laptop);
+    assert!(laptop.state.roster().unwrap().member(subject).is_none());
+    assert_eq!(decides(&laptop), arbiter);
+    let entries = desk.kept_tasks();
+    desk.restart();
+    desk.tell(Input::Recalled { entries });
+    assert_eq!(decides(&desk), arbiter);
+}
+
 #[test]
 fn a_definition_over_its_bounds_is_refused_before_it_is_written() {
     let (mut desk, mut laptop) = two();
