@@ -17,6 +17,10 @@ use crate::time::Timestamp;
 const SPEAKERS_MAX: usize = 32;
 /// Claims of one task that wait.
 const CLAIMS_MAX: usize = 128;
+/// Of these, claims of one node: beyond that its oldest makes room for its own alone.
+const CLAIMS_PER_NODE_MAX: usize = 8;
+/// Rounds in which one node is heard as arbiter and is not known to be it: of more, the earliest.
+const STRANGE_ROUNDS_MAX: usize = 2;
 
 /// Who says an item, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,8 +152,16 @@ impl TaskRecord {
     }
 
     fn claimed(&mut self, node: NodeId, id: ClaimId, agent: AgentName, seen: Option<Fence>) {
-        let known = self.claims.iter().any(|claim| claim.id == id);
-        if !known && self.claims.len() < CLAIMS_MAX {
+        if self.claims.iter().any(|claim| claim.id == id) {
+            return;
+        }
+        let mut own = self.claims.iter().filter(|claim| claim.holder.node == node);
+        if let Some(oldest) = own.next().map(|claim| claim.id)
+            && own.count() + 1 >= CLAIMS_PER_NODE_MAX
+        {
+            self.claims.retain(|claim| claim.id != oldest);
+        }
+        if self.claims.len() < CLAIMS_MAX {
             let holder = Holder { node, agent };
             self.claims.push(Claim { id, holder, seen });
         }
@@ -185,18 +197,20 @@ impl TaskRecord {
             }),
             _ => return false,
         }
-        self.bound_arbiters();
+        self.bound_arbiters(said.author);
         true
     }
 
     /// Anybody may say what an arbiter says, and who is one may be heard later: too many make room for those who are.
-    fn bound_arbiters(&mut self) {
-        while self.arbiters.len() > SPEAKERS_MAX {
-            let speakers = self.arbiters.keys().rev();
-            let mut idle = speakers.filter(|(round, node)| self.arbiter_of(*round) != Some(*node));
-            let Some(speaker) = idle.next().copied() else {
-                return;
-            };
+    fn bound_arbiters(&mut self, author: NodeId) {
+        let strange = |(round, node): &(u32, NodeId)| self.arbiter_of(*round) != Some(*node);
+        let own = self.arbiters.keys().filter(|(_, node)| *node == author);
+        let own = own.filter(|speaker| strange(speaker)).copied();
+        let mut dropped: Vec<(u32, NodeId)> = own.skip(STRANGE_ROUNDS_MAX).collect();
+        let all = self.arbiters.keys().rev().copied();
+        let excess = self.arbiters.len().saturating_sub(SPEAKERS_MAX);
+        dropped.extend(all.filter(strange).take(excess));
+        for speaker in dropped {
             self.arbiters.remove(&speaker);
         }
     }

@@ -8,7 +8,7 @@ use super::definition::{CAPABILITIES_MAX, LEASE, TITLE_BYTES_MAX};
 use super::item::{ItemError, NOTE_BYTES_MAX, RESULT_BYTES_MAX, Refusal};
 use super::reassignment::tests::reassignment;
 use super::record::Said;
-use super::table::TASKS_PER_NODE_MAX;
+use super::table::{TASKS_PER_NODE_MAX, UNKNOWN_PER_NODE_MAX};
 use super::*;
 use crate::id::{Hash, NodeId};
 use crate::log::chain_id::EpochId;
@@ -338,19 +338,18 @@ fn what_is_over_makes_room_and_where_nothing_is_no_more_is_taken() {
         definition: definition(),
     };
     for number in 0..TASKS_PER_NODE_MAX {
-        assert!(table.apply(said(CREATOR), create(number)).is_some());
+        assert!(table.apply(said(CREATOR), create(number)).changed.is_some());
     }
     assert!(!table.has_room_for(CREATOR));
-    assert_eq!(table.apply(said(CREATOR), create(TASKS_PER_NODE_MAX)), None);
+    let refused = table.apply(said(CREATOR), create(TASKS_PER_NODE_MAX));
+    assert_eq!(refused, Applied::default());
     assert!(table.has_room_for(OTHER));
     let first = TaskId::derive(CREATOR, &nonce(0));
     table.apply(said(CREATOR), TaskItem::Cancelled { task: first });
     assert!(table.has_room_for(CREATOR));
-    assert!(
-        table
-            .apply(said(CREATOR), create(TASKS_PER_NODE_MAX))
-            .is_some()
-    );
+    let applied = table.apply(said(CREATOR), create(TASKS_PER_NODE_MAX));
+    assert!(applied.changed.is_some());
+    assert_eq!(applied.forgotten, Some(first));
     assert_eq!(table.task(first), None);
     assert_eq!(table.all().count(), TASKS_PER_NODE_MAX);
 }
@@ -372,15 +371,86 @@ fn what_an_open_task_comes_after_is_not_forgotten_to_make_room() {
         },
     };
     for number in 0..TASKS_PER_NODE_MAX {
-        assert!(table.apply(said(CREATOR), create(number)).is_some());
+        assert!(table.apply(said(CREATOR), create(number)).changed.is_some());
     }
     for over in [0, 1] {
         table.apply(said(CREATOR), TaskItem::Cancelled { task: id(over) });
     }
     let more = create(TASKS_PER_NODE_MAX);
-    assert!(table.apply(said(CREATOR), more).is_some());
+    assert!(table.apply(said(CREATOR), more).changed.is_some());
     assert!(table.task(id(0)).is_some() && table.task(id(1)).is_none());
     assert!(!table.has_room_for(CREATOR));
+}
+
+fn claimed(task: TaskId, number: u16) -> TaskItem {
+    let mut claim = [0; 16];
+    claim[..2].copy_from_slice(&number.to_be_bytes());
+    TaskItem::Claimed {
+        task,
+        claim: ClaimId(claim),
+        agent: "coder".parse().unwrap(),
+        seen: None,
+    }
+}
+
+#[test]
+fn claims_that_one_node_makes_up_keep_no_other_node_from_claiming() {
+    let mut table = table(&[(said(CREATOR), created())]);
+    for number in 0..1_000 {
+        table.apply(said(WORKER), claimed(task(), number));
+    }
+    table.apply(said(OTHER), claimed(task(), 1_000));
+    let record = table.record(task()).unwrap();
+    let of = |node| {
+        record
+            .claims()
+            .filter(|one| one.holder.node == node)
+            .count()
+    };
+    assert_eq!((of(WORKER), of(OTHER)), (8, 1));
+    let last = record
+        .claims()
+        .filter(|one| one.holder.node == WORKER)
+        .last();
+    assert_eq!(last.unwrap().id.0[..2], 999u16.to_be_bytes());
+}
+
+#[test]
+fn ids_that_one_node_makes_up_fill_its_own_part_alone_and_age() {
+    let mut table = TaskTable::default();
+    let id = |number: u16| {
+        let mut id = [1; 16];
+        id[..2].copy_from_slice(&number.to_be_bytes());
+        TaskId(id)
+    };
+    for number in 0..2_000 {
+        let applied = table.apply(said(WORKER), claimed(id(number), 1));
+        let heard = usize::from(number) < UNKNOWN_PER_NODE_MAX;
+        assert_eq!(applied.changed.is_some(), heard, "{number}");
+    }
+    let of_other = table.apply(said(OTHER), claimed(id(3_000), 1));
+    assert!(of_other.changed.is_some());
+    let later = Timestamp(said(WORKER).time.0 + 1);
+    assert_eq!(table.forget_before(later), []);
+    assert!(table.is_empty());
+    let again = table.apply(said(WORKER), claimed(id(0), 1));
+    assert!(again.changed.is_some());
+}
+
+#[test]
+fn rounds_that_one_node_makes_up_leave_room_for_an_arbiter_that_is_named_later() {
+    let mut table = table(&[(said(CREATOR), created())]);
+    for round in 0..200 {
+        table.apply(said(OTHER), granted(fence(round, 1), OTHER));
+    }
+    let late = fence(1, 1);
+    table.apply(said(WORKER), granted(late, WORKER));
+    for round in 0..200 {
+        table.apply(said(OTHER), granted(fence(round, 2), OTHER));
+    }
+    table.apply(said(admin(ADMIN)), reassigned(ADMIN, WORKER));
+    let task = table.task(task()).unwrap();
+    assert_eq!(task.held(), Some((&holder(WORKER), late)));
 }
 
 /// Everything that a creator, an admin and two holders may say of one task.

@@ -33,10 +33,7 @@ impl NodeState {
             let items = entry.items().into_iter();
             for item in items.filter_map(|item| TaskItem::decode(&item).ok()) {
                 self.note_number(said, &item);
-                if !self.is_good(&item) {
-                    continue;
-                }
-                if let Some(id) = self.tasks.table.apply(said, item) {
+                if let Some(id) = self.apply_task(said, item) {
                     self.watch_task(now.monotonic, id);
                     touched.insert(id);
                 }
@@ -66,10 +63,7 @@ impl NodeState {
             if said.author == self.me {
                 touched.extend(self.decided(&told));
             }
-            if !self.is_good(&item) {
-                continue;
-            }
-            let Some(id) = self.tasks.table.apply(said, item) else {
+            let Some(id) = self.apply_task(said, item) else {
                 continue;
             };
             self.watch_task(now.monotonic, id);
@@ -93,6 +87,20 @@ impl NodeState {
         let id = deciding.find_map(|(id, decision)| (decision == item).then_some(*id))?;
         self.tasks.deciding.remove(&id);
         Some(id)
+    }
+
+    /// Names the task of which this changes something. What made room for it is forgotten here as in the table.
+    fn apply_task(&mut self, said: Said, item: TaskItem) -> Option<TaskId> {
+        if !self.is_good(&item) {
+            return None;
+        }
+        let applied = self.tasks.table.apply(said, item);
+        if let Some(id) = applied.forgotten {
+            self.forget_task(id);
+            self.tasks.changed.remove(&id);
+            self.tasks.forgotten.push(id);
+        }
+        applied.changed
     }
 
     /// Whether what is said holds by itself; who may say it is for the table.

@@ -4,8 +4,9 @@ use super::*;
 use crate::id::AgentName;
 use crate::log::chain_id::Lane;
 use crate::node_state::tasks::PATIENCE;
+use crate::tasks::table::TASKS_PER_NODE_MAX;
 use crate::tasks::{
-    ClaimId, Definition, Task, TaskError, TaskId, TaskOrder, TaskPhase, definition,
+    Blocker, ClaimId, Definition, Task, TaskError, TaskId, TaskOrder, TaskPhase, Unmet, definition,
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -294,7 +295,9 @@ fn a_task_waits_for_those_before_it_and_for_whoever_can_do_it() {
         capabilities: vec!["rust".to_owned()],
     };
     let blocked = ordered(&mut laptop, &mut desk, able(1));
-    assert_eq!(blocked, Err(TaskError::Blocked { after: vec![first] }));
+    let unmet = Unmet::NotCompleted;
+    let after = vec![Blocker { task: first, unmet }];
+    assert_eq!(blocked, Err(TaskError::Blocked { after }));
     ordered(&mut laptop, &mut desk, claim(first, "coder", 2)).unwrap();
     ordered(&mut laptop, &mut desk, complete(first, "coder")).unwrap();
     let unable = ordered(&mut laptop, &mut desk, claim(second, "coder", 3));
@@ -303,6 +306,64 @@ fn a_task_waits_for_those_before_it_and_for_whoever_can_do_it() {
         "{unable:?}"
     );
     assert!(ordered(&mut laptop, &mut desk, able(4)).is_ok());
+}
+
+#[test]
+fn a_task_that_comes_after_a_cancelled_one_says_so_and_what_to_do() {
+    let (mut desk, mut laptop) = two();
+    let first = created(&mut desk, &mut laptop, definition("lexer"));
+    let second = Definition {
+        after: vec![first],
+        ..definition("parser")
+    };
+    let second = created(&mut desk, &mut laptop, second);
+    let agent = None;
+    let cancel = TaskOrder::Cancel { task: first, agent };
+    ordered(&mut desk, &mut laptop, cancel).unwrap();
+    let blocked = ordered(&mut laptop, &mut desk, claim(second, "coder", 1)).unwrap_err();
+    let unmet = Unmet::Cancelled;
+    let after = vec![Blocker { task: first, unmet }];
+    assert_eq!(blocked, TaskError::Blocked { after });
+    assert!(
+        blocked.to_string().contains("cancel this task"),
+        "{blocked}"
+    );
+}
+
+#[test]
+fn a_task_that_made_room_for_another_is_told_to_be_forgotten_and_leaves_nothing() {
+    let mut desk = Machine::founder(1);
+    desk.tell(Input::LogSeed { seed: [1; 32] });
+    let mut tasks = Vec::new();
+    for number in 0..=TASKS_PER_NODE_MAX {
+        let mut nonce = [7; 16];
+        nonce[..8].copy_from_slice(&number.to_be_bytes());
+        let order = TaskOrder::Create {
+            nonce,
+            definition: definition("x"),
+        };
+        let outputs = desk.order(order);
+        let made = answer(&outputs).unwrap().unwrap().id;
+        if number == 0 {
+            assert!(
+                answer(&desk.order(claim(made, "coder", 1)))
+                    .unwrap()
+                    .is_ok()
+            );
+            assert!(
+                answer(&desk.order(complete(made, "coder")))
+                    .unwrap()
+                    .is_ok()
+            );
+        }
+        tasks.push(made);
+        let forgot = outputs.iter().any(|output| match output {
+            Output::TasksChanged { forgotten, .. } => forgotten == &[tasks[0]],
+            _ => false,
+        });
+        assert_eq!(forgot, number == TASKS_PER_NODE_MAX, "{number}");
+    }
+    assert_eq!(desk.state.tasks.kept_of(tasks[0]), 0);
 }
 
 #[test]
