@@ -10,11 +10,8 @@ use toml_edit::{Document, Item};
 use super::choices::{LogLevel, ToolList, ToolNames};
 use super::firebase::FirebaseFile;
 use super::http_addresses::HttpAddresses;
-use super::settings_error::{SettingsError, SettingsFileError};
+use super::settings_error::{SETTINGS_FILE_BYTES_MAX, SettingsError, SettingsFileError};
 use super::settings_section::{Section, line_of};
-
-/// The largest `peerage.toml` that is read, in bytes.
-pub const SETTINGS_FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// What a `peerage.toml` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
