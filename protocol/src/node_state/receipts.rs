@@ -184,10 +184,10 @@ impl NodeState {
         }
         if known.head > sequence {
             let much = known.bytes >= SWEPT_FROM_BYTES && known.live_from <= sequence;
-            return match much {
-                true => self.sweep_received(chain, sequence + 1),
-                false => {}
-            };
+            if much {
+                self.sweep_received(chain, sequence + 1);
+            }
+            return;
         }
         self.log.chains.release(chain);
         if let Some(known) = self.log.chains.get(chain).cloned() {
