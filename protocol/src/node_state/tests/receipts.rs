@@ -6,6 +6,7 @@ use super::*;
 use crate::log::chain_id::{ChainId, Lane};
 use crate::log::entry::Entry;
 use crate::log::retention::Swept;
+use crate::log::{AppendError, LANE_BYTES_MAX};
 use crate::messaging::DirectItem;
 use crate::messaging::receipt::Receipt;
 use crate::messaging::sealing::{KeyId, SealedMessage};
@@ -264,4 +265,30 @@ fn who_never_pauses_keeps_no_more_than_what_is_on_its_way() {
     let next = send(&mut desk, to);
     assert_eq!(next[0].header().live_from, 41);
     let _ = later;
+}
+
+#[test]
+fn who_sends_on_to_a_node_that_takes_no_more_is_refused_by_name_there_and_nowhere_else() {
+    let (mut desk, laptop) = two_linked();
+    let to = laptop.me();
+    let direct = Lane::Direct(to);
+    let item = Bytes::from(vec![7; 60 * 1024]);
+    let append = |desk: &mut Machine, lane| {
+        let items = vec![item.clone()];
+        match desk.ask(|request| Input::Append {
+            request,
+            lane,
+            items,
+        }) {
+            Reply::Appended(appended) => appended,
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    let all = LANE_BYTES_MAX / item.len() as u64;
+    let taken = (0..=all).take_while(|_| append(&mut desk, direct).is_ok());
+    let taken = taken.count() as u64;
+    assert!(taken > all * 9 / 10, "{taken} of {all}");
+    let refused = append(&mut desk, direct).unwrap_err();
+    assert!(matches!(refused, AppendError::LaneFull { lane, .. } if lane == direct));
+    append(&mut desk, Lane::MESSAGES).unwrap();
 }
