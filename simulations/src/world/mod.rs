@@ -17,6 +17,7 @@ mod gate;
 mod gossip;
 mod joins;
 mod kinds;
+pub(crate) mod letters;
 mod log;
 pub(crate) mod machine;
 mod measure;
@@ -200,7 +201,7 @@ impl World {
             plan: node.clone(),
             key: Arc::new(key),
             id,
-            disk: Disk::new(restarts, backups),
+            disk: Disk::new(restarts, backups).of(id),
             skew_ms: node.clock_skew_ms,
             address,
             moves: 0,
@@ -234,6 +235,7 @@ impl World {
     }
 
     fn finish(mut self) -> Outcome {
+        self.check_disks();
         self.check_convergence();
         self.measure_the_end();
         let (trace_hash, trace) = self.tracer.finish();
