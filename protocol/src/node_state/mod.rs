@@ -8,6 +8,7 @@ mod addresses;
 mod decisions;
 mod gate;
 mod hearing;
+mod holding;
 mod input;
 mod linking;
 mod log;
