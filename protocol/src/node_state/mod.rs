@@ -5,6 +5,7 @@
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
 mod addresses;
+mod answering;
 mod decisions;
 mod gate;
 mod hearing;
