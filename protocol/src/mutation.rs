@@ -52,6 +52,8 @@ pub enum Mutation {
     DeadlineDecides,
     /// Votes of those who are not in the electorate count.
     AcceptUnlistedVoter,
+    /// Whoever fills its share of the inboxes goes on filling them.
+    SkipShares,
 }
 
 #[cfg(feature = "mutations")]
@@ -64,7 +66,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 24] = [
+        pub const ALL: [Self; 25] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -89,6 +91,7 @@ mod switch {
             Self::CountDuplicateVotes,
             Self::DeadlineDecides,
             Self::AcceptUnlistedVoter,
+            Self::SkipShares,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

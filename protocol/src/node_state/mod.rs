@@ -9,6 +9,7 @@ mod answering;
 mod decisions;
 mod gate;
 mod hearing;
+mod holding;
 mod input;
 mod linking;
 mod log;

@@ -471,7 +471,8 @@ fn decided(world: &World, votes: &[(usize, u8)]) -> Proposals {
     for (place, choice) in votes {
         let machine = &world.machines[*place];
         let vote = Vote::sign(mesh, id, voter(machine.id), Choice(*choice), &*machine.key);
-        book.vote(vote, mesh, &Ed25519).unwrap();
+        let (by, at) = (machine.id, machine.wall(world.now_us));
+        book.vote(vote, Carried { by, at }, mesh, &Ed25519).unwrap();
     }
     let certificate = |node| {
         let place = world.machines.iter().find(|machine| machine.id == node)?;
