@@ -46,6 +46,8 @@ pub enum Mutation {
     SkipFence,
     /// An arbiter that has started anew grants at once.
     GrantAtOnce,
+    /// An arbiter of several accepts what it has promised not to.
+    ForgetPromise,
     /// Whoever votes twice is counted twice.
     CountDuplicateVotes,
     /// Once a proposal's deadline has passed, whatever leads is decided.
@@ -64,7 +66,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 24] = [
+        pub const ALL: [Self; 25] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -86,6 +88,7 @@ mod switch {
             Self::NeverRefute,
             Self::SkipFence,
             Self::GrantAtOnce,
+            Self::ForgetPromise,
             Self::CountDuplicateVotes,
             Self::DeadlineDecides,
             Self::AcceptUnlistedVoter,

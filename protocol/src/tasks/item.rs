@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{Definition, DefinitionError};
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
+use super::register::RegisterWord;
 use crate::id::{AgentName, Hash, NodeId};
 use crate::wire::{CborError, decode_cbor, encode_cbor};
 
@@ -127,6 +128,13 @@ pub enum TaskItem {
         round: u32,
         /// Who decides.
         arbiter: NodeId,
+    },
+    /// By the arbiters of a task that has several, and by whoever wants something of them.
+    Register {
+        /// Which task.
+        task: TaskId,
+        /// What.
+        word: RegisterWord,
     },
 }
 

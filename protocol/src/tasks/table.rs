@@ -165,6 +165,7 @@ fn task_of(author: NodeId, item: &TaskItem) -> TaskId {
         | TaskItem::Finished { task, .. }
         | TaskItem::Completed { task, .. }
         | TaskItem::Cancelled { task }
-        | TaskItem::Reassigned { task, .. } => *task,
+        | TaskItem::Reassigned { task, .. }
+        | TaskItem::Register { task, .. } => *task,
     }
 }

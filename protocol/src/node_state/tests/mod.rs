@@ -37,6 +37,7 @@ mod requests;
 mod revocation;
 mod rotation;
 mod sparing;
+mod task_registers;
 mod tasks;
 
 struct Machine {
