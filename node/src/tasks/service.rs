@@ -288,7 +288,7 @@ impl TaskService {
         let why = nodes.into_iter().fold(error.to_string(), |text, node| {
             text.replace(&node.to_string(), &node_name(&self.directory, node))
         });
-        TaskServiceError::Refused { why }
+        TaskServiceError::Named { error, why }
     }
 }
 
@@ -321,8 +321,10 @@ pub enum TaskServiceError {
     Task(#[from] TaskError),
     /// The same, with the names of nodes.
     #[error("{why}")]
-    Refused {
-        /// Why.
+    Named {
+        /// As the protocol says it.
+        error: TaskError,
+        /// As people and agents are told.
         why: String,
     },
     /// No member goes by that name.

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{Definition, DefinitionError};
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
+use super::reassignment::Reassignment;
 use super::register::RegisterWord;
-use crate::id::{AgentName, Hash, NodeId};
+use crate::id::{AgentName, Hash};
 use crate::wire::{CborError, decode_cbor, encode_cbor};
 
 /// Bytes of a result.
@@ -120,15 +121,8 @@ pub enum TaskItem {
         /// Which task.
         task: TaskId,
     },
-    /// By an admin: another node decides on this task from here on.
-    Reassigned {
-        /// Which task.
-        task: TaskId,
-        /// One more than the round before.
-        round: u32,
-        /// Who decides.
-        arbiter: NodeId,
-    },
+    /// By an admin, or by the arbiter that the admin named: another node decides on this task from here on.
+    Reassigned(Box<Reassignment>),
     /// By the arbiters of a task that has several, and by whoever wants something of them.
     Register {
         /// Which task.
