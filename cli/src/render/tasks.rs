@@ -62,6 +62,7 @@ pub fn task(task: &ShownTask, now: u64) -> String {
         ("needs", joined(&task.capabilities)),
         ("after", joined(&task.after)),
         ("waits for", joined(&task.waits_for)),
+        ("stuck", joined(&task.stuck)),
     ];
     let told = texts.into_iter();
     lines.extend(told.filter_map(|(name, text)| Some((name, one_line(&text?)))));
@@ -145,6 +146,7 @@ mod tests {
             capabilities: vec!["rust".to_owned()],
             after: Vec::new(),
             waits_for: Vec::new(),
+            stuck: vec!["5f was cancelled".to_owned()],
             lease_seconds: 900,
             holder: Some("coder@laptop".to_owned()),
             fence: Some("0-3-09".to_owned()),
@@ -173,6 +175,7 @@ mod tests {
             "due        in 1 minute",
             "done       40 %",
             "needs      rust",
+            "stuck      5f was cancelled",
             "  Ask reader.",
         ] {
             assert!(text.lines().any(|one| one == line), "{line:?} in\n{text}");
