@@ -54,6 +54,10 @@ pub enum Mutation {
     AcceptUnlistedVoter,
     /// Whoever fills its share of the inboxes goes on filling them.
     SkipShares,
+    /// Direct messages are not sealed.
+    SendPlain,
+    /// Every member holds every direct lane.
+    HoldAnybodysDirect,
 }
 
 #[cfg(feature = "mutations")]
@@ -66,7 +70,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 25] = [
+        pub const ALL: [Self; 27] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -92,6 +96,8 @@ mod switch {
             Self::DeadlineDecides,
             Self::AcceptUnlistedVoter,
             Self::SkipShares,
+            Self::SendPlain,
+            Self::HoldAnybodysDirect,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.
