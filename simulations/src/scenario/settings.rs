@@ -50,6 +50,8 @@ pub(super) struct Nodes {
     /// Whether they say which region of the network they are in.
     #[serde(default)]
     pub(super) regions: bool,
+    /// How long their certificates live, if not as long as usual.
+    pub(super) certificate_seconds: Option<u64>,
 }
 
 /// The network.
@@ -102,6 +104,8 @@ pub(super) struct Mix {
     pub(super) contradict: f64,
     /// Tasks that agents race for, neither.
     pub(super) race: f64,
+    /// How often an arbiter forgets whom it gave a task to, while another claims it. Neither.
+    pub(super) forgetful: f64,
     /// Neither: how often somebody forges what others say.
     pub(super) forge: f64,
     /// Neither: how often two admins that cannot reach each other let in a namesake each.
@@ -142,6 +146,10 @@ impl Settings {
             9_000.0,
             "from 1 to 9000",
         )?;
+        if let Some(seconds) = self.nodes.certificate_seconds {
+            let (key, allowed) = ("nodes.certificate_seconds", "from 5 to 100000");
+            check(key, seconds as f64, 5.0, 100_000.0, allowed)?;
+        }
         let chances = [
             ("network.loss", self.network.loss),
             ("network.duplicate", self.network.duplicate),
@@ -197,6 +205,8 @@ impl Settings {
         )?;
         check("mix.halve", self.mix.halve, 0.0, 100.0, "from 0 to 100")?;
         check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
+        let forgetful = self.mix.forgetful;
+        check("mix.forgetful", forgetful, 0.0, 100.0, "from 0 to 100")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         check("mix.forge", self.mix.forge, 0.0, 100.0, "from 0 to 100")?;
