@@ -67,6 +67,8 @@ mutations! {
     DeadlineDecides,
     /// Votes of those who are not in the electorate count.
     AcceptUnlistedVoter,
+    /// Whoever fills its share of the inboxes goes on filling them.
+    SkipShares,
 }
 
 #[cfg(feature = "mutations")]

@@ -1,5 +1,6 @@
 """Two members of a mesh move to a network that neither knew, start, and list each other as connected."""
 
+import atexit
 import json
 import os
 import signal
@@ -17,6 +18,30 @@ GOAL_SECONDS = 1.0
 PATIENCE_SECONDS = 30
 
 
+# Every process that was started: none outlives the suite, however that ends.
+STARTED: list[subprocess.Popen] = []
+
+
+@atexit.register
+def end_all() -> None:
+    for process in STARTED:
+        if process.poll() is None:
+            process.terminate()
+    for process in STARTED:
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def end_by_signal(number: int, _frame) -> None:
+    sys.exit(128 + number)
+
+
+for ending in (signal.SIGTERM, signal.SIGHUP):
+    signal.signal(ending, end_by_signal)
+
+
 class Member:
     """A node on a machine of its own; a new process with each start."""
 
@@ -29,6 +54,7 @@ class Member:
         command = [PEERAGE, "--home", str(self.home), "up", "--name", self.machine.name, "--http", http]
         log = open(self.home.with_suffix(".log"), "a")
         self.process = subprocess.Popen(self.machine.inside(*command), stdout=log, stderr=log)
+        STARTED.append(self.process)
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

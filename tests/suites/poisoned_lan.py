@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from found_on_the_lan import Member, list_each_other, wait_for
+from found_on_the_lan import STARTED, Member, list_each_other, wait_for
 from lan import network
 
 PEERAGE = os.environ["PEERAGE_BIN"]
@@ -103,6 +103,7 @@ def main() -> int:
         attacker.move(ATTACKER)
         command = attacker.inside(sys.executable, os.path.abspath(__file__), "lie")
         liar = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        STARTED.append(liar)
         # Both answer when somebody asks: a new start of one makes both speak.
         laptop.stop()
         laptop.start()

@@ -163,7 +163,7 @@ impl NodeState {
             self.presence.watch.own_stall(now.monotonic);
             self.presence.suspicion.own_stall(now.monotonic);
         }
-        let links = self.links.standing().count();
+        let links = || self.links.standing().count();
         for (node, incarnation, stands_in) in self.presence.watch.due(now.monotonic, links) {
             let places = match stands_in {
                 true => WATCHERS + PLACES_FORGIVEN,

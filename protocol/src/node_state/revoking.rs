@@ -1,5 +1,6 @@
 //! Putting a node out of the mesh: signed here, or heard of from anybody; on disk before anything follows from it.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::NodeState;
@@ -237,11 +238,22 @@ fn spared_of(
     }
 }
 
-/// The certificates that `issuer` gave out before a time, as far as this node knows them.
+/// The certificates that `issuer` gave out before a time and the revocations it signed, as far as this node knows them:
+/// whom it put out stays out.
 fn issued_by(roster: &Roster, issuer: NodeId, before: Timestamp) -> Vec<CertificateDigest> {
-    let mut found = std::collections::BTreeSet::new();
-    let chains = roster.members().map(|(_, chain)| chain);
-    for chain in chains.chain([&roster.own]) {
+    let mut found = BTreeSet::new();
+    let members = roster.members().map(|(_, chain)| &**chain);
+    let mut chains: Vec<&CertificateChain> = members.chain([&*roster.own]).collect();
+    for revocation in roster.revocations().iter() {
+        let Some(revoker) = &revocation.revoker else {
+            continue;
+        };
+        if revoker.body().subject == issuer && revocation.body.at < before {
+            found.insert(CertificateDigest(revocation.id().0));
+        }
+        chains.push(revoker);
+    }
+    for chain in chains {
         let mut issued: &Certificate = &chain.certificate;
         for certificate in &chain.issuers {
             if certificate.body.subject == issuer && issued.body.not_before < before {

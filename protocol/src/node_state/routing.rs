@@ -145,6 +145,7 @@ impl NodeState {
             Input::Recalled { entries } => self.recalled(now, &entries),
             Input::LogSeed { seed } => self.log.own.set_seed(seed),
             Input::DiskRoom { full } => self.log.disk_full = full,
+            Input::HoldDirect { authors } => self.hold_direct(now, authors),
             Input::Append {
                 request,
                 lane,

@@ -109,6 +109,19 @@ impl Tasks {
         }
     }
 
+    /// In how many places something is kept of a task.
+    #[cfg(test)]
+    pub(super) fn kept_of(&self, id: TaskId) -> usize {
+        let places = [
+            self.table.record(id).is_some(),
+            self.watches.contains_key(&id),
+            self.leases.contains_key(&id),
+            self.deciding.contains_key(&id),
+            self.undecided.contains_key(&id),
+        ];
+        places.into_iter().filter(|kept| *kept).count()
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
         let waiting = self.waiting.iter().map(|waiting| waiting.until);
         let undecided = self.undecided.values().copied();

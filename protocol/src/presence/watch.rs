@@ -93,13 +93,17 @@ impl Watch {
     ///
     /// Nobody while this node doubts itself: it was stalled, or most of its links ended at once, which is its own end
     /// of a partition rather than the death of many. They are looked at again later.
-    pub(crate) fn due(&mut self, now: Monotonic, links: usize) -> Vec<(NodeId, u64, bool)> {
+    pub(crate) fn due(
+        &mut self,
+        now: Monotonic,
+        links: impl FnOnce() -> usize,
+    ) -> Vec<(NodeId, u64, bool)> {
         if self.next_deadline().is_none_or(|deadline| deadline > now) {
             return Vec::new();
         }
         self.ends
             .retain(|end| now.since(*end) < TOGETHER + ACCUSE_AFTER);
-        let partition = self.ends.len() >= PARTITION_LEAST && self.ends.len() > links;
+        let partition = self.ends.len() >= PARTITION_LEAST && self.ends.len() > links();
         if partition {
             self.doubt_until = Some(now + DOUBT_FOR);
         }
@@ -132,11 +136,11 @@ mod tests {
         watch.lost(START, node(1), 7);
         watch.lost(START, node(2), 8);
         watch.heard(node(2));
-        assert_eq!(watch.due(START, 10), []);
+        assert_eq!(watch.due(START, || 10), []);
         let later = START + ACCUSE_AFTER;
-        assert_eq!(watch.due(later, 10), [(node(1), 7, false)]);
+        assert_eq!(watch.due(later, || 10), [(node(1), 7, false)]);
         watch.heard(node(1));
-        assert_eq!(watch.due(later, 10), []);
+        assert_eq!(watch.due(later, || 10), []);
     }
 
     #[test]
@@ -145,10 +149,10 @@ mod tests {
         watch.lost(START, node(1), 7);
         let mut now = START + ACCUSE_AFTER;
         let mut looks = 0;
-        while let [(silent, 7, stands_in)] = *watch.due(now, 10) {
+        while let [(silent, 7, stands_in)] = *watch.due(now, || 10) {
             assert_eq!(stands_in, now.since(START) >= STAND_IN_AFTER);
             watch.look_again(now, silent);
-            assert_eq!(watch.due(now, 10), []);
+            assert_eq!(watch.due(now, || 10), []);
             now = now + LOOK_AGAIN_AFTER;
             looks += 1;
         }
@@ -161,10 +165,10 @@ mod tests {
         watch.lost(START, node(1), 7);
         let late = START + ACCUSE_AFTER * 2;
         watch.own_stall(late);
-        assert_eq!(watch.due(late, 10), []);
+        assert_eq!(watch.due(late, || 10), []);
         let again = watch.next_deadline().unwrap_or(START);
         assert!(again >= late + DOUBT_FOR);
-        assert_eq!(watch.due(again, 10), [(node(1), 7, true)]);
+        assert_eq!(watch.due(again, || 10), [(node(1), 7, true)]);
     }
 
     #[test]
@@ -172,9 +176,9 @@ mod tests {
         let mut watch = Watch::default();
         (1..=6).for_each(|byte| watch.lost(START, node(byte), 7));
         let due = START + ACCUSE_AFTER;
-        assert_eq!(watch.due(due, 3), []);
+        assert_eq!(watch.due(due, || 3), []);
         let mut few = Watch::default();
         few.lost(START, node(1), 7);
-        assert_eq!(few.due(due, 0), [(node(1), 7, false)]);
+        assert_eq!(few.due(due, || 0), [(node(1), 7, false)]);
     }
 }

@@ -9,6 +9,7 @@ use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
 use peerage_protocol::consensus::book::{Book, Proposals};
+use peerage_protocol::consensus::early::Carried;
 use peerage_protocol::consensus::electorate::{Elector, Electorate, Voter};
 use peerage_protocol::consensus::proof::Proof;
 use peerage_protocol::consensus::proposal::{Choice, PROPOSAL_VERSION, ProposalBody};
@@ -549,7 +550,8 @@ fn decided(world: &World, votes: &[(usize, u8)]) -> Proposals {
     for (place, choice) in votes {
         let machine = &world.machines[*place];
         let vote = Vote::sign(mesh, id, voter(machine.id), Choice(*choice), &*machine.key);
-        book.vote(vote, mesh, &Ed25519).unwrap();
+        let (by, at) = (machine.id, machine.wall(world.now_us));
+        book.vote(vote, Carried { by, at }, mesh, &Ed25519).unwrap();
     }
     let certificate = |node| {
         let place = world.machines.iter().find(|machine| machine.id == node)?;

@@ -2,11 +2,15 @@
 
 use super::{Awaited, NodeState, PATIENCE, WAITING_MAX, Waiting};
 use crate::id::{AgentName, NodeId};
+use crate::membership::certificate::CertificateChain;
 use crate::membership::role::Role;
 use crate::node_state::RequestId;
 use crate::tasks::definition::Definition;
 use crate::tasks::table::TASKS_PER_NODE_MAX;
-use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskOrder, TaskPhase};
+use crate::tasks::{
+    ClaimId, Fence, Reassignment, ReassignmentBody, Task, TaskError, TaskId, TaskItem, TaskOrder,
+    TaskPhase,
+};
 use crate::time::Now;
 
 /// What an order comes to.
@@ -249,16 +253,19 @@ impl NodeState {
     ) -> Result<Outcome, TaskError> {
         let task = self.known_task(id)?;
         check_open(&task)?;
-        let own = self.roster.as_ref().map(|roster| roster.own.body().role);
-        if own != Some(Role::Admin) {
-            return Err(TaskError::NotAdmin);
-        }
+        let roster = self.roster.as_ref();
+        let roster = roster.filter(|roster| roster.own.body().role == Role::Admin);
+        let roster = roster.ok_or(TaskError::NotAdmin)?;
         let round = task.round.saturating_add(1);
-        let item = TaskItem::Reassigned {
+        let body = ReassignmentBody {
             task: id,
             round,
+            at: now.wall,
             arbiter,
         };
+        let own = CertificateChain::clone(&roster.own);
+        let word = Reassignment::sign(body, roster.mesh, own, &*self.keys.node);
+        let item = TaskItem::Reassigned(Box::new(word));
         self.append_task(now, &item)?;
         Ok(Outcome::Awaits(id, Awaited::Reassigned { round }))
     }

@@ -104,6 +104,48 @@ fn members_follow_the_new_key_before_they_hear_that_the_old_one_is_out() {
 }
 
 #[test]
+fn whom_an_admin_has_put_out_stays_out_when_the_admin_has_another_key() {
+    let (mut founder, mut admin) = (Machine::founder(1), Machine::new(2));
+    let (mut lost, mut desk) = (Machine::new(3), Machine::new(4));
+    admin.join_as(&mut founder, "admin", Role::Admin);
+    lost.join(&mut founder, "lost");
+    desk.join(&mut admin, "desk");
+    link(&mut admin, &mut founder);
+    let (subject, chain) = (lost.me(), lost.own());
+    let revoked = admin.ask(|request| Input::Revoke {
+        request,
+        subject,
+        spare_issued_before: None,
+    });
+    let Reply::Revoked(Ok(revocation)) = revoked else {
+        panic!("{revoked:?}");
+    };
+    let told = Announcement {
+        revocations: vec![revocation],
+        ..Announcement::default()
+    };
+    founder.ask(|request| Input::Gossiped {
+        request,
+        from: admin.me(),
+        announcement: told,
+    });
+    let out = |founder: &Machine| {
+        let revocations = founder.state.roster().unwrap().revocations();
+        revocations.check_node(subject).is_err()
+    };
+    assert!(out(&founder));
+    let rotation = rotation(&admin, 9);
+    issued(founder.judge(admin.me(), claim(&admin, &rotation)));
+    assert!(out(&founder));
+    let back = Claim::Member {
+        chain,
+        revocations: 0,
+    };
+    let refused = founder.judge(subject, back);
+    assert_eq!(refused, Verdict::spoken(Refusal::Revoked));
+}
+
+#[test]
 fn an_admin_does_not_take_the_place_of_one_nearer_to_the_root() {
     let (mut founder, mut admin) = (Machine::founder(1), Machine::new(2));
     admin.join_as(&mut founder, "admin", Role::Admin);
