@@ -124,6 +124,23 @@ pub enum TaskError {
         /// Who asked.
         agent: AgentName,
     },
+    /// It said another result of it before.
+    #[error("{agent} has told another result of this task already, and that one stands")]
+    OtherResult {
+        /// Who asked.
+        agent: AgentName,
+    },
+    /// It tells too often how far it is.
+    #[error(
+        "{agent} has told too often how far its tasks are; wait {} s, and tell what matters",
+        wait.as_secs().max(1)
+    )]
+    TooOften {
+        /// Who asked.
+        agent: AgentName,
+        /// How long it is to wait.
+        wait: Duration,
+    },
     /// Only whoever created it may.
     #[error("only the agent that created the task, or the owner of its machine, may cancel it")]
     NotCreator,

@@ -452,6 +452,50 @@ fn a_task_that_an_admin_moved_stays_where_it_is_though_the_admin_is_put_out_and_
 }
 
 #[test]
+fn an_agent_that_tells_too_often_how_far_it_is_is_told_to_wait_and_another_is_not() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    let other = created(&mut desk, &mut laptop, definition("lexer"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    ordered(&mut laptop, &mut desk, claim(other, "reader", 2)).unwrap();
+    let update = |task, name| TaskOrder::Update {
+        task,
+        agent: agent(name),
+        fence: None,
+        percent: None,
+        note: Some("at it".to_owned()),
+    };
+    for _ in 0..60 {
+        ordered(&mut laptop, &mut desk, update(task, "coder")).unwrap();
+    }
+    let refused = ordered(&mut laptop, &mut desk, update(task, "coder"));
+    let wait = Duration::from_secs(5);
+    let coder = agent("coder");
+    assert_eq!(refused, Err(TaskError::TooOften { agent: coder, wait }));
+    ordered(&mut laptop, &mut desk, update(other, "reader")).unwrap();
+    laptop.pass(wait);
+    ordered(&mut laptop, &mut desk, update(task, "coder")).unwrap();
+}
+
+#[test]
+fn another_result_than_the_one_that_was_told_is_refused_by_name() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    ordered(&mut laptop, &mut desk, complete(task, "coder")).unwrap();
+    let other = |result: &str| TaskOrder::Complete {
+        task,
+        agent: agent("coder"),
+        fence: None,
+        result: result.to_owned(),
+    };
+    let refused = ordered(&mut laptop, &mut desk, other("reverted"));
+    let coder = agent("coder");
+    assert_eq!(refused, Err(TaskError::OtherResult { agent: coder }));
+    assert!(ordered(&mut laptop, &mut desk, other("")).is_ok());
+}
+
+#[test]
 fn a_definition_over_its_bounds_is_refused_before_it_is_written() {
     let (mut desk, mut laptop) = two();
     let mut long = definition("x");
