@@ -52,6 +52,12 @@ pub enum Mutation {
     DeadlineDecides,
     /// Votes of those who are not in the electorate count.
     AcceptUnlistedVoter,
+    /// Whoever waits first is let in, whatever words were typed.
+    ApproveAnyWords,
+    /// A member's place is given to whoever wants it.
+    AcceptForgedRotation,
+    /// Who has another key is not put out under the one before.
+    KeepReplacedKey,
 }
 
 #[cfg(feature = "mutations")]
@@ -64,7 +70,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 24] = [
+        pub const ALL: [Self; 27] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -89,6 +95,9 @@ mod switch {
             Self::CountDuplicateVotes,
             Self::DeadlineDecides,
             Self::AcceptUnlistedVoter,
+            Self::ApproveAnyWords,
+            Self::AcceptForgedRotation,
+            Self::KeepReplacedKey,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

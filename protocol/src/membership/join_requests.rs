@@ -8,6 +8,7 @@ use super::admission::Refusal;
 use super::join_request::{Opening, RequestWords};
 use super::ticket::Transcript;
 use crate::id::{NodeId, NodeName};
+use crate::mutation::Mutation;
 use crate::time::Monotonic;
 
 /// The longest that requests are heard at a time.
@@ -140,7 +141,7 @@ impl JoinRequests {
         let at = self
             .waiting(now)
             .iter()
-            .position(|one| one.words == words)?;
+            .position(|one| one.words == words || Mutation::ApproveAnyWords.is_on())?;
         Some(self.waiting.remove(at))
     }
 }

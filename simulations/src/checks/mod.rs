@@ -14,6 +14,7 @@ mod promises;
 mod receipts;
 pub(crate) mod records;
 mod revocation;
+mod rotation;
 mod sampling;
 pub(crate) mod tasks;
 
@@ -76,6 +77,24 @@ pub(crate) enum Observation<'a> {
         /// The ticket.
         ticket: TicketId,
         /// The certificate.
+        issued: &'a CertificateChain,
+    },
+    /// An admin has let somebody in by the words of the node `asker`, or by words that a stranger's victim showed.
+    Approved {
+        /// Which admin.
+        node: usize,
+        /// Whose words were typed.
+        asker: Option<usize>,
+        /// What came of it.
+        issued: &'a CertificateChain,
+    },
+    /// A node is to have another key from here on.
+    KeyReplaced {
+        /// Which.
+        node: usize,
+        /// The certificate of its key so far.
+        held: &'a CertificateChain,
+        /// That of the next.
         issued: &'a CertificateChain,
     },
     /// A node has answered a stranger's claim.
@@ -184,6 +203,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(admission::Admission),
         Box::new(promises::Promises),
         Box::new(revocation::Revocation),
+        Box::new(rotation::Rotation),
         Box::new(presence::Presence),
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),

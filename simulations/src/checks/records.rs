@@ -78,7 +78,9 @@ impl Records {
         }
         seen.changes += u32::from(age != before);
         let (here, there) = (view.called(node), view.called(other));
-        let what = if age < before {
+        // A certificate that was never taken gives way to what its holder says under an earlier one.
+        let both_speak = age.1.is_some() == before.1.is_some();
+        let what = if age < before && both_speak {
             format!("{here} knew something later of {there} than it does now")
         } else if seen.changes > CHANGES_MAX {
             format!("{here} saw {there} change {CHANGES_MAX} times within five seconds")

@@ -11,6 +11,7 @@ mod describe;
 mod dials;
 mod disk;
 mod dispatch;
+mod errands;
 mod event;
 mod fabric;
 mod gate;
@@ -28,6 +29,8 @@ mod presence;
 mod process;
 mod questions;
 mod queue;
+mod requests;
+mod rotations;
 mod sizes;
 mod slots;
 mod strangers;
@@ -200,6 +203,8 @@ impl World {
             plan: node.clone(),
             key: Arc::new(key),
             id,
+            next_key: None,
+            rotations: 0,
             disk: Disk::new(restarts, backups),
             skew_ms: node.clock_skew_ms,
             address,
