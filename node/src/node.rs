@@ -1,8 +1,13 @@
 //! A whole node: starts its parts in order and stops them in the opposite one.
 
 mod addresses;
+mod discovery_parts;
+mod foundation;
+mod gateway_parts;
 mod http_listeners;
+mod mesh_parts;
 mod message_parts;
+mod own_key;
 mod parts;
 mod registry;
 mod start_error;
@@ -25,6 +30,9 @@ use crate::net::Network;
 
 /// How long calls under way may take to end once the node stops.
 const DRAIN_WITHIN: Duration = Duration::from_millis(1_500);
+
+/// Events of the network, and of the upstreams, that wait for control.
+const EVENTS_WAITING_MAX: usize = 1_024;
 
 /// A running node.
 pub struct Node {

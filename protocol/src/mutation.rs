@@ -58,6 +58,12 @@ pub enum Mutation {
     AcceptForgedRotation,
     /// Who has another key is not put out under the one before.
     KeepReplacedKey,
+    /// Whoever fills its share of the inboxes goes on filling them.
+    SkipShares,
+    /// Direct messages are not sealed.
+    SendPlain,
+    /// Every member holds every direct lane.
+    HoldAnybodysDirect,
 }
 
 #[cfg(feature = "mutations")]
@@ -70,7 +76,7 @@ mod switch {
 
     impl Mutation {
         /// All of them.
-        pub const ALL: [Self; 27] = [
+        pub const ALL: [Self; 30] = [
             Self::AcceptExpiredCertificate,
             Self::AcceptForgedCertificate,
             Self::ReuseTicket,
@@ -98,6 +104,9 @@ mod switch {
             Self::ApproveAnyWords,
             Self::AcceptForgedRotation,
             Self::KeepReplacedKey,
+            Self::SkipShares,
+            Self::SendPlain,
+            Self::HoldAnybodysDirect,
         ];
 
         /// Breaks one rule in this whole process, or with `None` keeps them all.

@@ -125,6 +125,8 @@ pub struct Mutations {
     /// Seconds that each broken rule may go unnoticed
     #[arg(long, value_name = "S", default_value_t = 60)]
     pub seconds: u64,
+    /// Rules to break, as the table calls them [default: all]
+    pub rules: Vec<String>,
 }
 
 /// Seeds in a row.

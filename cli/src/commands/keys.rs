@@ -15,7 +15,6 @@ use tokio::time::{Instant, sleep};
 use zeroize::Zeroizing;
 
 use super::Context;
-use super::mesh::ensure_node;
 use crate::arguments::{Keys, Restore};
 use crate::failure::Failure;
 use crate::render;
@@ -120,7 +119,7 @@ pub(super) async fn restore(context: &Context, restore: Restore) -> Result<(), F
         }
         None => keys::keep(&home.root_key(), &root).map_err(key_failed)?,
     }
-    ensure_node(context, restore.no_start).await?;
+    context.ensure_node(restore.no_start).await?;
     let request = FoundRequest {
         member: restore.member,
     };

@@ -12,7 +12,6 @@ use serde_json::json;
 use super::requests::ask;
 use super::{Context, connect, now};
 use crate::arguments::{Connect, Invite, Join};
-use crate::background::{Running, ensure_running};
 use crate::failure::Failure;
 use crate::render::{self, Joined};
 use crate::terminal::{note, print};
@@ -34,7 +33,7 @@ pub(super) async fn invite(context: &Context, invite: &Invite) -> Result<(), Fai
         only: invite.only.clone(),
         certificate_seconds: invite.lifetime.map(|lifetime| lifetime.as_secs()),
     };
-    ensure_node(context, invite.no_start).await?;
+    context.ensure_node(invite.no_start).await?;
     let response: InviteResponse = context.client().post("/v1/invite", &request).await?;
     match context.json {
         true => print(&render::json(&json!({"ticket": response.ticket}))?)?,
@@ -58,7 +57,7 @@ pub(super) async fn join(
         connect::prepare(context, client, asked, environment)
     });
     let client = client.transpose()?;
-    ensure_node(context, join.no_start).await?;
+    context.ensure_node(join.no_start).await?;
     let response = match join.ticket {
         Some(ticket) => redeem(context, ticket).await?,
         None => ask(context, join.ask.flatten(), join.same_words).await?,
@@ -77,18 +76,6 @@ pub(super) async fn join(
 async fn redeem(context: &Context, ticket: String) -> Result<JoinResponse, Failure> {
     let client = context.client().patient_for(JOIN_PATIENCE);
     client.post("/v1/join", &JoinRequest { ticket }).await
-}
-
-/// Starts the node in the background where none runs, and says so.
-pub(super) async fn ensure_node(context: &Context, no_start: bool) -> Result<(), Failure> {
-    if no_start {
-        return Ok(());
-    }
-    let Running { started, status } = ensure_running(&context.home, &[]).await?;
-    if let Some(pid) = started.filter(|_| !context.json) {
-        note(&render::started_along(pid, &status));
-    }
-    Ok(())
 }
 
 pub(super) async fn leave(context: &Context) -> Result<(), Failure> {

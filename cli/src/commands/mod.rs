@@ -1,5 +1,6 @@
 //! The commands: each asks the node, or does its part without one, and prints what came of it.
 
+mod asking;
 mod backup;
 mod call;
 mod connect;
@@ -37,9 +38,11 @@ use peerage_node::config::environment::ProcessEnvironment;
 use peerage_node::home::Home;
 
 use crate::arguments::{Arguments, Command};
+use crate::background::{Running, ensure_running};
 use crate::failure::Failure;
+use crate::render;
 use crate::socket::Client;
-use crate::terminal::View;
+use crate::terminal::{View, note};
 
 /// What every command knows.
 pub(crate) struct Context {
@@ -51,6 +54,18 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn client(&self) -> Client {
         Client::new(self.home.clone())
+    }
+
+    /// Starts the node in the background where none runs, and says so.
+    async fn ensure_node(&self, no_start: bool) -> Result<(), Failure> {
+        if no_start {
+            return Ok(());
+        }
+        let Running { started, status } = ensure_running(&self.home, &[]).await?;
+        if let Some(pid) = started.filter(|_| !self.json) {
+            note(&render::started_along(pid, &status));
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use peerage_node::config::settings_file::write_name;
+use peerage_node::config::settings_edit::write_name;
 use peerage_node::gateway::frontend::rest::api::{RenameRequest, RenameResponse};
 use peerage_node::store::inspect;
 use peerage_protocol::id::NodeName;

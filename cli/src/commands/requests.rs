@@ -9,7 +9,6 @@ use peerage_node::gateway::frontend::rest::requests_api::{
     OpenRequests, RequestsResponse,
 };
 
-use super::mesh::ensure_node;
 use super::{Context, now};
 use crate::arguments::{Approve, Requests};
 use crate::failure::Failure;
@@ -26,7 +25,9 @@ pub(super) async fn requests(context: &Context, asked: &Requests) -> Result<(), 
     let response: RequestsResponse = match (asked.open, asked.close) {
         (None, false) => client.get("/v1/requests").await?,
         (window, _) => {
-            ensure_node(context, asked.no_start || window.is_none()).await?;
+            context
+                .ensure_node(asked.no_start || window.is_none())
+                .await?;
             let seconds = window.map(|window| window.as_secs().max(1));
             client
                 .post("/v1/requests", &OpenRequests { seconds })

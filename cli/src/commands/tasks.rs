@@ -7,7 +7,7 @@ use peerage_protocol::id::AgentName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::messages::{acting, ask};
+use super::asking::{acting, ask};
 use super::{Context, now, watch};
 use crate::arguments::{
     Acting, CompleteTask, CreateTask, HeldTask, ListTasks, MessagePriority, Task, TaskState,

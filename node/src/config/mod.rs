@@ -13,6 +13,8 @@ pub mod servers;
 pub mod servers_edit;
 pub mod servers_error;
 pub mod settings;
+pub mod settings_edit;
 pub mod settings_error;
 pub mod settings_file;
+mod settings_section;
 pub mod upstream;

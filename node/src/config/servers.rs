@@ -13,17 +13,13 @@ use super::environment::Environment;
 use super::expand::{Unset, expand};
 use super::instance::Instance;
 use super::json_lines::KeyLines;
-use super::servers_error::{ServersError, ServersFileError, ServersProblem};
+use super::servers_error::{
+    SERVERS_FILE_BYTES_MAX, SERVERS_MAX, ServersError, ServersFileError, ServersProblem,
+};
 use super::upstream::{UpstreamSettings, UpstreamTransport};
 
 /// The member that holds the servers.
 pub(super) const SERVERS_KEY: &str = "mcpServers";
-
-/// The largest `mcp.json` that is read, in bytes.
-pub const SERVERS_FILE_BYTES_MAX: u64 = 1024 * 1024;
-
-/// The most servers one node has.
-pub const SERVERS_MAX: usize = 256;
 
 /// The servers of an `mcp.json`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,12 @@ use std::path::PathBuf;
 use peerage_protocol::id::NameError;
 
 use super::expand::Unset;
-use super::servers::{SERVERS_FILE_BYTES_MAX, SERVERS_MAX};
+
+/// The largest `mcp.json` that is read, in bytes.
+pub const SERVERS_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// The most servers one node has.
+pub const SERVERS_MAX: usize = 256;
 
 /// One fault in the text of an `mcp.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]

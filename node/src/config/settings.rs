@@ -10,8 +10,9 @@ use super::firebase::{FirebaseSettings, FirebaseSettingsError};
 use super::http_addresses::HttpAddresses;
 use super::mesh_port::{MeshPortError, choose_mesh_port};
 use super::node_name::default_node_name;
+use super::settings_edit::write_mesh_port;
 use super::settings_error::SettingsFileError;
-use super::settings_file::{SettingsFile, write_mesh_port};
+use super::settings_file::SettingsFile;
 use crate::home::{Home, HomeError};
 
 /// The variable that names the node when no flag does.

@@ -3,7 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::settings_file::SETTINGS_FILE_BYTES_MAX;
+/// The largest `peerage.toml` that is read, in bytes.
+pub const SETTINGS_FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// One fault in the text of a `peerage.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,23 +1,17 @@
 //! Reads `peerage.toml` into typed, optional values; what it does not say is left to flags, environment and defaults.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use peerage_protocol::id::{NodeName, RegionName};
-use toml_edit::{Document, DocumentMut, Item, TableLike};
+use peerage_protocol::id::RegionName;
+use toml_edit::{Document, Item};
 
 use super::choices::{LogLevel, ToolList, ToolNames};
 use super::firebase::FirebaseFile;
 use super::http_addresses::HttpAddresses;
-use super::settings_error::{SettingsError, SettingsFileError};
-use crate::home::write_atomically;
-
-/// The largest `peerage.toml` that is read, in bytes.
-pub const SETTINGS_FILE_BYTES_MAX: u64 = 256 * 1024;
+use super::settings_error::{SETTINGS_FILE_BYTES_MAX, SettingsError, SettingsFileError};
+use super::settings_section::{Section, line_of};
 
 /// What a `peerage.toml` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -69,12 +63,7 @@ impl SettingsFile {
             problem: error.message().trim().replace('\n', "; "),
         })?;
         let mut file = Self::default();
-        let root = Section {
-            text,
-            name: "",
-            table: document.as_table(),
-        };
-        file.read_root(&root)?;
+        file.read_root(&Section::root(text, document.as_table()))?;
         Ok(file)
     }
 
@@ -191,172 +180,14 @@ impl SettingsFile {
     }
 
     fn note_unknown(&mut self, section: &Section<'_>, known: &[&str]) {
-        for (key, _) in section.table.iter().filter(|(key, _)| !known.contains(key)) {
-            let line = section.line(key);
-            let path = section.path(key);
-            self.unknown.push(format!("line {line}, key {path:?}"));
-        }
+        self.unknown.extend(section.unknown(known));
     }
 }
 
 type ReadSection = fn(&mut SettingsFile, &Section<'_>) -> Result<(), SettingsError>;
 
-/// One table of the file, with what is needed to say where a fault is.
-struct Section<'a> {
-    text: &'a str,
-    name: &'a str,
-    table: &'a dyn TableLike,
-}
-
-impl<'a> Section<'a> {
-    fn section(&self, name: &'a str) -> Result<Option<Section<'a>>, SettingsError> {
-        let table = self.read(name, "a table", Item::as_table_like)?;
-        Ok(table.map(|table| Section {
-            text: self.text,
-            name,
-            table,
-        }))
-    }
-
-    fn read<T>(
-        &self,
-        key: &str,
-        expected: &str,
-        convert: impl FnOnce(&'a Item) -> Option<T>,
-    ) -> Result<Option<T>, SettingsError> {
-        match self.table.get(key) {
-            None => Ok(None),
-            Some(item) => match convert(item) {
-                Some(value) => Ok(Some(value)),
-                None => Err(self.error(key, &format!("must be {expected}"))),
-            },
-        }
-    }
-
-    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
-        self.read(key, "an array of strings", |item| {
-            let texts = item.as_array()?.iter();
-            texts
-                .map(|value| value.as_str().map(str::to_owned))
-                .collect()
-        })
-    }
-
-    /// A string that means something; what is wrong with one that does not is said without repeating it.
-    fn parsed<T: FromStr<Err: Display>>(&self, key: &str) -> Result<Option<T>, SettingsError> {
-        let text = self.read(key, "a string", Item::as_str)?;
-        text.map(str::parse)
-            .transpose()
-            .map_err(|error: T::Err| self.error(key, &error.to_string()))
-    }
-
-    fn port(&self, key: &str) -> Result<Option<u16>, SettingsError> {
-        self.read(key, "a port from 0 to 65535", |item| {
-            u16::try_from(item.as_integer()?).ok()
-        })
-    }
-
-    fn choice<T: Copy>(
-        &self,
-        key: &str,
-        choices: &[(&str, T)],
-    ) -> Result<Option<T>, SettingsError> {
-        let names: Vec<String> = choices
-            .iter()
-            .map(|(name, _)| format!("{name:?}"))
-            .collect();
-        self.read(key, &names.join(" or "), |item| {
-            let text = item.as_str()?;
-            let chosen = choices.iter().find(|(name, _)| *name == text)?;
-            Some(chosen.1)
-        })
-    }
-
-    fn error(&self, key: &str, problem: &str) -> SettingsError {
-        SettingsError {
-            line: self.line(key),
-            key: self.path(key),
-            problem: problem.to_owned(),
-        }
-    }
-
-    fn path(&self, key: &str) -> String {
-        match self.name {
-            "" => key.to_owned(),
-            name => format!("{name}.{key}"),
-        }
-    }
-
-    fn line(&self, key: &str) -> usize {
-        let of_key = self.table.key(key).and_then(toml_edit::Key::span);
-        let of_item = || self.table.get(key).and_then(Item::span);
-        line_of(self.text, of_key.or_else(of_item))
-    }
-}
-
-fn line_of(text: &str, span: Option<Range<usize>>) -> usize {
-    let start = span.map_or(0, |span| span.start).min(text.len());
-    1 + text.as_bytes()[..start]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-}
-
-/// Writes `[mesh] port` into the file and leaves everything else as it stands, comments too.
-pub fn write_mesh_port(path: &Path, port: u16) -> Result<(), SettingsFileError> {
-    edit(path, |text| with_mesh_port(text, port))
-}
-
-/// Writes the node's name into the file, in place of the one before, and leaves the rest as it was.
-pub fn write_name(path: &Path, name: &NodeName) -> Result<(), SettingsFileError> {
-    edit(path, |text| with_name(text, name))
-}
-
-fn edit(
-    path: &Path,
-    change: impl FnOnce(&str) -> Result<String, SettingsError>,
-) -> Result<(), SettingsFileError> {
-    let text = change(&read_text(path)?).map_err(|error| SettingsFileError::Invalid {
-        path: path.to_path_buf(),
-        error,
-    })?;
-    write_atomically(path, text.as_bytes()).map_err(|source| SettingsFileError::Io {
-        deed: "write",
-        path: path.to_path_buf(),
-        source,
-    })
-}
-
-fn with_mesh_port(text: &str, port: u16) -> Result<String, SettingsError> {
-    edited(text, |document| {
-        let mesh = document.entry("mesh").or_insert_with(toml_edit::table);
-        if let Some(mesh) = mesh.as_table_like_mut() {
-            mesh.insert("port", toml_edit::value(i64::from(port)));
-        }
-    })
-}
-
-fn with_name(text: &str, name: &NodeName) -> Result<String, SettingsError> {
-    edited(text, |document| {
-        document.insert("name", toml_edit::value(name.as_str()));
-    })
-}
-
-fn edited(text: &str, change: impl FnOnce(&mut DocumentMut)) -> Result<String, SettingsError> {
-    // Also refuses what the next start would refuse.
-    SettingsFile::parse(text)?;
-    let mut document: DocumentMut =
-        text.parse()
-            .map_err(|error: toml_edit::TomlError| SettingsError {
-                line: line_of(text, error.span()),
-                key: String::new(),
-                problem: error.message().to_owned(),
-            })?;
-    change(&mut document);
-    Ok(document.to_string())
-}
-
-fn read_text(path: &Path) -> Result<String, SettingsFileError> {
+/// The text of the file; of one that does not exist, none.
+pub(super) fn read_text(path: &Path) -> Result<String, SettingsFileError> {
     let failed = |source| SettingsFileError::Io {
         deed: "read",
         path: path.to_path_buf(),
@@ -488,48 +319,10 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_mesh_port_is_written_beside_everything_that_was_there() {
-        let text = "# mine\nname = \"x\" # so\nodd = 1\n\n[mesh]\n# where\nlisten = []\n";
-        let written = with_mesh_port(text, 4001).unwrap();
-        assert_eq!(written, format!("{text}port = 4001\n"));
-        assert_eq!(SettingsFile::parse(&written).unwrap().mesh_port, Some(4001));
-    }
-
-    #[test]
-    fn the_mesh_port_makes_a_file_where_there_is_none() {
-        assert_eq!(with_mesh_port("", 4001).unwrap(), "[mesh]\nport = 4001\n");
-    }
-
-    #[test]
-    fn the_name_is_written_beside_everything_that_was_there() {
-        let name = "desk".parse().unwrap();
-        let rest = "# mine\n[http]\nport = 1 # so\n";
-        let written = with_name(rest, &name).unwrap();
-        assert_eq!(
-            SettingsFile::parse(&written).unwrap().name.as_deref(),
-            Some("desk")
-        );
-        assert!(written.ends_with("[http]\nport = 1 # so\n"), "{written}");
-        let again = with_name(&written, &"shed".parse().unwrap()).unwrap();
-        assert_eq!(again, written.replace("desk", "shed"));
-    }
-
     proptest! {
         #[test]
         fn any_bytes_are_read_or_refused_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let text = String::from_utf8_lossy(&bytes);
-            let _ = SettingsFile::parse(&text);
-            let _ = with_mesh_port(&text, 4001);
-        }
-
-        #[test]
-        fn any_toml_like_text_is_edited_or_refused_without_a_panic(
-            text in r#"((\[?(name|mesh|http|tools|log)(\.port)?\]?)|=|"x"|\{|\}|\[|\]|1|,|\n| |é){0,30}"#,
-        ) {
-            if let Ok(written) = with_mesh_port(&text, 4001) {
-                prop_assert_eq!(SettingsFile::parse(&written).map(|file| file.mesh_port), Ok(Some(4001)));
-            }
+            let _ = SettingsFile::parse(&String::from_utf8_lossy(&bytes));
         }
     }
 }

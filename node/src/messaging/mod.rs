@@ -3,6 +3,7 @@
 //! What is public goes into the log in the clear. What is direct is sealed to the recipient's node; only the two ends
 //! ever hold it open. Everything an agent is told of is in the database first.
 
+mod holding;
 mod keyring;
 mod news;
 mod opening;

@@ -1,6 +1,7 @@
 //! Follows the log: opens what is sealed to this node, and tells of what has come.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use peerage_protocol::id::{MeshId, NodeId};
 use peerage_protocol::log::Lane;
@@ -8,15 +9,19 @@ use peerage_protocol::log::entry::Entry;
 use peerage_protocol::messaging::DirectItem;
 use peerage_protocol::messaging::sealing::Binding;
 use tokio::sync::broadcast::{self, error::RecvError};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::holding::Holding;
 use super::keyring::Keyring;
 use super::news::News;
-use crate::control::Snapshots;
+use crate::control::{ControlHandle, Snapshots};
 use crate::store::{OpenedMessage, Store, StoreError, StoredSealed};
 
+/// How often it is looked whether those that are held may go on, where nobody reads.
+const HELD_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Sealed messages that are opened in one transaction.
-const OPENED_AT_ONCE: usize = 256;
+const OPENED_AT_ONCE: usize = 64;
 
 /// What opens messages.
 pub struct Opener {
@@ -30,6 +35,8 @@ pub struct Opener {
     pub snapshots: Arc<Snapshots>,
     /// Whom to tell.
     pub news: News,
+    /// Who is told whose messages are too many.
+    pub control: ControlHandle,
 }
 
 impl Opener {
@@ -42,38 +49,64 @@ impl Opener {
     }
 
     async fn follow(&self, mut applied: broadcast::Receiver<Arc<Entry>>) {
+        let mut holding = Holding::new(self.store.clone(), self.control.clone());
+        let mut news = self.news.follow();
         loop {
-            if let Err(error) = self.open_all().await {
+            if let Err(error) = self.open_all(&mut holding).await {
                 tracing::error!(%error, "messages cannot be opened");
             }
-            let mut sealed = false;
-            while !sealed {
-                match applied.recv().await {
-                    Ok(entry) if entry.chain().lane == Lane::Direct(self.me) => sealed = true,
-                    Ok(entry) if entry.chain().lane == Lane::MESSAGES => self.news.arrived(),
-                    Ok(_) => {}
-                    Err(RecvError::Lagged(_)) => {
-                        self.news.arrived();
-                        sealed = true;
-                    }
-                    Err(RecvError::Closed) => return,
-                }
+            let mut look = false;
+            while !look {
+                look = tokio::select! {
+                    entry = applied.recv() => match self.heard(entry) {
+                        Some(look) => look,
+                        None => return,
+                    },
+                    // Whoever is held goes on once its messages are read, or have expired.
+                    _ = news.changed(), if holding.any() => true,
+                    () = sleep(HELD_LOOK_EVERY), if holding.any() => true,
+                };
+            }
+            while let Ok(entry) = applied.try_recv() {
+                self.heard(Ok(entry));
             }
         }
     }
 
-    async fn open_all(&self) -> Result<(), StoreError> {
+    /// Whether an entry may hold something to open; nothing once no more will come.
+    fn heard(&self, entry: Result<Arc<Entry>, RecvError>) -> Option<bool> {
+        match entry.map(|entry| entry.chain().lane) {
+            Ok(lane) if lane == Lane::Direct(self.me) => Some(true),
+            Ok(Lane::MESSAGES) => {
+                self.news.arrived();
+                Some(false)
+            }
+            Ok(_) => Some(false),
+            Err(RecvError::Lagged(_)) => {
+                self.news.arrived();
+                Some(true)
+            }
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    async fn open_all(&self, holding: &mut Holding) -> Result<(), StoreError> {
         let Some(mesh) = self.snapshots.roster().map(|roster| roster.mesh) else {
             return Ok(());
         };
         loop {
+            // Before, as what waits to be opened counts: a flood may come faster than it is opened.
+            holding.refresh().await?;
             let waiting = self.store.sealed_messages(OPENED_AT_ONCE).await?;
-            if waiting.is_empty() {
+            let count = waiting.len();
+            if count > 0 {
+                let opened = waiting.iter().map(|one| self.open(mesh, one)).collect();
+                self.store.take_opened_messages(self.me, opened).await?;
+                self.news.arrived();
+            }
+            if count < OPENED_AT_ONCE {
                 return Ok(());
             }
-            let opened = waiting.iter().map(|one| self.open(mesh, one)).collect();
-            self.store.take_opened_messages(self.me, opened).await?;
-            self.news.arrived();
         }
     }
 

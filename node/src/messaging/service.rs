@@ -1,5 +1,6 @@
 //! Sending, reading, waiting and acknowledging, for the agents of this node.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use peerage_protocol::messaging::message::{
     Topic,
 };
 use peerage_protocol::messaging::sealing::{Binding, MessageKey};
+use peerage_protocol::messaging::shares::Shares;
 use peerage_protocol::node_state::{Input, Reply};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
@@ -21,7 +23,7 @@ use super::news::News;
 use super::shown::ShownMessage;
 use crate::control::{ControlClosed, ControlHandle, wall};
 use crate::gateway::directory::Directory;
-use crate::store::{Acknowledged, MessageQuery, Store, StoreError};
+use crate::store::{Acknowledged, Addressee, MessageQuery, Store, StoreError, StoredMessage};
 
 /// How long one wait for messages lasts at most: shorter than the patience of common clients.
 pub const WAIT_MAX: Duration = Duration::from_secs(50);
@@ -103,34 +105,49 @@ impl Messaging {
         let recipient = self.recipient(to)?;
         let me = self.directory.me();
         let message = DirectMessage {
-            to: recipient.agent,
+            to: recipient.agent.clone(),
             content: self.content(from, draft)?,
         };
-        if let Some((mesh, key)) = recipient.sealed {
-            let binding = Binding {
-                mesh,
-                sender: me,
-                recipient: recipient.node,
-                number: message.content.number,
-            };
-            let sealed = seal(&key, &binding, &message)?;
-            let item = DirectItem::Sealed(sealed).encode();
-            self.append(Lane::Direct(recipient.node), item).await?;
-        }
-        let kept = self
-            .store
-            .keep_message(me, message.clone(), recipient.node)
-            .await;
-        match (kept, recipient.sealed.is_some()) {
-            (Err(error), false) => return Err(error.into()),
-            // It is on its way all the same: what is missing is the sender's own copy.
-            (Err(error), true) => {
-                tracing::warn!(%error, "a sent message is not among the sent ones")
+        let stored = StoredMessage {
+            author: me,
+            to: Addressee::Agent {
+                node: recipient.node,
+                agent: recipient.agent,
+            },
+            content: message.content.clone(),
+            received: message.content.sent,
+        };
+        match recipient.sealed {
+            None => self.keep_here(to, message).await?,
+            Some((mesh, key)) => {
+                let binding = Binding {
+                    mesh,
+                    sender: me,
+                    recipient: recipient.node,
+                    number: message.content.number,
+                };
+                let sealed = seal(&key, &binding, &message)?;
+                let item = DirectItem::Sealed(sealed).encode();
+                let copy = self.store.keep_with_entry(me, message, recipient.node);
+                self.append(Lane::Direct(recipient.node), item).await?;
+                drop(copy);
             }
-            (Ok(()), _) => {}
         }
         self.news.arrived();
-        self.shown_again(from, message.content.id).await
+        Ok(ShownMessage::of(&stored, &self.directory))
+    }
+
+    /// Keeps a message for an agent of this node.
+    async fn keep_here(&self, to: &str, message: DirectMessage) -> Result<(), MessagingError> {
+        let me = self.directory.me();
+        let unread = self.store.unread().await?;
+        if Shares::DEFAULT
+            .held(&unread, &BTreeSet::new())
+            .contains(&me)
+        {
+            return Err(MessagingError::InboxesFull { to: to.to_owned() });
+        }
+        Ok(self.store.keep_message(me, message, me).await?)
     }
 
     /// Tells every agent of the mesh, or those who follow a topic.
@@ -148,16 +165,24 @@ impl Messaging {
             audience: topic.map_or(Audience::Everyone, Audience::Topic),
             content: self.content(from, draft)?,
         };
-        let id = message.content.id;
+        let me = self.directory.me();
+        let stored = StoredMessage {
+            author: me,
+            to: match &message.audience {
+                Audience::Everyone => Addressee::Everyone,
+                Audience::Topic(topic) => Addressee::Topic(topic.clone()),
+            },
+            content: message.content.clone(),
+            received: message.content.sent,
+        };
         match self.directory.roster() {
             Some(_) => self.append(Lane::MESSAGES, message.encode()).await?,
             None => {
-                let me = self.directory.me();
                 self.store.keep_public_message(me, message).await?;
                 self.news.arrived();
             }
         }
-        self.shown_again(from, id).await
+        Ok(ShownMessage::of(&stored, &self.directory))
     }
 
     /// What waits for an agent, at most 100, the most urgent first.
@@ -369,22 +394,6 @@ impl Messaging {
             _ => Err(ControlClosed.into()),
         }
     }
-
-    /// How it looks to the sender, by its id.
-    async fn shown_again(
-        &self,
-        from: &AgentName,
-        id: MessageId,
-    ) -> Result<ShownMessage, MessagingError> {
-        let query = MessageQuery {
-            id: Some(id),
-            limit: 1,
-            ..MessageQuery::default()
-        };
-        let found = self.find(from, query).await?;
-        let found = found.into_iter().next();
-        found.ok_or(MessagingError::NotShown { id })
-    }
 }
 
 fn agent_name(text: &str) -> Result<AgentName, MessagingError> {
@@ -440,11 +449,13 @@ pub enum MessagingError {
         /// How many.
         limit: usize,
     },
-    /// It was sent, and cannot be shown.
-    #[error("the message {id} was sent, and has expired already")]
-    NotShown {
-        /// Which.
-        id: MessageId,
+    /// The agents of this node that it writes to have not read what came before.
+    #[error(
+        "{to} and others of this node have too much unread of this node's own agents; it must be read first"
+    )]
+    InboxesFull {
+        /// As the caller named it.
+        to: String,
     },
     /// The message breaks a bound.
     #[error(transparent)]

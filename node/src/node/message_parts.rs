@@ -42,6 +42,7 @@ impl MessageParts {
                 keyring: keyring.clone(),
                 snapshots,
                 news,
+                control: control.clone(),
             },
             keyring,
             control,

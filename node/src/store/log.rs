@@ -10,6 +10,7 @@ use peerage_protocol::wire::log::{ENTRIES_TOLD_BYTES, EntriesAsked, EntriesTold,
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::StoreError;
+use super::messages::Sent;
 use super::records::encode;
 
 /// An entry and its place, as kept.
@@ -34,7 +35,11 @@ pub struct LanePage {
 }
 
 /// Keeps an entry. Whoever indexes entries in this database does it here, in the entry's own transaction.
-pub(super) fn append(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
+pub(super) fn append(
+    transaction: &Transaction<'_>,
+    sent: &Sent,
+    entry: &Entry,
+) -> Result<(), StoreError> {
     let chain = chain_number(transaction, entry.chain())?;
     let sealed = entry.sealed();
     let mut statement = transaction.prepare_cached(
@@ -50,7 +55,7 @@ pub(super) fn append(transaction: &Transaction<'_>, entry: &Entry) -> Result<(),
         &sealed.signature.0,
         sealed.body.as_deref(),
     ))?;
-    super::messages::appended(transaction, entry)
+    super::messages::appended(transaction, sent, entry)
 }
 
 /// Forgets the entries before `first`, all but the header of the last of them: it says where the rest begins.

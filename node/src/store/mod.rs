@@ -27,9 +27,10 @@ pub use copy::copy;
 pub use inspection::{Inspection, inspect};
 pub use log::{LanePage, StoredEntry};
 pub use log_audit::{AuditedChain, LogAudit, LogFault, audit_log, read_log};
+use messages::Sent;
 pub use messages::{
-    Acknowledged, Addressee, MESSAGES_FOUND_MAX, MessageQuery, OpenedMessage, StoredMessage,
-    StoredMessageKey, StoredSealed,
+    Acknowledged, Addressee, MESSAGES_FOUND_MAX, MessageQuery, OpenedMessage, SentCopy,
+    StoredMessage, StoredMessageKey, StoredSealed,
 };
 pub use tokens::StoredToken;
 
@@ -43,6 +44,7 @@ type Job = Box<dyn FnOnce(&mut Connection) + Send>;
 #[derive(Clone)]
 pub struct Store {
     jobs: blocking::SyncSender<Job>,
+    sent: Sent,
 }
 
 impl Store {
@@ -58,7 +60,8 @@ impl Store {
                 }
             })
             .map_err(StoreError::Thread)?;
-        Ok(Self { jobs })
+        let sent = Sent::default();
+        Ok(Self { jobs, sent })
     }
 
     /// Every record that was written and not deleted.
@@ -68,7 +71,8 @@ impl Store {
 
     /// Writes in one transaction; on disk once this returns.
     pub async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        self.run(move |connection| records::write(connection, &writes))
+        let sent = self.sent.clone();
+        self.run(move |connection| records::write(connection, &sent, &writes))
             .await
     }
 

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::messages::Sent;
 use super::{StoreError, log};
 
 pub(super) fn load(connection: &mut Connection) -> Result<Vec<Record>, StoreError> {
@@ -13,7 +14,11 @@ pub(super) fn load(connection: &mut Connection) -> Result<Vec<Record>, StoreErro
     rows.map(|row| decode(&row?)).collect()
 }
 
-pub(super) fn write(connection: &mut Connection, writes: &[Write]) -> Result<(), StoreError> {
+pub(super) fn write(
+    connection: &mut Connection,
+    sent: &Sent,
+    writes: &[Write],
+) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     for write in writes {
         match write {
@@ -27,7 +32,7 @@ pub(super) fn write(connection: &mut Connection, writes: &[Write]) -> Result<(),
             Write::Delete(key) => {
                 transaction.execute("DELETE FROM records WHERE key = ?1", [encode(key)?])?;
             }
-            Write::Append(entry) => log::append(&transaction, entry)?,
+            Write::Append(entry) => log::append(&transaction, sent, entry)?,
             Write::Prune { chain, first } => log::prune(&transaction, *chain, *first)?,
             Write::Clear => {
                 transaction.execute("DELETE FROM records", [])?;

@@ -86,6 +86,38 @@ const MIGRATIONS: &[&str] = &[
     CREATE TABLE message_owner (node BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
     CREATE TABLE message_keys (seed BLOB PRIMARY KEY, created INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ",
+    "
+    CREATE TABLE unread (author BLOB PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER unread_added AFTER INSERT ON messages
+    WHEN new.acknowledged IS NULL AND new.recipient_node = (SELECT node FROM message_owner) BEGIN
+        INSERT OR IGNORE INTO unread (author, bytes) VALUES (new.author, 0);
+        UPDATE unread SET bytes = bytes + length(CAST(new.text AS BLOB)) + 512 WHERE author = new.author;
+    END;
+    CREATE TRIGGER unread_acknowledged AFTER UPDATE OF acknowledged ON messages
+    WHEN old.acknowledged IS NULL AND new.acknowledged IS NOT NULL
+         AND new.recipient_node = (SELECT node FROM message_owner) BEGIN
+        UPDATE unread SET bytes = bytes - length(CAST(new.text AS BLOB)) - 512 WHERE author = new.author;
+        DELETE FROM unread WHERE author = new.author AND bytes <= 0;
+    END;
+    CREATE TRIGGER unread_gone AFTER DELETE ON messages
+    WHEN old.acknowledged IS NULL AND old.recipient_node = (SELECT node FROM message_owner) BEGIN
+        UPDATE unread SET bytes = bytes - length(CAST(old.text AS BLOB)) - 512 WHERE author = old.author;
+        DELETE FROM unread WHERE author = old.author AND bytes <= 0;
+    END;
+    CREATE TRIGGER sealed_added AFTER INSERT ON sealed_messages BEGIN
+        INSERT OR IGNORE INTO unread (author, bytes) VALUES (new.author, 0);
+        UPDATE unread SET bytes = bytes + length(new.item) + 512 WHERE author = new.author;
+    END;
+    CREATE TRIGGER sealed_gone AFTER DELETE ON sealed_messages BEGIN
+        UPDATE unread SET bytes = bytes - length(old.item) - 512 WHERE author = old.author;
+        DELETE FROM unread WHERE author = old.author AND bytes <= 0;
+    END;
+    ALTER TABLE readers ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
+    CREATE TRIGGER last_message_gone AFTER DELETE ON messages
+    WHEN old.place > (SELECT ifnull(max(place), 0) FROM messages) BEGIN
+        UPDATE readers SET done = min(done, (SELECT ifnull(max(place), 0) FROM messages));
+    END;
+",
 ];
 
 /// The schema version that brought the log.

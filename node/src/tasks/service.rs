@@ -276,7 +276,7 @@ impl TaskService {
         };
         let text = error.to_string();
         let why = text.replace(&node.to_string(), &node_name(&self.directory, node));
-        TaskServiceError::Refused { why }
+        TaskServiceError::Named { error, why }
     }
 }
 
@@ -309,8 +309,10 @@ pub enum TaskServiceError {
     Task(#[from] TaskError),
     /// The same, with the names of nodes.
     #[error("{why}")]
-    Refused {
-        /// Why.
+    Named {
+        /// As the protocol says it.
+        error: TaskError,
+        /// As people and agents are told.
         why: String,
     },
     /// No member goes by that name.

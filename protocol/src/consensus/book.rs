@@ -1,8 +1,9 @@
 //! The proposals that one node knows, with their votes and decisions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use super::early::Carried;
+use super::early::EarlyVotes;
 use super::electorate::Voter;
 use super::proof::{Proof, ProofError};
 use super::proposal::{Choice, Proposal, ProposalBody, ProposalError, ProposalId};
@@ -20,10 +21,6 @@ use crate::time::Timestamp;
 pub const PROPOSALS_MAX: usize = 2_048;
 /// Of these, proposals of one node.
 pub const PROPOSALS_PER_NODE_MAX: usize = 128;
-/// Votes of one node that came before the proposal they are for.
-const EARLY_PER_NODE_MAX: usize = 512;
-/// Of all nodes together.
-const EARLY_MAX: usize = 16 * 1024;
 
 /// What became of something that was offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +36,7 @@ pub enum Taken {
 #[derive(Clone, Debug, Default)]
 pub struct Book {
     proposals: Proposals,
-    early: BTreeMap<ProposalId, Vec<Vote>>,
-    early_of: BTreeMap<NodeId, usize>,
+    early: EarlyVotes,
 }
 
 impl Book {
@@ -79,13 +75,9 @@ impl Book {
             conflicting: None,
         };
         self.proposals.insert(id, Arc::new(standing));
-        for vote in self.early.remove(&id).unwrap_or_default() {
-            if let Some(waiting) = self.early_of.get_mut(&vote.voter.node) {
-                *waiting = waiting.saturating_sub(1);
-            }
+        for vote in self.early.take(id) {
             self.count(vote);
         }
-        self.early_of.retain(|_, waiting| *waiting > 0);
         Ok(Taken::New)
     }
 
@@ -115,6 +107,7 @@ impl Book {
     pub fn vote(
         &mut self,
         vote: Vote,
+        carried: Carried,
         mesh: MeshId,
         verifier: &dyn Verifier,
     ) -> Result<Taken, BookError> {
@@ -126,7 +119,8 @@ impl Book {
         }
         match self.proposals.contains_key(&vote.proposal) {
             true => Ok(self.count(vote)),
-            false => self.keep_early(vote),
+            false if self.early.keep(vote, carried) => Ok(Taken::Nothing),
+            false => Err(BookError::TooEarly { node: carried.by }),
         }
     }
 
@@ -155,18 +149,6 @@ impl Book {
                 Taken::New
             }
         }
-    }
-
-    fn keep_early(&mut self, vote: Vote) -> Result<Taken, BookError> {
-        let all: usize = self.early_of.values().sum();
-        let waiting = self.early_of.entry(vote.voter.node).or_default();
-        if *waiting >= EARLY_PER_NODE_MAX || all >= EARLY_MAX {
-            let node = vote.voter.node;
-            return Err(BookError::TooEarly { node });
-        }
-        *waiting += 1;
-        self.early.entry(vote.proposal).or_default().push(vote);
-        Ok(Taken::Nothing)
     }
 
     /// Takes a proof that somebody made, once it is verified here. The votes in it are taken too, so that a voter who
@@ -265,6 +247,7 @@ impl Book {
 
     /// Forgets what the log does not keep any more either, and says what.
     pub fn forget_old(&mut self, now: Timestamp) -> Vec<ProposalId> {
+        self.early.forget_before(now - KEPT_FOR);
         let old = |known: &Standing| known.body().proposed + KEPT_FOR < now;
         let forgotten = self.proposals.extract_if(.., |_, known| old(known));
         forgotten.map(|(id, _)| id).collect()
@@ -282,8 +265,8 @@ pub enum BookError {
     Proof(#[from] ProofError),
     /// There is no room for a proposal.
     #[error(
-        "{of_node} proposals of {node} are known and {all} in all: at most {PROPOSALS_PER_NODE_MAX} of one node and \
-         {PROPOSALS_MAX} are kept, for 30 days each"
+        "{node} has {of_node} proposals that are younger than 30 days, of {all} in all; a machine may have \
+         {PROPOSALS_PER_NODE_MAX} and the mesh {PROPOSALS_MAX}: propose again when the oldest is that old"
     )]
     Full {
         /// Whose.
@@ -305,8 +288,8 @@ pub enum BookError {
         /// Who.
         voter: Voter,
     },
-    /// Too many votes of a node wait for their proposals.
-    #[error("too many votes of {node} are for proposals that are not known here")]
+    /// Too many votes that a node put into the log wait for their proposals.
+    #[error("too many votes that {node} tells of are for proposals that are not known here")]
     TooEarly {
         /// Whose.
         node: NodeId,

@@ -16,6 +16,7 @@
 //! themselves, so it does not matter who put them into the log.
 
 pub mod book;
+pub mod early;
 pub mod electorate;
 pub mod evidence;
 pub mod item;

@@ -158,6 +158,11 @@ impl Chains {
         });
     }
 
+    /// Its author stands by nothing before `live_from` any more.
+    pub(crate) fn stand_by_from(&mut self, id: ChainId, live_from: u64) {
+        self.change(id, |chain| chain.live_from = chain.live_from.max(live_from));
+    }
+
     /// A chain that was kept.
     pub(crate) fn restore(&mut self, chain: Chain) {
         self.change(chain.id, |known| *known = chain);

@@ -65,6 +65,7 @@ pub mod retention;
 #[cfg(test)]
 mod sealed_entries;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub use chain_id::Lane;
@@ -72,6 +73,7 @@ pub use chains::{CHAINS_PER_AUTHOR_MAX, LANE_BYTES_MAX};
 pub use pending::AppendError;
 pub use repair::COMPARE_EVERY;
 
+use crate::id::NodeId;
 use crate::node_state::RequestId;
 use crate::time::{Monotonic, Now};
 use chain_id::ChainId;
@@ -120,6 +122,8 @@ pub(crate) struct Log {
     pub(crate) batch: Batch,
     /// Who is a member may have changed since the frontier was last compared.
     pub(crate) authors_changed: bool,
+    /// Members of whose direct lanes to this node nothing is taken.
+    pub(crate) held: BTreeSet<NodeId>,
     /// There is no room on disk for more.
     pub(crate) disk_full: bool,
     /// The time of the latest input that left something to write.

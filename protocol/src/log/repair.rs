@@ -66,6 +66,13 @@ impl Repair {
         talk.due.get_or_insert(at);
     }
 
+    /// The same, whatever earlier comparisons brought: there is a new reason.
+    pub(crate) fn compare_anew(&mut self, now: Monotonic, node: NodeId) {
+        let talk = self.talks.entry(node).or_default();
+        (talk.fruitless, talk.due) = (0, None);
+        self.compare(now, node);
+    }
+
     /// The link to a member has ended.
     pub(crate) fn forget(&mut self, node: NodeId) {
         if let Some(talk) = self.talks.remove(&node) {

@@ -143,6 +143,19 @@ impl Roster {
         self.known.iter().map(|keyed| (keyed.key, &keyed.member))
     }
 
+    /// The same, from the first whose id does not begin before `beginning`, round to the one before it.
+    pub(crate) fn all_known_from(
+        &self,
+        beginning: u64,
+    ) -> impl Iterator<Item = (u64, &Arc<Member>)> {
+        let before = self
+            .known
+            .iter()
+            .take_while(move |keyed| keyed.key < beginning);
+        let all = self.known.from(beginning).chain(before);
+        all.map(|keyed| (keyed.key, &keyed.member))
+    }
+
     /// How many other members there are.
     pub fn len(&self) -> usize {
         self.named.len()

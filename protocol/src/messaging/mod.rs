@@ -3,13 +3,15 @@
 //! A *public* message, to everybody or to a topic, is an item of [`Lane::MESSAGES`](crate::log::Lane::MESSAGES), in the
 //! clear for every member. A *direct* one is an item of the lane of its recipient's node, sealed to that node's
 //! [key](sealing), so that mailboxes keep what they cannot read. The recipient's node says what it has by
-//! [receipts](receipt): whoever keeps the entries for it then drops them.
+//! [receipts](receipt): whoever keeps the entries for it then drops them. What waits unread at a node is divided into
+//! [shares](shares), so that no sender crowds out another.
 //!
 //! Deliberately absent: encryption itself, which needs randomness, and inboxes, which are indexes in a database.
 
 pub mod message;
 pub mod receipt;
 pub mod sealing;
+pub mod shares;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};

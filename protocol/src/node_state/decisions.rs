@@ -11,7 +11,7 @@ use super::input::RequestId;
 use super::output::{Output, Reply};
 use super::proposing::{ProposeError, VoteError};
 use super::record::{Record, RecordKey, Write};
-use crate::consensus::book::{Book, BookError, Proposals, Taken};
+use crate::consensus::book::{Book, BookError, Carried, Proposals, Taken};
 use crate::consensus::electorate::Voter;
 use crate::consensus::item::DecisionItem;
 use crate::consensus::proof::Proof;
@@ -82,13 +82,20 @@ impl NodeState {
                     (id, taken)
                 }
                 DecisionItem::Voted(vote) => {
-                    let taken = book.vote(vote.clone(), mesh, &*verifier);
+                    let carried = Carried {
+                        by: entry.chain().author,
+                        at: entry.header().time,
+                    };
+                    let taken = book.vote(vote.clone(), carried, mesh, &*verifier);
                     self.vote_on_disk(&vote, &taken);
                     (vote.proposal, taken)
                 }
                 DecisionItem::Decided(proof) => {
                     let id = proof.proposal().body.id();
-                    let taken = book.decided(&proof, mesh, &*verifier);
+                    let taken = match is_of_its_time(proof.proposal(), entry.header().time) {
+                        true => book.decided(&proof, mesh, &*verifier),
+                        false => Ok(Taken::Nothing),
+                    };
                     self.proof_in_log(id, &proof, &taken);
                     (id, taken)
                 }

@@ -1,5 +1,6 @@
 //! What can happen to a node.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -368,6 +369,12 @@ pub enum Input {
     DiskRoom {
         /// There is not.
         full: bool,
+    },
+    /// Nothing is taken of these members' direct lanes to this node until they are named no more: what they have unread
+    /// here fills their [share](crate::messaging::shares::Shares).
+    HoldDirect {
+        /// All of them; who was named before and is not now, is held no more.
+        authors: BTreeSet<NodeId>,
     },
     /// Items are to be put into this node's part of the log.
     Append {

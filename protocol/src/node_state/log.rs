@@ -331,7 +331,7 @@ impl NodeState {
                 body.role.offers()
             }),
         };
-        if self.log.disk_full {
+        if self.log.disk_full || self.is_held(chain) {
             return false;
         }
         let timely = entry.header().time < now.wall + CLOCK_LEEWAY;

@@ -32,7 +32,7 @@ impl NodeState {
         let at = now.monotonic;
         let chains = &self.log.chains;
         for (from, range) in self.log.early.take_due(at, |chain| chains.head(chain)) {
-            if self.links.is_up(from) && self.may_read(from) {
+            if self.links.is_up(from) && self.may_read(from) && !self.is_held(range.chain) {
                 self.log.repair.pull(from, [range]);
             }
         }
@@ -205,7 +205,8 @@ impl NodeState {
         };
         let roster = self.roster.as_ref()?;
         let known = id.author == self.me || roster.known(id.author).is_some();
-        let wanted = known && from <= to && !self.log.chains.is_forked(id.into());
+        let taken = !self.log.chains.is_forked(id.into()) && !self.is_held(id);
+        let wanted = known && from <= to && taken;
         (wanted && may_hold(roster, self.me, id)).then_some(Range {
             chain: id,
             from,

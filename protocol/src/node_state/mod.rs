@@ -5,9 +5,11 @@
 //! crash could unsay. Deliberately absent: IO, clocks, randomness, tasks, locks.
 
 mod addresses;
+mod answering;
 mod decisions;
 mod gate;
 mod hearing;
+mod holding;
 mod input;
 mod linking;
 mod log;

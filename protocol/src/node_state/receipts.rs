@@ -6,17 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::NodeState;
+use super::output::Output;
 use super::record::{Record, Write};
 use crate::id::NodeId;
 use crate::log::AppendError;
 use crate::log::chain_id::{ChainId, EpochId, Lane};
 use crate::log::entry::Entry;
+use crate::log::retention::Sweep;
 use crate::messaging::DirectItem;
 use crate::messaging::receipt::{CHAINS_MAX, Receipt, Received};
-use crate::time::{Monotonic, Now};
+use crate::time::{Monotonic, Now, Timestamp};
 
 /// How long receipts gather, so that many entries are one receipt.
 const GATHER_FOR: Duration = Duration::from_secs(1);
+
+/// Bytes of a chain from which on what is received of it is swept although more follows.
+const SWEPT_FROM_BYTES: u64 = 1024 * 1024;
 
 /// What is to be told of.
 #[derive(Default)]
@@ -150,12 +155,38 @@ impl NodeState {
         }
     }
 
-    /// The recipient has all up to `sequence`: where that is all there is, nothing of it is kept.
+    fn sweep_received(&mut self, chain: ChainId, live_from: u64) {
+        self.log.chains.stand_by_from(chain, live_from);
+        let known = self.log.chains.get(chain).cloned();
+        self.persist(
+            known
+                .map(|known| Write::Put(Record::Chain(known)))
+                .into_iter()
+                .collect(),
+        );
+        let before = Timestamp(0);
+        let sweep = Sweep {
+            chain,
+            before,
+            live_from,
+        };
+        self.outputs.push_back(Output::SweepLog(vec![sweep]));
+    }
+
+    /// The recipient has all up to `sequence`: where that is all there is, nothing of it is kept. Where more follows, as
+    /// it always does of who never pauses, what is received is swept once it is much.
     fn release(&mut self, chain: ChainId, sequence: u64) {
-        let done = self.log.chains.get(chain).is_some_and(|known| {
-            known.head > 0 && known.head <= sequence && known.first <= known.head
-        });
-        if !done {
+        let Some(known) = self.log.chains.get(chain) else {
+            return;
+        };
+        if known.head == 0 || known.first > known.head {
+            return;
+        }
+        if known.head > sequence {
+            let much = known.bytes >= SWEPT_FROM_BYTES && known.live_from <= sequence;
+            if much {
+                self.sweep_received(chain, sequence + 1);
+            }
             return;
         }
         self.log.chains.release(chain);

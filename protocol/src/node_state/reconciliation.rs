@@ -5,19 +5,19 @@
 //! most would tell it the same, and pauses longer each time an answer brought it nothing new.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::NodeState;
+use super::hearing::Told;
 use super::input::RequestId;
 use super::output::{Output, Reply};
-use super::presence::accusations_bytes;
 use crate::id::NodeId;
-use crate::membership::admission::Refusal;
 use crate::mutation::Mutation;
 use crate::time::{Monotonic, Now};
-use crate::wire::announcement::{ANNOUNCEMENT_BYTES_MAX, Announcement};
-use crate::wire::summary::Summary;
+use crate::wire::announcement::Announcement;
+use crate::wire::summary::{BUCKETS_MAX, Summary};
 
 /// Time between two questions that a node asks without a cause.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ const ASK_AGAIN_AFTER_MAX: Duration = Duration::from_secs(30);
 const SLOW_AFTER: Duration = Duration::from_secs(2);
 /// A question that was neither answered nor refused by then is forgotten.
 const LOST_AFTER: Duration = Duration::from_secs(30);
+/// Whoever had more to tell than fits one answer is asked for it so soon, where nobody else is linked.
+const GO_ON_AFTER: Duration = Duration::from_millis(250);
 
 /// Whom to ask, and who has not answered yet. Holds linked members only.
 #[derive(Default)]
@@ -37,7 +39,7 @@ pub(super) struct Reconciliation {
     asked: BTreeMap<NodeId, Asked>,
     /// When the latest question that is not answered yet counts as slow, by whom it was put to.
     slow_at: BTreeMap<NodeId, Monotonic>,
-    /// Those who had more to tell than fits one answer, until they have told the rest.
+    /// Those who are to go on where others had more to tell than fits one answer, until they have.
     goes_on: BTreeSet<NodeId>,
     /// Whose turn was last.
     turn: Option<NodeId>,
@@ -79,6 +81,7 @@ impl Reconciliation {
             asked.open = false;
         }
         self.slow_at.remove(&node);
+        self.goes_on.remove(&node);
         if self.due.remove(&node).is_some() || again {
             self.ask(now, node);
         }
@@ -103,12 +106,20 @@ impl Reconciliation {
             .max()
     }
 
-    /// `node` had more to tell than fits one answer: it goes on at once.
-    fn goes_on(&mut self, now: Monotonic, node: NodeId) {
-        self.asked.remove(&node);
-        self.slow_at.remove(&node);
-        self.due.insert(node, now);
-        self.goes_on.insert(node);
+    /// `node` had more to tell than fits one answer: the next of those that are `linked` goes on at once, which begins
+    /// elsewhere; only where there is no other, the same, after a moment in which there may be one.
+    fn goes_on(&mut self, now: Monotonic, node: NodeId, linked: &BTreeSet<NodeId>) {
+        let owes_none = |other: &&NodeId| self.asked.get(other).is_none_or(|asked| !asked.open);
+        let after = linked.range((Bound::Excluded(node), Bound::Unbounded));
+        let mut others = after.chain(linked.range(..node)).filter(owes_none);
+        let (next, at) = match others.next() {
+            Some(other) => (*other, now),
+            None => (node, now + GO_ON_AFTER),
+        };
+        self.asked.remove(&next);
+        self.slow_at.remove(&next);
+        self.due.insert(next, at);
+        self.goes_on.insert(next);
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
@@ -147,7 +158,7 @@ impl Reconciliation {
     /// Who is next after the one whose turn was last.
     fn take_turn(&mut self, linked: &BTreeSet<NodeId>) -> Option<NodeId> {
         let after = self.turn.map(|turn| {
-            let bounds = (std::ops::Bound::Excluded(turn), std::ops::Bound::Unbounded);
+            let bounds = (Bound::Excluded(turn), Bound::Unbounded);
             linked.range(bounds).next().copied()
         });
         self.turn = after.flatten().or_else(|| linked.first().copied());
@@ -176,7 +187,11 @@ impl NodeState {
                 continue;
             }
             self.reconciliation.asks(at, to);
-            let summary = self.digests.summary(roster.known_len() + 1);
+            // Whoever is told in parts says what it knows as exactly as it can: nothing is told it twice.
+            let summary = match self.reconciliation.goes_on.is_empty() {
+                true => self.digests.summary(roster.known_len() + 1),
+                false => self.digests.folded(BUCKETS_MAX),
+            };
             let summary = match Mutation::KeepRevocationsSecret.is_on() {
                 true => summary,
                 false => summary.with_revocations(roster.revocations().digests()),
@@ -198,44 +213,14 @@ impl NodeState {
         self.reply(request, Reply::Reconciled(answer));
     }
 
-    /// What this node knows wherever `theirs` differs.
-    fn differences(
-        &mut self,
-        now: Now,
-        from: NodeId,
-        theirs: &Summary,
-    ) -> Result<Arc<Announcement>, Refusal> {
-        let roster = self.roster.as_ref().ok_or(Refusal::NoMesh)?;
-        roster.member(from).ok_or(Refusal::OtherMesh)?;
-        let ours = self.digests.folded(theirs.len());
-        let ours = match Mutation::KeepRevocationsSecret.is_on() {
-            true => ours,
-            false => ours.with_revocations(roster.revocations().digests()),
-        };
-        if ours == *theirs {
-            return Ok(Arc::default());
-        }
-        let own = self.own.member();
-        let own = own.map(|own| (self.me.leading_u64(), own));
-        // Its own word first: it is what somebody new here can do most with.
-        let told = own.into_iter().chain(roster.all_known_by_beginning());
-        let told = told.filter(|(beginning, _)| ours.differs_at_beginning(theirs, *beginning));
-        let told = told.map(|(_, member)| member.clone());
-        let told = told.filter(|member| member.record().is_some());
-        let revoked = roster.revocations().unknown_to(theirs.revocations());
-        let revoked = revoked.filter(|_| !Mutation::KeepRevocationsSecret.is_on());
-        let accusations = self.accusations_for(&ours, theirs);
-        let room = ANNOUNCEMENT_BYTES_MAX - accusations_bytes(accusations.len());
-        let mut answer = Announcement::telling(revoked, told, room);
-        answer.accusations = accusations;
-        self.reconciliation.ask(now.monotonic, from);
-        Ok(Arc::new(answer))
-    }
-
     pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
-        let rest = self.reconciliation.goes_on.remove(&from);
-        let in_parts = rest || announcement.more;
-        let news = self.take_announced(now, from, announcement, in_parts);
+        let under_way = !self.reconciliation.goes_on.is_empty();
+        self.reconciliation.goes_on.remove(&from);
+        let how = match under_way || announcement.more {
+            true => Told::InParts,
+            false => Told::InAnswer,
+        };
+        let news = self.take_announced(now, from, announcement, how);
         if self.is_member(from) {
             self.set_caught_up(true);
         }
@@ -243,7 +228,8 @@ impl NodeState {
         self.reconciliation.was_fruitful(from, fruitful);
         self.reconciliation.ended(now.monotonic, from, false);
         if announcement.more && news > 0 && self.links.is_up(from) {
-            self.reconciliation.goes_on(now.monotonic, from);
+            let linked: BTreeSet<NodeId> = self.links.standing().collect();
+            self.reconciliation.goes_on(now.monotonic, from, &linked);
         }
     }
 }

@@ -4,6 +4,7 @@ mod applied;
 mod arbitration;
 mod leases;
 mod orders;
+mod update_rate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskTable}
 use crate::time::{Monotonic, Now};
 
 use leases::OwnLease;
+use update_rate::UpdateRate;
 
 /// How long a request waits for the arbiter's answer.
 pub const PATIENCE: Duration = Duration::from_secs(6);
@@ -88,6 +90,7 @@ pub(super) struct Tasks {
     caught_up: BTreeSet<NodeId>,
     /// The greatest number of a fence that this node gave.
     last_number: u64,
+    update_rate: UpdateRate,
     sweep_at: Monotonic,
 }
 
@@ -105,8 +108,22 @@ impl Tasks {
             began,
             caught_up: BTreeSet::new(),
             last_number: 0,
+            update_rate: UpdateRate::default(),
             sweep_at: began + SWEEP_EVERY,
         }
+    }
+
+    /// In how many places something is kept of a task.
+    #[cfg(test)]
+    pub(super) fn kept_of(&self, id: TaskId) -> usize {
+        let places = [
+            self.table.record(id).is_some(),
+            self.watches.contains_key(&id),
+            self.leases.contains_key(&id),
+            self.deciding.contains_key(&id),
+            self.undecided.contains_key(&id),
+        ];
+        places.into_iter().filter(|kept| *kept).count()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {

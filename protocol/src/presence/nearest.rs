@@ -46,42 +46,62 @@ impl Nearest {
                 return true;
             }
         }
-        let nearer = members().filter(|(distance, _)| *distance < own);
-        let nodes = nearer.filter_map(|(_, member)| node(member));
-        let here = nodes.filter(|node| *node != watched && is_here(*node));
-        let is_among = here.take(places).count() < places;
         // That somebody is far is soon found without: only what took a look at all is kept.
-        if is_among && !self.of.contains_key(&watched) {
-            if self.of.len() >= ASKED_MAX {
-                self.of.clear();
-            }
-            let nearest = nearest_to(watched, members(), &node);
-            self.of.insert(watched, nearest);
+        let look = Look {
+            watched,
+            own,
+            places,
+        };
+        let Some(nearest) = look.at_all(members(), node, is_here) else {
+            return false;
+        };
+        if self.of.len() >= ASKED_MAX {
+            self.of.clear();
         }
-        is_among
+        self.of.insert(watched, nearest);
+        true
     }
 }
 
-/// Those of `members` that are nearest to `watched`, in order.
-fn nearest_to<T>(
+/// A question that takes a look at all members.
+struct Look {
     watched: NodeId,
-    members: impl Iterator<Item = (Distance, T)>,
-    node: impl Fn(T) -> Option<NodeId>,
-) -> Vec<(Distance, NodeId)> {
-    let mut nearest: Vec<(Distance, NodeId)> = Vec::with_capacity(KEPT + 1);
-    for (distance, member) in members {
-        let full = nearest.len() >= KEPT;
-        if full && nearest.last().is_some_and(|(last, _)| distance >= *last) {
-            continue;
+    own: Distance,
+    places: usize,
+}
+
+impl Look {
+    /// Those of `members` that are nearest, in order; `None` as soon as so many that are here are nearer that there is
+    /// no place left.
+    fn at_all<T>(
+        &self,
+        members: impl Iterator<Item = (Distance, T)>,
+        node: impl Fn(T) -> Option<NodeId>,
+        is_here: impl Fn(NodeId) -> bool,
+    ) -> Option<Vec<(Distance, NodeId)>> {
+        let mut nearest: Vec<(Distance, NodeId)> = Vec::with_capacity(KEPT + 1);
+        let mut nearer = 0;
+        for (distance, member) in members {
+            let full = nearest.len() >= KEPT;
+            let far = full && nearest.last().is_some_and(|(last, _)| distance >= *last);
+            if far && distance >= self.own {
+                continue;
+            }
+            let Some(node) = node(member).filter(|node| *node != self.watched) else {
+                continue;
+            };
+            nearer += usize::from(distance < self.own && is_here(node));
+            if nearer >= self.places {
+                return None;
+            }
+            if !far {
+                let place = nearest.partition_point(|(other, _)| *other < distance);
+                nearest.insert(place, (distance, node));
+                nearest.truncate(KEPT);
+            }
         }
-        let Some(node) = node(member).filter(|node| *node != watched) else {
-            continue;
-        };
-        let place = nearest.partition_point(|(other, _)| *other < distance);
-        nearest.insert(place, (distance, node));
-        nearest.truncate(KEPT);
+        Some(nearest)
     }
-    nearest
 }
 
 #[cfg(test)]

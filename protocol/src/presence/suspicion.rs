@@ -33,6 +33,9 @@ const CALM_SHARE: usize = 100;
 pub(crate) struct Suspicion {
     pending: BTreeMap<NodeId, Pending>,
     confirmed: BTreeSet<NodeId>,
+    /// Accused members of whom this node heard when that was no news any more, as after a start: since when they are
+    /// silent it does not know.
+    told_late: BTreeSet<NodeId>,
     unsettled_until: Option<Monotonic>,
 }
 
@@ -77,6 +80,11 @@ impl Suspicion {
         self.pending.contains_key(&node) || self.confirmed.contains(&node)
     }
 
+    /// `node`, of whom nothing was said here before, is accused by an answer and not by news.
+    pub(crate) fn told_late(&mut self, node: NodeId) {
+        self.told_late.insert(node);
+    }
+
     /// Enough watchers accuse `node`.
     pub(crate) fn suspect(&mut self, now: Monotonic, node: NodeId) {
         if !self.confirmed.contains(&node) {
@@ -89,14 +97,16 @@ impl Suspicion {
     pub(crate) fn forget(&mut self, node: NodeId) {
         self.pending.remove(&node);
         self.confirmed.remove(&node);
+        self.told_late.remove(&node);
     }
 
-    /// Nothing is held against `node` any more, of whom others had said that it is silent: if not for long, it had
-    /// stalled.
+    /// Nothing is held against `node` any more, of whom others had said that it is silent: if not for long, as far as
+    /// this node can tell, it had stalled.
     pub(crate) fn clear(&mut self, now: Monotonic, node: NodeId) {
         let pending = self.pending.remove(&node);
         let long = pending.is_some_and(|pending| now.since(pending.since) >= STALLED_FOR_AT_MOST);
-        if !self.confirmed.remove(&node) && !long {
+        let told_late = self.told_late.remove(&node);
+        if !self.confirmed.remove(&node) && !long && !told_late {
             self.unsettled_until = Some(now + UNSETTLED_FOR);
         }
     }
@@ -214,5 +224,17 @@ mod tests {
             assert!(!suspicion.is_confirmed(woken + CALM + SECOND_LOOK_AFTER, silent));
             assert!(confirmed_by(&mut suspicion, woken + UNSETTLED, silent));
         }
+    }
+
+    #[test]
+    fn of_whom_a_node_heard_late_it_cannot_tell_that_it_stalled() {
+        let mut suspicion = Suspicion::default();
+        suspicion.told_late(node(1));
+        suspicion.suspect(START, node(1));
+        suspicion.clear(START, node(1));
+        assert_eq!(suspicion.unsettled_until, None);
+        suspicion.suspect(START, node(1));
+        suspicion.clear(START, node(1));
+        assert_eq!(suspicion.unsettled_until, Some(START + UNSETTLED_FOR));
     }
 }

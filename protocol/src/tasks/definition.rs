@@ -65,7 +65,7 @@ impl Definition {
     /// Names the first that is broken.
     pub fn check(&self) -> Result<(), DefinitionError> {
         let found = self.title.len();
-        if !(1..=TITLE_BYTES_MAX).contains(&found) {
+        if !(1..=TITLE_BYTES_MAX).contains(&found) || self.title.trim().is_empty() {
             return Err(DefinitionError::Title { found });
         }
         let found = self.description.len();
@@ -99,8 +99,10 @@ impl Definition {
 /// What is wrong with a task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
-    /// No title, or too long.
-    #[error("the title has {found} bytes; from 1 to {TITLE_BYTES_MAX} are allowed")]
+    /// No title, a blank one, or too long.
+    #[error(
+        "the title has {found} bytes; from 1 to {TITLE_BYTES_MAX} are allowed, and not only blanks"
+    )]
     Title {
         /// Its length.
         found: usize,

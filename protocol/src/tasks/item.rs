@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::definition::{Definition, DefinitionError};
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
-use crate::id::{AgentName, Hash, NodeId};
+use super::reassignment::Reassignment;
+use crate::id::{AgentName, Hash};
 use crate::wire::{CborError, decode_cbor, encode_cbor};
 
 /// Bytes of a result.
@@ -119,15 +120,8 @@ pub enum TaskItem {
         /// Which task.
         task: TaskId,
     },
-    /// By an admin: another node decides on this task from here on.
-    Reassigned {
-        /// Which task.
-        task: TaskId,
-        /// One more than the round before.
-        round: u32,
-        /// Who decides.
-        arbiter: NodeId,
-    },
+    /// By an admin, or by the arbiter that the admin named: another node decides on this task from here on.
+    Reassigned(Box<Reassignment>),
 }
 
 /// Why an arbiter does not grant a claim.

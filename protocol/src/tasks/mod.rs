@@ -9,10 +9,12 @@
 //! about side effects: a fence protects the completion of a task, not what a holder does elsewhere after its lease ran
 //! out.
 
+pub mod blocker;
 pub mod definition;
 pub mod identifiers;
 pub mod item;
 pub mod order;
+pub mod reassignment;
 pub mod record;
 pub mod register;
 pub mod table;
@@ -22,9 +24,11 @@ mod words;
 #[cfg(test)]
 mod tests;
 
+pub use blocker::{Blocker, Unmet};
 pub use definition::{Definition, DefinitionError};
 pub use identifiers::{ClaimId, Fence, Holder, TaskId};
 pub use item::TaskItem;
 pub use order::{TaskError, TaskOrder};
-pub use table::TaskTable;
+pub use reassignment::{Reassignment, ReassignmentBody};
+pub use table::{Applied, TaskTable};
 pub use task::{Task, TaskPhase};

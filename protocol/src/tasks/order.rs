@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::blocker::Blocker;
 use super::definition::{Definition, DefinitionError};
 use super::identifiers::{ClaimId, Fence, TaskId};
 use super::item::ItemError;
@@ -104,14 +105,10 @@ pub enum TaskError {
         how: &'static str,
     },
     /// Others are to come first.
-    #[error(
-        "the task waits for {} that are not completed: {}",
-        count(after),
-        ids(after)
-    )]
+    #[error("the task comes after others: {}", listed(after))]
     Blocked {
         /// Which.
-        after: Vec<TaskId>,
+        after: Vec<Blocker>,
     },
     /// The agent does not say that it can do it.
     #[error("the task needs {}; say with agent_register that you can do that, if you can", missing.join(", "))]
@@ -126,6 +123,23 @@ pub enum TaskError {
     NotHolder {
         /// Who asked.
         agent: AgentName,
+    },
+    /// It said another result of it before.
+    #[error("{agent} has told another result of this task already, and that one stands")]
+    OtherResult {
+        /// Who asked.
+        agent: AgentName,
+    },
+    /// It tells too often how far it is.
+    #[error(
+        "{agent} has told too often how far its tasks are; wait {} s, and tell what matters",
+        wait.as_secs().max(1)
+    )]
+    TooOften {
+        /// Who asked.
+        agent: AgentName,
+        /// How long it is to wait.
+        wait: Duration,
     },
     /// Only whoever created it may.
     #[error("only the agent that created the task, or the owner of its machine, may cancel it")]
@@ -187,14 +201,7 @@ pub enum TaskError {
     Append(#[from] AppendError),
 }
 
-fn count(tasks: &[TaskId]) -> String {
-    match tasks.len() {
-        1 => "a task".to_owned(),
-        more => format!("{more} tasks"),
-    }
-}
-
-fn ids(tasks: &[TaskId]) -> String {
-    let texts: Vec<String> = tasks.iter().map(TaskId::to_string).collect();
-    texts.join(", ")
+fn listed(blockers: &[Blocker]) -> String {
+    let texts: Vec<String> = blockers.iter().map(Blocker::to_string).collect();
+    texts.join("; ")
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::definition::Definition;
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
 use super::item::TaskItem;
+use super::reassignment::Reassignment;
 use super::task::{Task, TaskPhase};
 use super::words::{ArbiterWord, Completion, Grant, HolderWord};
 use crate::id::{AgentName, Hash, NodeId};
@@ -16,6 +17,10 @@ use crate::time::Timestamp;
 const SPEAKERS_MAX: usize = 32;
 /// Claims of one task that wait.
 const CLAIMS_MAX: usize = 128;
+/// Of these, claims of one node: beyond that its oldest makes room for its own alone.
+const CLAIMS_PER_NODE_MAX: usize = 8;
+/// Rounds in which one node is heard as arbiter and is not known to be it: of more, the earliest.
+const STRANGE_ROUNDS_MAX: usize = 2;
 
 /// Who says an item, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,8 +31,6 @@ pub struct Said {
     pub epoch: EpochId,
     /// The author's clock.
     pub time: Timestamp,
-    /// The author is an admin of the mesh.
-    pub by_admin: bool,
 }
 
 /// An attempt to get the task that its arbiter has not answered.
@@ -49,13 +52,21 @@ struct Created {
     definition: Definition,
 }
 
+/// Who was named as the arbiter of a round.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Reassigned {
+    word: Box<Reassignment>,
+    /// The arbiter has told it too: whoever hears what it decides hears why, though its admin is heard no more.
+    told_by_arbiter: bool,
+}
+
 /// All that was said of one task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TaskRecord {
     created: Option<Created>,
     cancelled_by: BTreeSet<NodeId>,
     /// By round and admin: where two admins say different things, the smaller id counts.
-    reassigned: BTreeMap<(u32, NodeId), NodeId>,
+    reassigned: BTreeMap<(u32, NodeId), Reassigned>,
     arbiters: BTreeMap<(u32, NodeId), ArbiterWord>,
     holders: BTreeMap<NodeId, HolderWord>,
     claims: Vec<Claim>,
@@ -75,16 +86,7 @@ impl TaskRecord {
                 self.cancelled_by.insert(said.author);
                 bounded(&mut self.cancelled_by);
             }
-            TaskItem::Reassigned { round, arbiter, .. } => {
-                if !said.by_admin || round == 0 {
-                    return false;
-                }
-                self.reassigned.insert((round, said.author), arbiter);
-                // Later rounds stand.
-                while self.reassigned.len() > SPEAKERS_MAX {
-                    self.reassigned.pop_first();
-                }
-            }
+            TaskItem::Reassigned(word) => return self.reassigned(said.author, word),
             TaskItem::Claimed {
                 claim, agent, seen, ..
             } => self.claimed(said.author, claim, agent, seen),
@@ -121,9 +123,45 @@ impl TaskRecord {
         true
     }
 
+    /// Takes an admin's word, which was found to prove itself: from the admin, or from whom it names.
+    fn reassigned(&mut self, author: NodeId, word: Box<Reassignment>) -> bool {
+        let (admin, arbiter) = (word.by(), word.body.arbiter);
+        if ![admin, arbiter].contains(&author) {
+            return false;
+        }
+        let place = (word.body.round, admin);
+        let known = self.reassigned.entry(place).or_insert_with(|| Reassigned {
+            word: word.clone(),
+            told_by_arbiter: false,
+        });
+        // An admin that says two things of one round is broken; all nodes still take the same.
+        if word.body < known.word.body {
+            *known = Reassigned {
+                word: word.clone(),
+                told_by_arbiter: false,
+            };
+        }
+        if known.word.body == word.body {
+            known.told_by_arbiter |= author == arbiter;
+        }
+        // Later rounds stand.
+        while self.reassigned.len() > SPEAKERS_MAX {
+            self.reassigned.pop_first();
+        }
+        true
+    }
+
     fn claimed(&mut self, node: NodeId, id: ClaimId, agent: AgentName, seen: Option<Fence>) {
-        let known = self.claims.iter().any(|claim| claim.id == id);
-        if !known && self.claims.len() < CLAIMS_MAX {
+        if self.claims.iter().any(|claim| claim.id == id) {
+            return;
+        }
+        let mut own = self.claims.iter().filter(|claim| claim.holder.node == node);
+        if let Some(oldest) = own.next().map(|claim| claim.id)
+            && own.count() + 1 >= CLAIMS_PER_NODE_MAX
+        {
+            self.claims.retain(|claim| claim.id != oldest);
+        }
+        if self.claims.len() < CLAIMS_MAX {
             let holder = Holder { node, agent };
             self.claims.push(Claim { id, holder, seen });
         }
@@ -159,18 +197,20 @@ impl TaskRecord {
             }),
             _ => return false,
         }
-        self.bound_arbiters();
+        self.bound_arbiters(said.author);
         true
     }
 
     /// Anybody may say what an arbiter says, and who is one may be heard later: too many make room for those who are.
-    fn bound_arbiters(&mut self) {
-        while self.arbiters.len() > SPEAKERS_MAX {
-            let speakers = self.arbiters.keys().rev();
-            let mut idle = speakers.filter(|(round, node)| self.arbiter_of(*round) != Some(*node));
-            let Some(speaker) = idle.next().copied() else {
-                return;
-            };
+    fn bound_arbiters(&mut self, author: NodeId) {
+        let strange = |(round, node): &(u32, NodeId)| self.arbiter_of(*round) != Some(*node);
+        let own = self.arbiters.keys().filter(|(_, node)| *node == author);
+        let own = own.filter(|speaker| strange(speaker)).copied();
+        let mut dropped: Vec<(u32, NodeId)> = own.skip(STRANGE_ROUNDS_MAX).collect();
+        let all = self.arbiters.keys().rev().copied();
+        let excess = self.arbiters.len().saturating_sub(SPEAKERS_MAX);
+        dropped.extend(all.filter(strange).take(excess));
+        for speaker in dropped {
             self.arbiters.remove(&speaker);
         }
     }
@@ -230,11 +270,24 @@ impl TaskRecord {
         match round {
             0 => self.created.as_ref().map(|created| created.creator),
             _ => {
-                let mut said = self.reassigned.range((round, SMALLEST)..);
-                let ((of, _), arbiter) = said.next()?;
-                (*of == round).then_some(*arbiter)
+                let said = self.reassignment(round)?;
+                Some(said.word.body.arbiter)
             }
         }
+    }
+
+    fn reassignment(&self, round: u32) -> Option<&Reassigned> {
+        let mut said = self.reassigned.range((round, SMALLEST)..);
+        let ((of, _), said) = said.next()?;
+        (*of == round).then_some(said)
+    }
+
+    /// The word by which this node decides, where it has not told it itself yet.
+    pub fn untold_reassignment(&self, arbiter: NodeId) -> Option<&Reassignment> {
+        let ((round, _), _) = self.reassigned.last_key_value()?;
+        let said = self.reassignment(*round)?;
+        let untold = said.word.body.arbiter == arbiter && !said.told_by_arbiter;
+        untold.then_some(&said.word)
     }
 
     fn words(&self) -> impl Iterator<Item = &ArbiterWord> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::blocker::{Blocker, Unmet};
 use super::identifiers::TaskId;
 use super::item::TaskItem;
 use super::record::{Said, TaskRecord};
@@ -15,53 +16,78 @@ pub const TASKS_PER_NODE_MAX: usize = 1_024;
 pub const TASKS_MAX: usize = 16_384;
 /// Tasks that are spoken of and not known yet.
 const UNKNOWN_MAX: usize = 4_096;
+/// Of these, tasks of which the same node spoke first: whoever makes ids up fills its own part alone.
+pub(super) const UNKNOWN_PER_NODE_MAX: usize = 256;
+
+/// What came of something that was said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// The task of which it changes something; `None` where it cannot count.
+    pub changed: Option<TaskId>,
+    /// The task that was forgotten to make room for it.
+    pub forgotten: Option<TaskId>,
+}
 
 /// The tasks that are known.
 #[derive(Clone, Debug, Default)]
 pub struct TaskTable {
     records: BTreeMap<TaskId, TaskRecord>,
     created_by: BTreeMap<NodeId, usize>,
-    unknown: usize,
+    /// Tasks that are spoken of and not known yet: who spoke first, and when by its clock.
+    unknown: BTreeMap<TaskId, (NodeId, Timestamp)>,
 }
 
 impl TaskTable {
-    /// Takes what was said. Names the task of which it changes something, and `None` where it cannot count.
-    pub fn apply(&mut self, said: Said, item: TaskItem) -> Option<TaskId> {
+    /// Takes what was said.
+    pub fn apply(&mut self, said: Said, item: TaskItem) -> Applied {
         let id = task_of(said.author, &item);
-        if !self.records.contains_key(&id) && !self.make_room(said.author, &item) {
-            return None;
+        let creates = matches!(item, TaskItem::Created { .. });
+        let mut forgotten = None;
+        if creates && !self.is_created(id) {
+            match self.make_room(said.author) {
+                Ok(made) => forgotten = made,
+                Err(NoRoom) => return Applied::default(),
+            }
+        } else if !self.records.contains_key(&id) && !self.may_speak_first(said.author) {
+            return Applied::default();
         }
+        let was_created = self.is_created(id);
         let record = self.records.entry(id).or_default();
-        let was_created = record.is_created();
         let was_empty = *record == TaskRecord::default();
         let heard = record.apply(said, item);
-        let is_created = record.is_created();
-        if is_created && !was_created {
+        if record.is_created() && !was_created {
             *self.created_by.entry(said.author).or_default() += 1;
-            self.unknown -= usize::from(!was_empty);
+            self.unknown.remove(&id);
         } else if was_empty && heard {
-            self.unknown += 1;
+            self.unknown.insert(id, (said.author, said.time));
         } else if was_empty {
             self.records.remove(&id);
         }
-        heard.then_some(id)
+        Applied {
+            changed: heard.then_some(id),
+            forgotten,
+        }
     }
 
-    /// Whether one more of this creator fits, once the oldest that is over is forgotten.
-    fn make_room(&mut self, creator: NodeId, item: &TaskItem) -> bool {
-        if !matches!(item, TaskItem::Created { .. }) {
-            return self.unknown < UNKNOWN_MAX;
-        }
+    fn is_created(&self, id: TaskId) -> bool {
+        self.records.get(&id).is_some_and(TaskRecord::is_created)
+    }
+
+    /// Whether this node may speak of one more task that nobody has heard of yet.
+    fn may_speak_first(&self, author: NodeId) -> bool {
+        let speakers = self.unknown.values();
+        let own = speakers.filter(|(speaker, _)| *speaker == author).count();
+        own < UNKNOWN_PER_NODE_MAX && self.unknown.len() < UNKNOWN_MAX
+    }
+
+    /// Forgets the oldest that is over where one more of this creator does not fit otherwise, and names it.
+    fn make_room(&mut self, creator: NodeId) -> Result<Option<TaskId>, NoRoom> {
         if !self.is_full_for(creator) {
-            return true;
+            return Ok(None);
         }
-        match self.to_forget(creator) {
-            Some(id) => {
-                self.forget(id);
-                true
-            }
-            None => false,
-        }
+        let id = self.to_forget(creator).ok_or(NoRoom)?;
+        self.forget(id);
+        Ok(Some(id))
     }
 
     /// The oldest that is over and that no open task comes after: such a one could never be begun otherwise.
@@ -89,8 +115,13 @@ impl TaskTable {
         !self.is_full_for(creator) || self.to_forget(creator).is_some()
     }
 
-    /// Forgets tasks that were created before then: the log keeps nothing of them any more. Names them.
+    /// Forgets tasks that were created, or first spoken of, before then: the log keeps nothing of them any more. Names
+    /// those that were known.
     pub fn forget_before(&mut self, before: Timestamp) -> Vec<TaskId> {
+        let unknown = self.unknown.extract_if(.., |_, (_, at)| *at < before);
+        for (id, _) in unknown {
+            self.records.remove(&id);
+        }
         let old = self.all().filter(|task| task.created < before);
         let old: Vec<TaskId> = old.map(|task| task.id).collect();
         for id in &old {
@@ -141,16 +172,30 @@ impl TaskTable {
     }
 
     /// The tasks that are to be completed before this one and, as far as is known here, are not.
-    pub fn blocked_by(&self, id: TaskId) -> Vec<TaskId> {
+    pub fn blocked_by(&self, id: TaskId) -> Vec<Blocker> {
         let definition = self.records.get(&id).and_then(TaskRecord::definition);
         let after = definition.map(|definition| definition.after.iter());
-        let open = |id: &&TaskId| {
-            let before = self.records.get(id);
-            !before.is_some_and(|record| matches!(record.phase(), TaskPhase::Completed { .. }))
-        };
-        after.into_iter().flatten().filter(open).copied().collect()
+        let after = after.into_iter().flatten();
+        let unmet = after.filter_map(|task| {
+            let unmet = self.unmet(*task)?;
+            Some(Blocker { task: *task, unmet })
+        });
+        unmet.collect()
+    }
+
+    fn unmet(&self, id: TaskId) -> Option<Unmet> {
+        let known = self.records.get(&id).filter(|record| record.is_created());
+        match known.map(TaskRecord::phase) {
+            None => Some(Unmet::Unknown),
+            Some(TaskPhase::Completed { .. }) => None,
+            Some(TaskPhase::Cancelled) => Some(Unmet::Cancelled),
+            Some(TaskPhase::Open | TaskPhase::Held { .. }) => Some(Unmet::NotCompleted),
+        }
     }
 }
+
+/// Nothing is over that could be forgotten.
+struct NoRoom;
 
 fn task_of(author: NodeId, item: &TaskItem) -> TaskId {
     match item {
@@ -164,7 +209,7 @@ fn task_of(author: NodeId, item: &TaskItem) -> TaskId {
         | TaskItem::Released { task, .. }
         | TaskItem::Finished { task, .. }
         | TaskItem::Completed { task, .. }
-        | TaskItem::Cancelled { task }
-        | TaskItem::Reassigned { task, .. } => *task,
+        | TaskItem::Cancelled { task } => *task,
+        TaskItem::Reassigned(word) => word.body.task,
     }
 }

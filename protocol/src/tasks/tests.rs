@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::definition::{CAPABILITIES_MAX, LEASE, TITLE_BYTES_MAX};
 use super::item::{ItemError, NOTE_BYTES_MAX, RESULT_BYTES_MAX, Refusal};
+use super::reassignment::tests::reassignment;
 use super::record::Said;
-use super::table::TASKS_PER_NODE_MAX;
+use super::table::{TASKS_PER_NODE_MAX, UNKNOWN_PER_NODE_MAX};
 use super::*;
 use crate::id::{Hash, NodeId};
 use crate::log::chain_id::EpochId;
@@ -24,7 +25,6 @@ fn said(author: NodeId) -> Said {
         author,
         epoch: EPOCH,
         time: Timestamp(1_800_000_000_000),
-        by_admin: false,
     }
 }
 
@@ -93,6 +93,18 @@ fn completed(fence: Fence, node: NodeId, result: &str) -> TaskItem {
     }
 }
 
+/// The seed of an admin's key.
+const ADMIN: u8 = 50;
+
+fn admin(seed: u8) -> NodeId {
+    let key = ed25519_dalek::SigningKey::from_bytes(&[seed; 32]);
+    NodeId::from_public_key(key.verifying_key().to_bytes())
+}
+
+fn reassigned(seed: u8, arbiter: NodeId) -> TaskItem {
+    TaskItem::Reassigned(Box::new(reassignment(seed, task(), 1, arbiter)))
+}
+
 fn table(items: &[(Said, TaskItem)]) -> TaskTable {
     let mut table = TaskTable::default();
     for (said, item) in items {
@@ -139,7 +151,7 @@ fn the_bytes_of_items_are_fixed() {
 }
 
 /// BLAKE3 over the encodings of [`every_kind`], one after the other.
-const GOLDEN: &str = "1c82243c52aa9c921dec5fb6ecc8a7cf669ce2e77b95f89bb88270fec73d11f9";
+const GOLDEN: &str = "831131fc716a5b4a0448e2c24ad9d90fc7988d89239fd9328db0f2b131e6495c";
 
 fn every_kind() -> Vec<TaskItem> {
     let (task, claim, fence) = (task(), ClaimId([4; 16]), fence(1, 3));
@@ -174,11 +186,7 @@ fn every_kind() -> Vec<TaskItem> {
         finished(fence, "merged"),
         completed(fence, WORKER, "merged"),
         TaskItem::Cancelled { task },
-        TaskItem::Reassigned {
-            task,
-            round: 1,
-            arbiter: OTHER,
-        },
+        reassigned(ADMIN, OTHER),
     ]
 }
 
@@ -281,26 +289,28 @@ fn a_result_under_an_older_fence_is_not_the_one_to_accept() {
 
 #[test]
 fn only_an_admin_names_another_arbiter_and_then_the_old_one_decides_no_more() {
-    let reassigned = TaskItem::Reassigned {
-        task: task(),
-        round: 1,
-        arbiter: OTHER,
-    };
-    let by = |by_admin| Said {
-        by_admin,
-        ..said(WORKER)
-    };
-    let refused = table(&[(said(CREATOR), created()), (by(false), reassigned.clone())]);
+    let word = || reassigned(ADMIN, OTHER);
+    let refused = table(&[(said(CREATOR), created()), (said(WORKER), word())]);
     assert_eq!(refused.task(task()).unwrap().arbiter, CREATOR);
     let table = table(&[
         (said(CREATOR), created()),
-        (by(true), reassigned),
+        (said(admin(ADMIN)), word()),
         (said(OTHER), granted(fence(1, 1), WORKER)),
         (said(CREATOR), granted(fence(0, 9), OTHER)),
     ]);
     let task = table.task(task()).unwrap();
     assert_eq!((task.arbiter, task.round), (OTHER, 1));
     assert_eq!(task.held(), Some((&holder(WORKER), fence(1, 1))));
+}
+
+#[test]
+fn of_two_arbiters_that_one_admin_names_in_a_round_everybody_takes_the_same() {
+    let told = |first: NodeId, then: NodeId| {
+        let words = [first, then].map(|arbiter| (said(admin(ADMIN)), reassigned(ADMIN, arbiter)));
+        let items = [&[(said(CREATOR), created())], &words[..]].concat();
+        table(&items).task(task()).unwrap().arbiter
+    };
+    assert_eq!(told(WORKER, OTHER), told(OTHER, WORKER));
 }
 
 #[test]
@@ -328,19 +338,18 @@ fn what_is_over_makes_room_and_where_nothing_is_no_more_is_taken() {
         definition: definition(),
     };
     for number in 0..TASKS_PER_NODE_MAX {
-        assert!(table.apply(said(CREATOR), create(number)).is_some());
+        assert!(table.apply(said(CREATOR), create(number)).changed.is_some());
     }
     assert!(!table.has_room_for(CREATOR));
-    assert_eq!(table.apply(said(CREATOR), create(TASKS_PER_NODE_MAX)), None);
+    let refused = table.apply(said(CREATOR), create(TASKS_PER_NODE_MAX));
+    assert_eq!(refused, Applied::default());
     assert!(table.has_room_for(OTHER));
     let first = TaskId::derive(CREATOR, &nonce(0));
     table.apply(said(CREATOR), TaskItem::Cancelled { task: first });
     assert!(table.has_room_for(CREATOR));
-    assert!(
-        table
-            .apply(said(CREATOR), create(TASKS_PER_NODE_MAX))
-            .is_some()
-    );
+    let applied = table.apply(said(CREATOR), create(TASKS_PER_NODE_MAX));
+    assert!(applied.changed.is_some());
+    assert_eq!(applied.forgotten, Some(first));
     assert_eq!(table.task(first), None);
     assert_eq!(table.all().count(), TASKS_PER_NODE_MAX);
 }
@@ -362,23 +371,90 @@ fn what_an_open_task_comes_after_is_not_forgotten_to_make_room() {
         },
     };
     for number in 0..TASKS_PER_NODE_MAX {
-        assert!(table.apply(said(CREATOR), create(number)).is_some());
+        assert!(table.apply(said(CREATOR), create(number)).changed.is_some());
     }
     for over in [0, 1] {
         table.apply(said(CREATOR), TaskItem::Cancelled { task: id(over) });
     }
     let more = create(TASKS_PER_NODE_MAX);
-    assert!(table.apply(said(CREATOR), more).is_some());
+    assert!(table.apply(said(CREATOR), more).changed.is_some());
     assert!(table.task(id(0)).is_some() && table.task(id(1)).is_none());
     assert!(!table.has_room_for(CREATOR));
 }
 
+fn claimed(task: TaskId, number: u16) -> TaskItem {
+    let mut claim = [0; 16];
+    claim[..2].copy_from_slice(&number.to_be_bytes());
+    TaskItem::Claimed {
+        task,
+        claim: ClaimId(claim),
+        agent: "coder".parse().unwrap(),
+        seen: None,
+    }
+}
+
+#[test]
+fn claims_that_one_node_makes_up_keep_no_other_node_from_claiming() {
+    let mut table = table(&[(said(CREATOR), created())]);
+    for number in 0..1_000 {
+        table.apply(said(WORKER), claimed(task(), number));
+    }
+    table.apply(said(OTHER), claimed(task(), 1_000));
+    let record = table.record(task()).unwrap();
+    let of = |node| {
+        record
+            .claims()
+            .filter(|one| one.holder.node == node)
+            .count()
+    };
+    assert_eq!((of(WORKER), of(OTHER)), (8, 1));
+    let last = record
+        .claims()
+        .filter(|one| one.holder.node == WORKER)
+        .last();
+    assert_eq!(last.unwrap().id.0[..2], 999u16.to_be_bytes());
+}
+
+#[test]
+fn ids_that_one_node_makes_up_fill_its_own_part_alone_and_age() {
+    let mut table = TaskTable::default();
+    let id = |number: u16| {
+        let mut id = [1; 16];
+        id[..2].copy_from_slice(&number.to_be_bytes());
+        TaskId(id)
+    };
+    for number in 0..2_000 {
+        let applied = table.apply(said(WORKER), claimed(id(number), 1));
+        let heard = usize::from(number) < UNKNOWN_PER_NODE_MAX;
+        assert_eq!(applied.changed.is_some(), heard, "{number}");
+    }
+    let of_other = table.apply(said(OTHER), claimed(id(3_000), 1));
+    assert!(of_other.changed.is_some());
+    let later = Timestamp(said(WORKER).time.0 + 1);
+    assert_eq!(table.forget_before(later), []);
+    assert!(table.is_empty());
+    let again = table.apply(said(WORKER), claimed(id(0), 1));
+    assert!(again.changed.is_some());
+}
+
+#[test]
+fn rounds_that_one_node_makes_up_leave_room_for_an_arbiter_that_is_named_later() {
+    let mut table = table(&[(said(CREATOR), created())]);
+    for round in 0..200 {
+        table.apply(said(OTHER), granted(fence(round, 1), OTHER));
+    }
+    let late = fence(1, 1);
+    table.apply(said(WORKER), granted(late, WORKER));
+    for round in 0..200 {
+        table.apply(said(OTHER), granted(fence(round, 2), OTHER));
+    }
+    table.apply(said(admin(ADMIN)), reassigned(ADMIN, WORKER));
+    let task = table.task(task()).unwrap();
+    assert_eq!(task.held(), Some((&holder(WORKER), late)));
+}
+
 /// Everything that a creator, an admin and two holders may say of one task.
 fn story() -> Vec<(Said, TaskItem)> {
-    let admin = Said {
-        by_admin: true,
-        ..said(OTHER)
-    };
     let working = |fence, step, percent| TaskItem::Working {
         task: task(),
         fence,
@@ -407,14 +483,8 @@ fn story() -> Vec<(Said, TaskItem)> {
             },
         ),
         (said(CREATOR), granted(fence(0, 2), OTHER)),
-        (
-            admin,
-            TaskItem::Reassigned {
-                task: task(),
-                round: 1,
-                arbiter: WORKER,
-            },
-        ),
+        (said(admin(ADMIN)), reassigned(ADMIN, WORKER)),
+        (said(WORKER), reassigned(ADMIN, WORKER)),
         (said(WORKER), granted(fence(1, 3), WORKER)),
         (said(WORKER), working(fence(1, 3), 1, Some(90))),
         (said(WORKER), finished(fence(1, 3), "merged")),

@@ -17,7 +17,8 @@ const CHANGES_MAX: u32 = 40;
 /// What nodes were last seen to know of each other.
 #[derive(Default)]
 pub(crate) struct Records {
-    seen: FxHashMap<(usize, NodeId), Seen>,
+    /// By who knows, then by whom it knows of.
+    seen: FxHashMap<usize, FxHashMap<NodeId, Seen>>,
     steps: usize,
 }
 
@@ -40,7 +41,7 @@ impl Check for Records {
             Observation::Booted { node }
             | Observation::Entered { node }
             | Observation::Left { node } => {
-                self.seen.retain(|(knower, _), _| knower != node);
+                self.seen.remove(node);
                 Ok(())
             }
             Observation::Stepped { node, .. } => {
@@ -62,12 +63,13 @@ impl Records {
         let process = view.machines[node].process.as_ref();
         let roster = process.and_then(|process| process.state.roster());
         let Some(member) = roster.and_then(|roster| roster.known(subject)) else {
-            self.seen.remove(&(node, subject));
+            self.seen.entry(node).or_default().remove(&subject);
             return Ok(());
         };
         let age = age_of(member);
         let now_us = view.now_us;
-        let seen = self.seen.entry((node, subject)).or_insert(Seen {
+        let seen = self.seen.entry(node).or_default();
+        let seen = seen.entry(subject).or_insert(Seen {
             age,
             window_us: now_us,
             changes: 0,
@@ -77,15 +79,17 @@ impl Records {
             (seen.window_us, seen.changes) = (now_us, 0);
         }
         seen.changes += u32::from(age != before);
-        let (here, there) = (view.called(node), view.called(other));
+        let changes = seen.changes;
         // A certificate that was never taken gives way to what its holder says under an earlier one.
-        let both_speak = age.1.is_some() == before.1.is_some();
-        let what = if age < before && both_speak {
-            format!("{here} knew something later of {there} than it does now")
-        } else if seen.changes > CHANGES_MAX {
-            format!("{here} saw {there} change {CHANGES_MAX} times within five seconds")
-        } else {
+        let older = age < before && age.1.is_some() == before.1.is_some();
+        if !older && changes <= CHANGES_MAX {
             return Ok(());
+        }
+        let (here, there) = (view.called(node), view.called(other));
+        let what = if older {
+            format!("{here} knew something later of {there} than it does now")
+        } else {
+            format!("{here} saw {there} change {CHANGES_MAX} times within five seconds")
         };
         Err(Finding { node, what })
     }

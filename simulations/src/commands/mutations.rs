@@ -50,7 +50,11 @@ pub fn mutations(asked: &Mutations, json: bool) -> Result<Verdict, Failure> {
         .collect();
     let within = Duration::from_secs(asked.seconds);
     let mut tried = Vec::new();
-    for mutation in Mutation::ALL {
+    let wanted = |mutation: &Mutation| {
+        let name = format!("{mutation:?}");
+        asked.rules.is_empty() || asked.rules.contains(&name)
+    };
+    for mutation in Mutation::ALL.into_iter().filter(wanted) {
         Mutation::choose(Some(mutation));
         let one = hunt(format!("{mutation:?}"), &scenarios, within);
         note(&line(&one));

@@ -31,6 +31,7 @@ pub(crate) fn input(input: &Input, called: Called<'_>) -> String {
         | Input::LogAsked { from, .. }
         | Input::LogTold { from, .. }
         | Input::ManifestUnavailable { from } => called(*from),
+        Input::HoldDirect { authors } => format!("{} members", authors.len()),
         Input::Append { lane, items, .. } => format!("{} items to {lane}", items.len()),
         Input::Task { order, .. } => format!("{order:?}"),
         Input::AgentsActive { agents } => format!("{agents:?}"),

@@ -7,13 +7,12 @@ use peerage_protocol::wire::announcement::Announcement;
 
 use super::World;
 use super::connections::State;
+use super::copies::Behind;
 use super::event::{Boot, Event, Id};
 use super::fabric::{Arrival, HEARTBEAT_US, Message, MessageId, NotPublished, REMEMBERED_US};
 use super::machine::Request;
 use crate::outcome::{Spread, count};
 
-/// What framing, encryption and transport add to a copy.
-const COPY_BYTES: usize = 60;
 /// A control message, without the ids it names.
 const CONTROL_BYTES: usize = 60;
 /// An id in a control message.
@@ -21,13 +20,18 @@ const ID_BYTES: usize = 24;
 
 /// A copy or a control message on its way.
 pub(crate) struct Parcel {
-    from: usize,
-    to: usize,
-    over: (Id, usize),
-    content: Content,
+    pub(super) from: usize,
+    pub(super) to: usize,
+    /// The connection it goes over, and the sender's end of it.
+    pub(super) over: (Id, usize),
+    /// When it arrives, if nothing happens to its connection before.
+    pub(super) at_us: u64,
+    pub(super) content: Content,
+    /// Copies of the same to the same node that come later.
+    pub(super) behind: Vec<Behind>,
 }
 
-enum Content {
+pub(super) enum Content {
     Copy(MessageId),
     /// What the sender had lately.
     Have(Vec<MessageId>),
@@ -39,6 +43,9 @@ impl World {
     /// A node gossips something to everybody.
     pub(crate) fn publish(&mut self, node: usize, announcement: Arc<Announcement>) {
         self.old_news.add(&announcement);
+        for entry in &announcement.entries {
+            self.entry_sent(node, None, entry);
+        }
         if self.publish_by(node, announcement) == Err(NotPublished::NoPeers) {
             self.tell(node, Input::PublishFailed);
         }
@@ -60,7 +67,7 @@ impl World {
         let message = Message::new(announcement, bytes, node, now_us, number, audience);
         let to = self.fabric.publish(now_us, node, id, message)?;
         for to in to {
-            self.send_parcel(node, to, Content::Copy(id));
+            self.send_copy(node, to, id);
         }
         let at_us = now_us + REMEMBERED_US;
         self.queue.schedule(at_us, Event::Forget { message: id });
@@ -92,25 +99,21 @@ impl World {
         processes.map(|process| process.is_some_and(|process| process.roster.is_some()))
     }
 
-    fn send_parcel(&mut self, from: usize, to: usize, content: Content) {
+    /// Sends what is said about messages.
+    fn send_control(&mut self, from: usize, to: usize, content: Content, ids: usize) {
         let Some(over) = self.link(from, to) else {
             return;
         };
-        let bytes = self.parcel_bytes(&content);
-        let id = self.parcels.put(Parcel {
+        let parcel = self.parcels.put(Parcel {
             from,
             to,
             over,
+            at_us: 0,
             content,
+            behind: Vec::new(),
         });
-        self.send_over(over.0, over.1, bytes, Event::Parcel { parcel: id });
-    }
-
-    fn parcel_bytes(&self, content: &Content) -> usize {
-        match content {
-            Content::Copy(id) => COPY_BYTES + self.fabric.message(*id).map_or(0, |m| m.bytes),
-            Content::Have(ids) | Content::Want(ids) => CONTROL_BYTES + ID_BYTES * ids.len(),
-        }
+        let bytes = CONTROL_BYTES + ID_BYTES * ids;
+        self.send_over(over.0, over.1, bytes, Event::Parcel { parcel });
     }
 
     /// To whom a parcel is on its way.
@@ -127,31 +130,41 @@ impl World {
         match self.connections.get_mut(&connection) {
             Some(over) if over.ends[1 - end].state == State::Pending => {
                 over.early.push(Event::Parcel { parcel: id });
+                self.let_others_go_ahead(id);
                 return;
             }
             Some(over) if over.ends[1 - end].state == State::Open => {}
             _ => {
+                self.let_others_go_ahead(id);
                 self.parcels.take(id);
                 return;
             }
         }
         let Some(Parcel {
-            from, to, content, ..
+            from,
+            to,
+            content,
+            behind,
+            ..
         }) = self.parcels.take(id)
         else {
             return;
         };
         match content {
-            Content::Copy(message) => self.copy_arrived(from, to, message),
+            Content::Copy(message) => {
+                self.count_duplicates(message, behind.len());
+                self.copy_arrived(from, to, message);
+            }
             Content::Have(messages) => {
                 let missing = self.fabric.missing(to, &messages);
                 if !missing.is_empty() {
-                    self.send_parcel(to, from, Content::Want(missing));
+                    let count = missing.len();
+                    self.send_control(to, from, Content::Want(missing), count);
                 }
             }
             Content::Want(messages) => {
                 for message in messages {
-                    self.send_parcel(to, from, Content::Copy(message));
+                    self.send_copy(to, from, message);
                 }
             }
         }
@@ -203,7 +216,7 @@ impl World {
             let says_so = |other| network.usual_delay_us(other, node);
             let to = self.fabric.accepted(self.now_us, node, from, id, says_so);
             for to in to {
-                self.send_parcel(node, to, Content::Copy(id));
+                self.send_copy(node, to, id);
             }
             self.beat_if_needed(node);
         }
@@ -246,7 +259,8 @@ impl World {
         }
         let beat = self.fabric.heartbeat(node);
         for to in beat.tell {
-            self.send_parcel(node, to, Content::Have(beat.messages.clone()));
+            let messages = beat.messages.clone();
+            self.send_control(node, to, Content::Have(messages), beat.messages.len());
         }
         if beat.again {
             let at_us = self.now_us + HEARTBEAT_US;

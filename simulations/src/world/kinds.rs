@@ -53,6 +53,7 @@ pub(crate) const fn input_kind(input: &Input) -> &'static str {
         Input::Recalled { .. } => "Recalled",
         Input::LogSeed { .. } => "LogSeed",
         Input::DiskRoom { .. } => "DiskRoom",
+        Input::HoldDirect { .. } => "HoldDirect",
         Input::Append { .. } => "Append",
         Input::Task { .. } => "Task",
         Input::TaskUnheard { .. } => "TaskUnheard",

@@ -7,6 +7,7 @@ mod actions;
 mod awaited;
 mod connections;
 mod convergence;
+mod copies;
 mod describe;
 mod dials;
 mod disk;
@@ -18,6 +19,7 @@ mod gate;
 mod gossip;
 mod joins;
 mod kinds;
+pub(crate) mod letters;
 mod log;
 pub(crate) mod machine;
 mod measure;
@@ -205,7 +207,7 @@ impl World {
             id,
             next_key: None,
             rotations: 0,
-            disk: Disk::new(restarts, backups),
+            disk: Disk::new(restarts, backups).of(id),
             skew_ms: node.clock_skew_ms,
             address,
             moves: 0,
@@ -239,6 +241,7 @@ impl World {
     }
 
     fn finish(mut self) -> Outcome {
+        self.check_disks();
         self.check_convergence();
         self.measure_the_end();
         let (trace_hash, trace) = self.tracer.finish();
@@ -272,16 +275,22 @@ impl World {
 
     /// Sends `bytes` from one node to another, where `event` then happens.
     fn send(&mut self, from: usize, to: usize, bytes: usize, event: Event) {
+        let kind = self.traffic_kind(&event);
+        let at_us = self.account(from, to, bytes, kind);
+        self.queue.schedule(at_us, event);
+    }
+
+    /// Counts `bytes` that go from one node to another, and says when they arrive.
+    fn account(&mut self, from: usize, to: usize, bytes: usize, kind: &'static str) -> u64 {
         self.statistics.messages += 1;
         self.statistics.bytes += bytes as u64;
-        self.traffic.add(self.traffic_kind(&event), bytes as u64);
+        self.traffic.add(kind, bytes as u64);
         if self.network.is_across(from, to) {
             self.statistics.bytes_across += bytes as u64;
         }
         let sent = &mut self.machines[from].sent;
         *sent = (sent.0 + 1, sent.1 + bytes as u64);
-        let at_us = self.network.arrival_us(self.now_us, from, to, bytes);
-        self.queue.schedule(at_us, event);
+        self.network.arrival_us(self.now_us, from, to, bytes)
     }
 }
 

@@ -155,6 +155,7 @@ impl World {
             return;
         };
         let id = std::mem::replace(&mut machine.id, next.id());
+        machine.disk.belongs_to(machine.id);
         machine.key = next.key;
         machine.rotations += 1;
         self.truth.issued(&chain);

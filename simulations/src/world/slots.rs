@@ -31,6 +31,10 @@ impl<T> Slots<T> {
         self.slots.get(slot as usize)?.as_ref()
     }
 
+    pub(crate) fn get_mut(&mut self, slot: u64) -> Option<&mut T> {
+        self.slots.get_mut(slot as usize)?.as_mut()
+    }
+
     /// Empties the slot.
     pub(crate) fn take(&mut self, slot: u64) -> Option<T> {
         let taken = self.slots.get_mut(slot as usize)?.take()?;

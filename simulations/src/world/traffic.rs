@@ -8,11 +8,15 @@ use super::questions::Body;
 
 /// Bytes sent so far, by kind of message.
 #[derive(Default)]
-pub(crate) struct Traffic(BTreeMap<&'static str, u64>);
+pub(crate) struct Traffic(Vec<(&'static str, u64)>);
 
 impl Traffic {
     pub(crate) fn add(&mut self, kind: &'static str, bytes: u64) {
-        *self.0.entry(kind).or_default() += bytes;
+        // There are few kinds, and the commonest comes first.
+        match self.0.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, sum)) => *sum += bytes,
+            None => self.0.push((kind, bytes)),
+        }
     }
 
     pub(crate) fn finish(self) -> BTreeMap<String, u64> {

@@ -7,6 +7,9 @@ use rusqlite::{Connection, OptionalExtension};
 use super::{COLUMNS, NOW, StoredMessage, damaged, read};
 use crate::store::{Store, StoreError};
 
+/// Messages after which it is noted how far an agent has done with them, where it does not say so by itself.
+const NOTED_EVERY: i64 = 256;
+
 /// What came of an acknowledgement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledged {
@@ -21,6 +24,9 @@ const PUBLIC_FOR: &str = "m.recipient IS NULL AND NOT (m.author = ?2 AND m.sende
     (m.topic IS NULL AND m.received >= (SELECT since FROM readers WHERE agent = ?1))
     OR EXISTS (SELECT 1 FROM topic_readers t WHERE t.agent = ?1 AND t.topic = m.topic AND m.received >= t.since))";
 
+/// The last place up to which the agent `?1` has done with all public messages that were for it.
+const DONE: &str = "(SELECT ifnull(max(done), 0) FROM readers WHERE agent = ?1)";
+
 /// Whether a direct message `m` is for the agent `?1` of the node `?2`.
 const DIRECT_FOR: &str = "m.recipient = ?1 AND m.recipient_node = ?2";
 
@@ -33,6 +39,36 @@ fn open(connection: &Connection, agent: &AgentName) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Whether a public message `m` waits for the agent `?1` of the node `?2`.
+fn public_waiting() -> String {
+    format!(
+        "m.place > {DONE} AND {PUBLIC_FOR}
+         AND NOT EXISTS (SELECT 1 FROM acknowledged a WHERE a.agent = ?1 AND a.place = m.place)"
+    )
+}
+
+/// Notes how far an agent has done with what is public, so that an inbox costs what waits in it and not what there was.
+fn note_done(connection: &Connection, agent: &AgentName, me: NodeId) -> Result<(), StoreError> {
+    let public = public_waiting();
+    let mut statement = connection.prepare_cached(&format!(
+        "UPDATE readers SET done = ifnull(
+             (SELECT min(m.place) - 1 FROM messages m WHERE {public} AND m.sent + m.lifetime * 1000 > {NOW}),
+             (SELECT ifnull(max(place), 0) FROM messages))
+         WHERE agent = ?1"
+    ))?;
+    statement.execute((agent.as_str(), me.public_key()))?;
+    Ok(())
+}
+
+/// Whether so much has come since that was last noted that it is worth a write.
+fn is_worth_noting(connection: &Connection, agent: &AgentName) -> Result<bool, StoreError> {
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT (SELECT ifnull(max(place), 0) FROM messages) - {DONE}"
+    ))?;
+    let new: i64 = statement.query_row([agent.as_str()], |row| row.get(0))?;
+    Ok(new >= NOTED_EVERY)
+}
+
 /// The most urgent first, those of one sender in the order in which they were sent.
 fn waiting(
     connection: &Connection,
@@ -40,13 +76,13 @@ fn waiting(
     me: NodeId,
     count: usize,
 ) -> Result<Vec<StoredMessage>, StoreError> {
+    let public = public_waiting();
     let mut statement = connection.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM messages m
          WHERE m.place IN (
              SELECT m.place FROM messages m WHERE {DIRECT_FOR} AND m.acknowledged IS NULL
              UNION ALL
-             SELECT m.place FROM messages m WHERE {PUBLIC_FOR}
-                 AND NOT EXISTS (SELECT 1 FROM acknowledged a WHERE a.agent = ?1 AND a.place = m.place)
+             SELECT m.place FROM messages m WHERE {public}
          ) AND m.sent + m.lifetime * 1000 > {NOW}
          ORDER BY m.priority DESC, m.number, m.place LIMIT ?3"
     ))?;
@@ -89,6 +125,7 @@ fn acknowledge(
         }
     }
     drop((direct, public, of_public));
+    note_done(&transaction, agent, me)?;
     transaction.commit()?;
     Ok(outcome)
 }
@@ -110,7 +147,11 @@ impl Store {
     ) -> Result<Vec<StoredMessage>, StoreError> {
         self.run(move |connection| {
             open(connection, &agent)?;
-            waiting(connection, &agent, me, count)
+            let found = waiting(connection, &agent, me, count)?;
+            if found.is_empty() && is_worth_noting(connection, &agent)? {
+                note_done(connection, &agent, me)?;
+            }
+            Ok(found)
         })
         .await
     }

@@ -6,6 +6,8 @@ mod inbox;
 mod keys;
 mod query;
 mod sealed;
+mod sent;
+mod unread;
 
 use peerage_protocol::id::{AgentName, NodeId};
 use peerage_protocol::log::chain_id::Lane;
@@ -23,6 +25,8 @@ pub use inbox::Acknowledged;
 pub use keys::StoredMessageKey;
 pub use query::{MESSAGES_FOUND_MAX, MessageQuery};
 pub use sealed::{OpenedMessage, StoredSealed};
+pub(super) use sent::Sent;
+pub use sent::SentCopy;
 
 /// The columns that [`read`] reads, in its order.
 const COLUMNS: &str = "m.id, m.number, m.author, m.sender, m.recipient_node, m.recipient, m.topic, m.sent, m.lifetime, \
@@ -62,7 +66,11 @@ pub struct StoredMessage {
 
 /// Indexes the items of an entry in its own transaction. Items that are not understood are passed over: they may be of
 /// a later version.
-pub(super) fn appended(transaction: &Transaction<'_>, entry: &Entry) -> Result<(), StoreError> {
+pub(super) fn appended(
+    transaction: &Transaction<'_>,
+    sent: &Sent,
+    entry: &Entry,
+) -> Result<(), StoreError> {
     let chain = entry.chain();
     match chain.lane {
         Lane::MESSAGES => {
@@ -77,7 +85,8 @@ pub(super) fn appended(transaction: &Transaction<'_>, entry: &Entry) -> Result<(
         Lane::Public(_) => Ok(()),
         Lane::Direct(recipient) => {
             for item in entry.items() {
-                if let Ok(DirectItem::Sealed(_)) = DirectItem::decode(&item) {
+                if let Ok(DirectItem::Sealed(message)) = DirectItem::decode(&item) {
+                    sent.keep(transaction, chain.author, message.number)?;
                     sealed::insert(transaction, chain.author, recipient, &item)?;
                 }
             }
@@ -193,7 +202,7 @@ fn natural(number: i64) -> u64 {
 }
 
 impl Store {
-    /// Keeps a message that stays at this node, or the sender's own copy of one that it sent.
+    /// Keeps a message that stays at this node.
     pub async fn keep_message(
         &self,
         author: NodeId,
@@ -231,7 +240,8 @@ impl Store {
         .await
     }
 
-    /// Forgets messages whose lifetime has ended, at most `count`, and the oldest beyond `kept`; says how many.
+    /// Forgets messages whose lifetime has ended, at most `count`, and the oldest beyond `kept` but those that wait unread
+    /// in an inbox of this node; says how many.
     pub async fn forget_messages(&self, count: u32, kept: u32) -> Result<usize, StoreError> {
         self.run(move |connection| {
             let expired = connection.execute(
@@ -242,7 +252,8 @@ impl Store {
                 [count],
             )?;
             let oldest = connection.execute(
-                "DELETE FROM messages WHERE place <= (SELECT max(place) FROM messages) - ?1",
+                "DELETE FROM messages WHERE place <= (SELECT max(place) FROM messages) - ?1 AND NOT
+                     (acknowledged IS NULL AND recipient IS NOT NULL AND recipient_node = (SELECT node FROM message_owner))",
                 [kept],
             )?;
             Ok(expired + oldest)

@@ -49,6 +49,18 @@ fn take_opened(
     me: NodeId,
     opened: &[OpenedMessage],
 ) -> Result<(), StoreError> {
+    // Not synced: after a failure of the power whatever is missing is still sealed, and opened once more.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let taken = write_opened(connection, me, opened);
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    taken
+}
+
+fn write_opened(
+    connection: &mut Connection,
+    me: NodeId,
+    opened: &[OpenedMessage],
+) -> Result<(), StoreError> {
     let transaction = connection.transaction()?;
     for one in opened {
         if let Some(message) = &one.message {
@@ -75,6 +87,7 @@ impl Store {
                 "INSERT INTO message_owner (node) VALUES (?1)",
                 [node.public_key()],
             )?;
+            super::unread::count_anew(&transaction)?;
             Ok(transaction.commit()?)
         })
         .await
@@ -98,7 +111,8 @@ impl Store {
         .await
     }
 
-    /// Moves what was opened from the queue to the inboxes of the node `me`, in one transaction.
+    /// Moves what was opened from the queue to the inboxes of the node `me`, in one transaction. It is synced with what
+    /// is written next: until then it may be opened again after a failure of the power, under the same id.
     pub async fn take_opened_messages(
         &self,
         me: NodeId,

@@ -77,6 +77,7 @@ async fn an_inbox_holds_a_message_once_in_the_senders_order_until_it_is_acknowle
 #[tokio::test]
 async fn the_urgent_comes_first_and_what_has_expired_not_at_all() {
     let (_folder, store) = store();
+    store.own_messages_of(ME).await.unwrap();
     direct(&store, content(1, 10, "one")).await;
     let urgent = Content {
         priority: Priority::High,
@@ -91,12 +92,13 @@ async fn the_urgent_comes_first_and_what_has_expired_not_at_all() {
     assert_eq!(inbox(&store, "reader").await, [2, 1]);
     assert_eq!(store.forget_messages(10, 2).await.unwrap(), 1);
     direct(&store, content(4, 40, "four")).await;
-    assert_eq!(store.forget_messages(10, 2).await.unwrap(), 1);
-    assert_eq!(
-        inbox(&store, "reader").await,
-        [2, 4],
-        "the oldest goes first"
-    );
+    assert_eq!(store.forget_messages(10, 2).await.unwrap(), 0);
+    assert_eq!(inbox(&store, "reader").await, [2, 1, 4], "unread they stay");
+    let read = vec![MessageId([1; 16]), MessageId([4; 16])];
+    let done = store.acknowledge_messages(name("reader"), ME, read).await;
+    assert_eq!(done.unwrap().unknown, []);
+    let forgotten = store.forget_messages(10, 2).await.unwrap();
+    assert_eq!(forgotten, 1, "the oldest goes first");
 }
 
 #[tokio::test]
@@ -176,6 +178,8 @@ async fn what_was_sealed_waits_until_it_is_opened_and_is_in_the_inbox_then() {
     queue(OTHER).await.unwrap();
     queue(ME).await.unwrap();
     queue(ME).await.unwrap();
+    let unread = async || store.unread().await.unwrap().get(&OTHER).copied();
+    assert_eq!(unread().await, Some(2 * (512 + 4)), "it counts as it is");
     let waiting = store.sealed_messages(10).await.unwrap();
     assert_eq!(waiting.len(), 2, "a mailbox queues nothing");
     let message = DirectMessage {
@@ -194,6 +198,123 @@ async fn what_was_sealed_waits_until_it_is_opened_and_is_in_the_inbox_then() {
     let opened = opened.collect();
     store.take_opened_messages(ME, opened).await.unwrap();
     assert_eq!(store.sealed_messages(10).await.unwrap(), []);
+    assert_eq!(unread().await, Some(512 + 3));
     assert_eq!(inbox(&store, "reader").await, [1]);
     assert_eq!(store.last_message_number(OTHER).await.unwrap(), 10);
+}
+
+#[tokio::test]
+async fn what_comes_after_many_public_messages_is_in_the_inbox_even_where_the_last_ones_are_gone() {
+    let (_folder, store) = store();
+    assert_eq!(inbox(&store, "reader").await, [0_u8; 0]);
+    for number in 1..=3 {
+        let id = u8::try_from(number).unwrap();
+        broadcast(&store, None, content(id, number, "news")).await;
+    }
+    let ids = [1, 2, 3].map(|id| MessageId([id; 16])).to_vec();
+    store
+        .acknowledge_messages(name("reader"), ME, ids)
+        .await
+        .unwrap();
+    let done = |store: &Store| {
+        let store = store.clone();
+        async move {
+            let done = store.run(|connection| {
+                let sql = "SELECT done FROM readers WHERE agent = 'reader'";
+                Ok(connection.query_row(sql, [], |row| row.get::<_, i64>(0))?)
+            });
+            done.await.unwrap()
+        }
+    };
+    assert_eq!(done(&store).await, 3);
+    let forget = store.run(|connection| {
+        connection.execute("DELETE FROM messages WHERE place > 1", [])?;
+        Ok(())
+    });
+    forget.await.unwrap();
+    assert_eq!(done(&store).await, 1);
+    broadcast(&store, None, content(4, 40, "more")).await;
+    assert_eq!(inbox(&store, "reader").await, [4]);
+}
+
+#[tokio::test]
+async fn what_is_public_and_for_others_is_passed_once_and_what_waits_is_never_passed() {
+    let (_folder, store) = store();
+    assert_eq!(inbox(&store, "reader").await, [0_u8; 0]);
+    for number in 0..300 {
+        let mut other = content(0, number, "not for it");
+        other.id = MessageId([[9; 8], number.to_be_bytes()].concat().try_into().unwrap());
+        broadcast(&store, Some("elsewhere"), other).await;
+    }
+    assert_eq!(inbox(&store, "reader").await, [0_u8; 0]);
+    broadcast(&store, None, content(1, 1_000, "for all")).await;
+    broadcast(&store, None, content(2, 1_001, "for all")).await;
+    let second = vec![MessageId([2; 16])];
+    store
+        .acknowledge_messages(name("reader"), ME, second)
+        .await
+        .unwrap();
+    assert_eq!(inbox(&store, "reader").await, [1]);
+}
+
+#[tokio::test]
+async fn unread_bytes_are_counted_by_sender_until_they_are_acknowledged_or_forgotten() {
+    let (_folder, store) = store();
+    store.own_messages_of(ME).await.unwrap();
+    let mut short = content(3, 30, "short lived");
+    (short.sent, short.lifetime) = (Timestamp(1), 1);
+    for one in [
+        content(1, 10, "x"),
+        content(2, 20, "xy"),
+        content(1, 10, "x"),
+        short,
+    ] {
+        direct(&store, one).await;
+    }
+    broadcast(&store, None, content(4, 40, "not counted")).await;
+    let unread = async || store.unread().await.unwrap().get(&OTHER).copied();
+    assert_eq!(unread().await, Some(3 * 512 + 3 + 11));
+    store.own_messages_of(ME).await.unwrap();
+    assert_eq!(unread().await, Some(3 * 512 + 3 + 11), "counted anew");
+    let first = || vec![MessageId([1; 16])];
+    store
+        .acknowledge_messages(name("reader"), ME, first())
+        .await
+        .unwrap();
+    store
+        .acknowledge_messages(name("reader"), ME, first())
+        .await
+        .unwrap();
+    assert_eq!(unread().await, Some(2 * 512 + 2 + 11));
+    store.forget_messages(10, 100).await.unwrap();
+    assert_eq!(unread().await, Some(512 + 2));
+    store.forget_messages(10, 0).await.unwrap();
+    assert_eq!(inbox(&store, "reader").await, [2], "unread is not too old");
+    let second = vec![MessageId([2; 16])];
+    store
+        .acknowledge_messages(name("reader"), ME, second)
+        .await
+        .unwrap();
+    assert_eq!(unread().await, None);
+    store.forget_messages(10, 0).await.unwrap();
+    assert_eq!(store.last_message_number(OTHER).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn the_senders_copy_is_written_with_its_entry_and_only_while_its_sender_waits() {
+    let (_folder, store) = store();
+    let message = |id, number| DirectMessage {
+        to: name("reader"),
+        content: content(id, number, "sealed elsewhere"),
+    };
+    let write = |number: u64| {
+        let sent = store.sent.clone();
+        store.run(move |connection| sent.keep(connection, ME, number))
+    };
+    let waits = store.keep_with_entry(ME, message(1, 10), OTHER);
+    write(10).await.unwrap();
+    drop(waits);
+    drop(store.keep_with_entry(ME, message(2, 20), OTHER));
+    write(20).await.unwrap();
+    assert_eq!(store.last_message_number(ME).await.unwrap(), 10);
 }

@@ -8,7 +8,6 @@ use super::leases::OwnLease;
 use super::orders::check_open;
 use super::{Awaited, NodeState, RETRY_AFTER, Waiting};
 use crate::log::entry::Entry;
-use crate::membership::role::Role;
 use crate::tasks::item::Refusal;
 use crate::tasks::record::Said;
 use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem};
@@ -30,11 +29,11 @@ impl NodeState {
     ) {
         let mut touched = BTreeSet::new();
         for entry in entries {
-            let said = self.said(entry);
+            let said = said(entry);
             let items = entry.items().into_iter();
             for item in items.filter_map(|item| TaskItem::decode(&item).ok()) {
                 self.note_number(said, &item);
-                if let Some(id) = self.tasks.table.apply(said, item) {
+                if let Some(id) = self.apply_task(said, item) {
                     self.watch_task(now.monotonic, id);
                     touched.insert(id);
                 }
@@ -51,7 +50,7 @@ impl NodeState {
 
     /// An entry of the lane of tasks is on disk.
     pub(in crate::node_state) fn tasks_applied(&mut self, now: Now, entry: &Entry) {
-        let said = self.said(entry);
+        let said = said(entry);
         let mut touched = BTreeSet::new();
         for item in entry.items() {
             // One of a later version is kept all the same.
@@ -64,7 +63,7 @@ impl NodeState {
             if said.author == self.me {
                 touched.extend(self.decided(&told));
             }
-            let Some(id) = self.tasks.table.apply(said, item) else {
+            let Some(id) = self.apply_task(said, item) else {
                 continue;
             };
             self.watch_task(now.monotonic, id);
@@ -90,22 +89,27 @@ impl NodeState {
         Some(id)
     }
 
-    fn said(&self, entry: &Entry) -> Said {
-        let chain = entry.chain();
-        let roster = self.roster.as_ref();
-        let role = roster.and_then(|roster| match chain.author == self.me {
-            true => Some(roster.own.body().role),
-            false => {
-                let known = roster.known(chain.author)?;
-                Some(known.chain().body().role)
-            }
-        });
-        Said {
-            author: chain.author,
-            epoch: chain.epoch,
-            time: entry.header().time,
-            by_admin: role == Some(Role::Admin),
+    /// Names the task of which this changes something. What made room for it is forgotten here as in the table.
+    fn apply_task(&mut self, said: Said, item: TaskItem) -> Option<TaskId> {
+        if !self.is_good(&item) {
+            return None;
         }
+        let applied = self.tasks.table.apply(said, item);
+        if let Some(id) = applied.forgotten {
+            self.forget_task(id);
+            self.tasks.changed.remove(&id);
+            self.tasks.forgotten.push(id);
+        }
+        applied.changed
+    }
+
+    /// Whether what is said holds by itself; who may say it is for the table.
+    fn is_good(&self, item: &TaskItem) -> bool {
+        let TaskItem::Reassigned(word) = item else {
+            return true;
+        };
+        let roster = self.roster.as_ref();
+        roster.is_some_and(|roster| word.proves(roster.mesh, &*self.keys.verifier))
     }
 
     fn note_number(&mut self, said: Said, item: &TaskItem) {
@@ -270,6 +274,15 @@ impl NodeState {
             };
             self.answer_task(waiting.request, Err(error));
         }
+    }
+}
+
+fn said(entry: &Entry) -> Said {
+    let chain = entry.chain();
+    Said {
+        author: chain.author,
+        epoch: chain.epoch,
+        time: entry.header().time,
     }
 }
 

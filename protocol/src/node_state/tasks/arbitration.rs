@@ -73,6 +73,9 @@ impl NodeState {
         if matches!(phase, TaskPhase::Completed { .. } | TaskPhase::Cancelled) {
             return Decision::Nothing;
         }
+        if let Some(word) = record.untold_reassignment(self.me) {
+            return Decision::Say(TaskItem::Reassigned(Box::new(word.clone())));
+        }
         if let Some(item) = answer_to_holder(id, record, round) {
             let completes = matches!(item, TaskItem::Completed { .. });
             let wait = self.wait_until_sure(now, id, round, !completes);

@@ -1,12 +1,16 @@
 //! What agents of this node want done: checked against what is known here, put into the log, and waited for.
 
 use super::{Awaited, NodeState, PATIENCE, WAITING_MAX, Waiting};
-use crate::id::{AgentName, NodeId};
+use crate::id::{AgentName, Hash, NodeId};
+use crate::membership::certificate::CertificateChain;
 use crate::membership::role::Role;
 use crate::node_state::RequestId;
 use crate::tasks::definition::Definition;
 use crate::tasks::table::TASKS_PER_NODE_MAX;
-use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskOrder, TaskPhase};
+use crate::tasks::{
+    ClaimId, Fence, Reassignment, ReassignmentBody, Task, TaskError, TaskId, TaskItem, TaskOrder,
+    TaskPhase,
+};
 use crate::time::Now;
 
 /// What an order comes to.
@@ -57,6 +61,11 @@ impl NodeState {
                 note,
             } => {
                 let fence = self.fence_of(task, &agent, fence)?;
+                let taken = self.tasks.update_rate.take(now, &agent);
+                taken.map_err(|wait| TaskError::TooOften {
+                    agent: agent.clone(),
+                    wait,
+                })?;
                 let step = self.show_sign(now, task, fence, &agent, percent, note)?;
                 Ok(Outcome::Awaits(task, Awaited::Extended { fence, step }))
             }
@@ -205,9 +214,11 @@ impl NodeState {
             && holder.agent == agent
             && fence.is_none_or(|fence| fence == *under)
         {
+            self.check_same_result(id, &agent, &result)?;
             return Ok(Outcome::Already(Box::new(task)));
         }
         let fence = self.fence_of(id, &agent, fence)?;
+        self.check_same_result(id, &agent, &result)?;
         let said = self.tasks.table.record(id);
         if said.is_none_or(|record| record.finished().is_none()) {
             let item = TaskItem::Finished {
@@ -218,6 +229,28 @@ impl NodeState {
             self.append_task(now, &item)?;
         }
         Ok(Outcome::Awaits(id, Awaited::Completed { fence, agent }))
+    }
+
+    /// Whoever says nothing of the result asks again for the one that it has told.
+    fn check_same_result(
+        &self,
+        id: TaskId,
+        agent: &AgentName,
+        result: &str,
+    ) -> Result<(), TaskError> {
+        let record = self.tasks.table.record(id);
+        let completed = record.and_then(|record| record.completion());
+        let told = match completed {
+            Some(completion) => Some(completion.result),
+            None => record.and_then(|record| record.finished()),
+        };
+        let same = |told: Hash| told == Hash::of(result.as_bytes());
+        match result.is_empty() || told.is_none_or(same) {
+            true => Ok(()),
+            false => Err(TaskError::OtherResult {
+                agent: agent.clone(),
+            }),
+        }
     }
 
     fn cancel_task(
@@ -249,16 +282,19 @@ impl NodeState {
     ) -> Result<Outcome, TaskError> {
         let task = self.known_task(id)?;
         check_open(&task)?;
-        let own = self.roster.as_ref().map(|roster| roster.own.body().role);
-        if own != Some(Role::Admin) {
-            return Err(TaskError::NotAdmin);
-        }
+        let roster = self.roster.as_ref();
+        let roster = roster.filter(|roster| roster.own.body().role == Role::Admin);
+        let roster = roster.ok_or(TaskError::NotAdmin)?;
         let round = task.round.saturating_add(1);
-        let item = TaskItem::Reassigned {
+        let body = ReassignmentBody {
             task: id,
             round,
+            at: now.wall,
             arbiter,
         };
+        let own = CertificateChain::clone(&roster.own);
+        let word = Reassignment::sign(body, roster.mesh, own, &*self.keys.node);
+        let item = TaskItem::Reassigned(Box::new(word));
         self.append_task(now, &item)?;
         Ok(Outcome::Awaits(id, Awaited::Reassigned { round }))
     }

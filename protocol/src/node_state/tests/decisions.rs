@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::consensus::book::Standing;
-use crate::consensus::electorate::Voter;
+use crate::consensus::electorate::{Elector, Electorate, Voter};
 use crate::consensus::item::DecisionItem;
-use crate::consensus::proposal::{Choice, ProposalId};
+use crate::consensus::proof::Proof;
+use crate::consensus::proposal::{Choice, PROPOSAL_VERSION, ProposalBody, ProposalId};
+use crate::consensus::tally::Ballots;
 use crate::consensus::threshold::Threshold;
 use crate::consensus::vote::Vote;
 use crate::log::Lane;
@@ -352,4 +354,48 @@ fn where_the_proposer_is_gone_another_logs_the_proof() {
     assert_eq!(desk.decided(id), Some(YES));
     // If the vote came before the proof, the proposer has proved it as well.
     assert!((1..=2).contains(&desk.proofs()), "{}", desk.proofs());
+}
+
+#[test]
+fn a_proof_of_a_proposal_that_is_dated_into_the_future_is_not_taken_either() {
+    let (mut desk, mut laptop, _) = three();
+    let mesh = desk.state.roster().unwrap().mesh;
+    let voter = Voter {
+        node: laptop.me(),
+        agent: None,
+    };
+    let (voter_of, weight) = (voter.clone(), 1);
+    let elector = Elector {
+        voter: voter_of,
+        weight,
+    };
+    let draft = laptop.draft(Threshold::Majority);
+    let body = ProposalBody {
+        version: PROPOSAL_VERSION,
+        mesh,
+        nonce: draft.nonce,
+        node: laptop.me(),
+        agent: draft.agent,
+        question: draft.question,
+        options: draft.options,
+        electorate: Electorate::new(1, vec![elector]).unwrap(),
+        threshold: draft.threshold,
+        proposed: laptop.now.wall + 60 * MINUTE,
+        lifetime: 60,
+    };
+    let key = laptop.state.keys.node.clone();
+    let (id, proposal) = (body.id(), Arc::new(body.sign(&*key)));
+    let mut ballots = Ballots::default();
+    ballots.add(Vote::sign(mesh, id, voter, YES, &*key));
+    let certificate = Arc::new(laptop.own());
+    let proof = Proof::build(&proposal, YES, &ballots, |_| Some(certificate.clone())).unwrap();
+    assert!(proof.verify(mesh, &Ed25519).is_ok());
+    let outputs = laptop.tell(Input::Append {
+        request: RequestId(500),
+        lane: Lane::DECISIONS,
+        items: vec![DecisionItem::Decided(proof.into()).encode()],
+    });
+    let told = outputs.into_iter().map(|output| (true, output));
+    exchange(&mut laptop, &mut desk, told.collect());
+    assert!(desk.state.proposals().is_empty());
 }

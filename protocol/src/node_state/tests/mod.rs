@@ -26,6 +26,7 @@ use crate::wire::summary::Summary;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
+mod answering;
 mod decisions;
 mod exchange;
 mod gate;

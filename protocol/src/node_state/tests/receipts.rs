@@ -5,6 +5,8 @@ use bytes::Bytes;
 use super::*;
 use crate::log::chain_id::{ChainId, Lane};
 use crate::log::entry::Entry;
+use crate::log::retention::Swept;
+use crate::log::{AppendError, LANE_BYTES_MAX};
 use crate::messaging::DirectItem;
 use crate::messaging::receipt::Receipt;
 use crate::messaging::sealing::{KeyId, SealedMessage};
@@ -23,11 +25,15 @@ fn two_linked() -> (Machine, Machine) {
 
 /// A message of `from` for `to`; the entries that are handed over because of it.
 fn send(from: &mut Machine, to: NodeId) -> Vec<Arc<Entry>> {
+    send_bytes(from, to, 1)
+}
+
+fn send_bytes(from: &mut Machine, to: NodeId, bytes: usize) -> Vec<Arc<Entry>> {
     let sealed = SealedMessage {
         key: KeyId(1),
         number: 1,
         encapsulated: [1; 32],
-        ciphertext: vec![1],
+        ciphertext: vec![1; bytes],
     };
     let items = vec![DirectItem::Sealed(sealed).encode()];
     let lane = Lane::Direct(to);
@@ -157,4 +163,132 @@ fn a_receipt_that_is_answered_by_a_receipt_ends_there() {
     laptop.pass(SECOND);
     let outputs = laptop.tell(Input::Wake);
     assert_eq!(pushed(&outputs, desk.me()), [] as [Arc<Entry>; 0]);
+}
+
+fn applied(outputs: &[Output]) -> usize {
+    let each = outputs.iter().map(|output| match output {
+        Output::Applied(entries) => entries.len(),
+        _ => 0,
+    });
+    each.sum()
+}
+
+fn asks_to_compare(outputs: &[Output], whom: NodeId) -> bool {
+    outputs
+        .iter()
+        .any(|output| matches!(output, Output::AskLog { to, .. } if *to == whom))
+}
+
+#[test]
+fn of_a_held_sender_nothing_is_taken_or_received_until_it_is_freed_and_then_it_is_asked_at_once() {
+    let (mut desk, mut laptop) = two_linked();
+    let authors = [desk.me()].into();
+    laptop.tell(Input::HoldDirect { authors });
+    let first = send(&mut desk, laptop.me());
+    let chain = first[0].chain();
+    let outputs = hand_over(&mut desk, &mut laptop, first.clone());
+    assert_eq!(applied(&outputs), 0);
+    laptop.pass(SECOND);
+    let outputs = laptop.tell(Input::Wake);
+    assert_eq!(receipts(&pushed(&outputs, desk.me())), []);
+    assert_eq!(laptop.state.log.chains.head(chain), 0);
+
+    laptop.pass(MINUTE);
+    laptop.tell(Input::Wake);
+    let authors = Default::default();
+    let outputs = laptop.tell(Input::HoldDirect { authors });
+    assert!(asks_to_compare(&outputs, desk.me()), "{outputs:?}");
+    let outputs = hand_over(&mut desk, &mut laptop, first);
+    assert_eq!(applied(&outputs), 1);
+}
+
+#[test]
+fn whoever_holds_one_sender_takes_what_others_send_and_what_that_one_tells_everybody() {
+    let (mut desk, mut laptop) = two_linked();
+    let authors = [NodeId::from_public_key([9; 32])].into();
+    laptop.tell(Input::HoldDirect { authors });
+    let first = send(&mut desk, laptop.me());
+    let outputs = hand_over(&mut desk, &mut laptop, first);
+    assert_eq!(applied(&outputs), 1);
+    let authors = [desk.me()].into();
+    laptop.tell(Input::HoldDirect { authors });
+    let request = RequestId(0);
+    let lane = Lane::MESSAGES;
+    let items = vec![Bytes::from_static(b"for all")];
+    let told = desk.tell(Input::Append {
+        request,
+        lane,
+        items,
+    });
+    let told = told.into_iter().map(|output| (true, output)).collect();
+    exchange(&mut desk, &mut laptop, told);
+    let public = laptop.state.log.chains.of_author(desk.me());
+    assert!(
+        public
+            .into_iter()
+            .any(|chain| chain.id.lane == lane && chain.head == 1)
+    );
+}
+
+#[test]
+fn who_never_pauses_keeps_no_more_than_what_is_on_its_way() {
+    let (mut desk, mut laptop) = two_linked();
+    let to = laptop.me();
+    let mut chain = None;
+    for _ in 0..40 {
+        let entries = send_bytes(&mut desk, to, 40_000);
+        chain = Some(entries[0].chain());
+        hand_over(&mut desk, &mut laptop, entries);
+    }
+    laptop.pass(SECOND);
+    let outputs = laptop.tell(Input::Wake);
+    let told = pushed(&outputs, desk.me());
+    let later = send_bytes(&mut desk, to, 40_000);
+    let outputs = hand_over(&mut laptop, &mut desk, told);
+    let sweep = outputs.iter().find_map(|output| match output {
+        Output::SweepLog(sweeps) => sweeps.first().copied(),
+        _ => None,
+    });
+    let sweep = sweep.unwrap();
+    assert_eq!((Some(sweep.chain), sweep.live_from), (chain, 41));
+    desk.tell(Input::LogSwept(vec![Swept {
+        chain: sweep.chain,
+        first: 41,
+        bytes: 40 * 40_000,
+    }]));
+    let left = desk
+        .state
+        .log
+        .chains
+        .lane_bytes(desk.me(), Lane::Direct(to));
+    assert!(left < 100_000, "{left}");
+    let next = send(&mut desk, to);
+    assert_eq!(next[0].header().live_from, 41);
+    let _ = later;
+}
+
+#[test]
+fn who_sends_on_to_a_node_that_takes_no_more_is_refused_by_name_there_and_nowhere_else() {
+    let (mut desk, laptop) = two_linked();
+    let to = laptop.me();
+    let direct = Lane::Direct(to);
+    let item = Bytes::from(vec![7; 60 * 1024]);
+    let append = |desk: &mut Machine, lane| {
+        let items = vec![item.clone()];
+        match desk.ask(|request| Input::Append {
+            request,
+            lane,
+            items,
+        }) {
+            Reply::Appended(appended) => appended,
+            other => panic!("no answer: {other:?}"),
+        }
+    };
+    let all = LANE_BYTES_MAX / item.len() as u64;
+    let taken = (0..=all).take_while(|_| append(&mut desk, direct).is_ok());
+    let taken = taken.count() as u64;
+    assert!(taken > all * 9 / 10, "{taken} of {all}");
+    let refused = append(&mut desk, direct).unwrap_err();
+    assert!(matches!(refused, AppendError::LaneFull { lane, .. } if lane == direct));
+    append(&mut desk, Lane::MESSAGES).unwrap();
 }

@@ -4,8 +4,9 @@ use super::*;
 use crate::id::AgentName;
 use crate::log::chain_id::Lane;
 use crate::node_state::tasks::PATIENCE;
+use crate::tasks::table::TASKS_PER_NODE_MAX;
 use crate::tasks::{
-    ClaimId, Definition, Task, TaskError, TaskId, TaskOrder, TaskPhase, definition,
+    Blocker, ClaimId, Definition, Task, TaskError, TaskId, TaskOrder, TaskPhase, Unmet, definition,
 };
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -294,7 +295,9 @@ fn a_task_waits_for_those_before_it_and_for_whoever_can_do_it() {
         capabilities: vec!["rust".to_owned()],
     };
     let blocked = ordered(&mut laptop, &mut desk, able(1));
-    assert_eq!(blocked, Err(TaskError::Blocked { after: vec![first] }));
+    let unmet = Unmet::NotCompleted;
+    let after = vec![Blocker { task: first, unmet }];
+    assert_eq!(blocked, Err(TaskError::Blocked { after }));
     ordered(&mut laptop, &mut desk, claim(first, "coder", 2)).unwrap();
     ordered(&mut laptop, &mut desk, complete(first, "coder")).unwrap();
     let unable = ordered(&mut laptop, &mut desk, claim(second, "coder", 3));
@@ -303,6 +306,64 @@ fn a_task_waits_for_those_before_it_and_for_whoever_can_do_it() {
         "{unable:?}"
     );
     assert!(ordered(&mut laptop, &mut desk, able(4)).is_ok());
+}
+
+#[test]
+fn a_task_that_comes_after_a_cancelled_one_says_so_and_what_to_do() {
+    let (mut desk, mut laptop) = two();
+    let first = created(&mut desk, &mut laptop, definition("lexer"));
+    let second = Definition {
+        after: vec![first],
+        ..definition("parser")
+    };
+    let second = created(&mut desk, &mut laptop, second);
+    let agent = None;
+    let cancel = TaskOrder::Cancel { task: first, agent };
+    ordered(&mut desk, &mut laptop, cancel).unwrap();
+    let blocked = ordered(&mut laptop, &mut desk, claim(second, "coder", 1)).unwrap_err();
+    let unmet = Unmet::Cancelled;
+    let after = vec![Blocker { task: first, unmet }];
+    assert_eq!(blocked, TaskError::Blocked { after });
+    assert!(
+        blocked.to_string().contains("cancel this task"),
+        "{blocked}"
+    );
+}
+
+#[test]
+fn a_task_that_made_room_for_another_is_told_to_be_forgotten_and_leaves_nothing() {
+    let mut desk = Machine::founder(1);
+    desk.tell(Input::LogSeed { seed: [1; 32] });
+    let mut tasks = Vec::new();
+    for number in 0..=TASKS_PER_NODE_MAX {
+        let mut nonce = [7; 16];
+        nonce[..8].copy_from_slice(&number.to_be_bytes());
+        let order = TaskOrder::Create {
+            nonce,
+            definition: definition("x"),
+        };
+        let outputs = desk.order(order);
+        let made = answer(&outputs).unwrap().unwrap().id;
+        if number == 0 {
+            assert!(
+                answer(&desk.order(claim(made, "coder", 1)))
+                    .unwrap()
+                    .is_ok()
+            );
+            assert!(
+                answer(&desk.order(complete(made, "coder")))
+                    .unwrap()
+                    .is_ok()
+            );
+        }
+        tasks.push(made);
+        let forgot = outputs.iter().any(|output| match output {
+            Output::TasksChanged { forgotten, .. } => forgotten == &[tasks[0]],
+            _ => false,
+        });
+        assert_eq!(forgot, number == TASKS_PER_NODE_MAX, "{number}");
+    }
+    assert_eq!(desk.state.tasks.kept_of(tasks[0]), 0);
 }
 
 #[test]
@@ -343,6 +404,95 @@ fn an_admin_has_another_node_decide_and_that_one_waits_for_the_lease_it_cannot_k
     let held = ordered(&mut desk, &mut laptop, claim(task, "reader", 2)).unwrap();
     assert_eq!(held.held().unwrap().1.round, 1);
     assert_eq!(laptop.state.task(task), desk.state.task(task));
+}
+
+impl Machine {
+    /// What is on disk of the lane of tasks.
+    fn kept_tasks(&self) -> Vec<Arc<crate::log::entry::Entry>> {
+        let entries = self.records.iter().filter_map(|write| match write {
+            Write::Append(entry) if entry.chain().lane == Lane::TASKS => Some(entry.clone()),
+            _ => None,
+        });
+        entries.collect()
+    }
+}
+
+#[test]
+fn a_task_that_an_admin_moved_stays_where_it_is_though_the_admin_is_put_out_and_nodes_start_anew() {
+    let (mut desk, mut laptop) = two();
+    let mut admin = Machine::new(3);
+    admin.tell(Input::LogSeed { seed: [3; 32] });
+    admin.join_as(&mut desk, "admin", Role::Admin);
+    let task = created(&mut laptop, &mut desk, definition("parser"));
+    link(&mut desk, &mut admin);
+    let arbiter = desk.me();
+    let reassign = TaskOrder::Reassign { task, arbiter };
+    ordered(&mut admin, &mut desk, reassign).unwrap();
+    let subject = admin.me();
+    let revoked = desk.ask(|request| Input::Revoke {
+        request,
+        subject,
+        spare_issued_before: None,
+    });
+    assert!(matches!(revoked, Reply::Revoked(Ok(_))), "{revoked:?}");
+    let decides = |machine: &Machine| machine.state.task(task).unwrap().arbiter;
+    // The creator was not linked with the admin: it hears of it from the node that the admin named.
+    desk.pass(MINUTE);
+    laptop.pass(MINUTE);
+    laptop.tell(Input::LinkDown { node: arbiter });
+    let creator = laptop.me();
+    desk.tell(Input::LinkDown { node: creator });
+    link(&mut desk, &mut laptop);
+    assert!(laptop.state.roster().unwrap().member(subject).is_none());
+    assert_eq!(decides(&laptop), arbiter);
+    let entries = desk.kept_tasks();
+    desk.restart();
+    desk.tell(Input::Recalled { entries });
+    assert_eq!(decides(&desk), arbiter);
+}
+
+#[test]
+fn an_agent_that_tells_too_often_how_far_it_is_is_told_to_wait_and_another_is_not() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    let other = created(&mut desk, &mut laptop, definition("lexer"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    ordered(&mut laptop, &mut desk, claim(other, "reader", 2)).unwrap();
+    let update = |task, name| TaskOrder::Update {
+        task,
+        agent: agent(name),
+        fence: None,
+        percent: None,
+        note: Some("at it".to_owned()),
+    };
+    for _ in 0..60 {
+        ordered(&mut laptop, &mut desk, update(task, "coder")).unwrap();
+    }
+    let refused = ordered(&mut laptop, &mut desk, update(task, "coder"));
+    let wait = Duration::from_secs(5);
+    let coder = agent("coder");
+    assert_eq!(refused, Err(TaskError::TooOften { agent: coder, wait }));
+    ordered(&mut laptop, &mut desk, update(other, "reader")).unwrap();
+    laptop.pass(wait);
+    ordered(&mut laptop, &mut desk, update(task, "coder")).unwrap();
+}
+
+#[test]
+fn another_result_than_the_one_that_was_told_is_refused_by_name() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    ordered(&mut laptop, &mut desk, complete(task, "coder")).unwrap();
+    let other = |result: &str| TaskOrder::Complete {
+        task,
+        agent: agent("coder"),
+        fence: None,
+        result: result.to_owned(),
+    };
+    let refused = ordered(&mut laptop, &mut desk, other("reverted"));
+    let coder = agent("coder");
+    assert_eq!(refused, Err(TaskError::OtherResult { agent: coder }));
+    assert!(ordered(&mut laptop, &mut desk, other("")).is_ok());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use rustc_hash::FxHashMap;
 
 use crate::randomness::Randomness;
-pub(crate) use message::{Message, MessageId};
+pub(crate) use message::{Message, MessageId, Whereabouts};
 
 /// Links along which a node pushes: as many as it likes to have.
 const MESH: usize = 8;
@@ -155,6 +155,27 @@ impl Fabric {
         }
         message.duplicates += 1;
         Some(Arrival::Duplicate)
+    }
+
+    /// How far a message has come to a node; one that is remembered no more has been everywhere.
+    pub(crate) fn whereabouts(&self, node: usize, id: MessageId) -> Whereabouts {
+        self.messages
+            .get(&id)
+            .map_or(Whereabouts::Had, |message| message.whereabouts(node))
+    }
+
+    /// The next copy that a node will have lies in `parcel`, as far as is known.
+    pub(crate) fn await_copy(&mut self, node: usize, id: MessageId, parcel: Option<u64>) {
+        if let Some(message) = self.messages.get_mut(&id) {
+            message.await_copy(node, parcel);
+        }
+    }
+
+    /// So many copies came, or will come, where one had been.
+    pub(crate) fn count_duplicates(&mut self, id: MessageId, copies: usize) {
+        if let Some(message) = self.messages.get_mut(&id) {
+            message.duplicates += copies as u64;
+        }
     }
 
     /// How many a node tells that it needs no other copy of a message that it has just had.

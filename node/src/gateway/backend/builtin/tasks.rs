@@ -122,14 +122,16 @@ fn list(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
         Some("me") => Some(tasks.address(agent(&call.caller)?)),
         other => other.map(str::to_owned),
     };
+    let limit = asked.limit.unwrap_or(LISTED_BY_DEFAULT);
+    if limit == 0 {
+        let why = format!("limit is 0; from 1 to {LISTED_MAX} tasks are listed");
+        return Err(ToolError::Arguments { why });
+    }
     let query = TaskQuery {
         text: asked.text,
         state: asked.state,
         holder,
-        limit: asked
-            .limit
-            .unwrap_or(LISTED_BY_DEFAULT)
-            .clamp(1, LISTED_MAX),
+        limit: limit.min(LISTED_MAX),
     };
     let found = tasks.find(&query);
     Ok(said_twice(&json!({"tasks": found}).to_string()))
