@@ -1,9 +1,24 @@
 //! Deliberate breaks of the rules, so that the simulations can show that they notice: feature `mutations`, for tests
 //! only. Without it nothing here is compiled in but constants that say no.
 
-/// One rule that is broken on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mutation {
+/// Declares the mutations, and with them the list of all.
+macro_rules! mutations {
+    ($($(#[$meaning:meta])* $name:ident,)*) => {
+        /// One rule that is broken on purpose.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Mutation {
+            $($(#[$meaning])* $name,)*
+        }
+
+        #[cfg(feature = "mutations")]
+        impl Mutation {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+        }
+    };
+}
+
+mutations! {
     /// Expired certificates are let in.
     AcceptExpiredCertificate,
     /// Signatures on certificates are not looked at.
@@ -46,6 +61,8 @@ pub enum Mutation {
     SkipFence,
     /// An arbiter that has started anew grants at once.
     GrantAtOnce,
+    /// An arbiter of several accepts what it has promised not to.
+    ForgetPromise,
     /// Whoever votes twice is counted twice.
     CountDuplicateVotes,
     /// Once a proposal's deadline has passed, whatever leads is decided.
@@ -69,37 +86,6 @@ mod switch {
     static CHOSEN: AtomicU8 = AtomicU8::new(0);
 
     impl Mutation {
-        /// All of them.
-        pub const ALL: [Self; 27] = [
-            Self::AcceptExpiredCertificate,
-            Self::AcceptForgedCertificate,
-            Self::ReuseTicket,
-            Self::ForgetRedemption,
-            Self::ListUnsharedServer,
-            Self::NamesFollowTheNewest,
-            Self::RememberEveryStranger,
-            Self::BringBackLeavers,
-            Self::TakeOlderRecords,
-            Self::AcceptForgedRecords,
-            Self::TakeAnyManifest,
-            Self::NeverReconcile,
-            Self::NeverRedial,
-            Self::KeepExpiredLinks,
-            Self::HearEveryChange,
-            Self::IgnoreRevocations,
-            Self::KeepRevocationsSecret,
-            Self::AccuseNobody,
-            Self::NeverRefute,
-            Self::SkipFence,
-            Self::GrantAtOnce,
-            Self::CountDuplicateVotes,
-            Self::DeadlineDecides,
-            Self::AcceptUnlistedVoter,
-            Self::SkipShares,
-            Self::SendPlain,
-            Self::HoldAnybodysDirect,
-        ];
-
         /// Breaks one rule in this whole process, or with `None` keeps them all.
         pub fn choose(mutation: Option<Self>) {
             let number = mutation.map_or(0, |mutation| mutation as u8 + 1);

@@ -122,11 +122,15 @@ pub struct GrowthArguments {
 #[cfg(feature = "mutations")]
 #[derive(Debug, Args)]
 pub struct Mutations {
+    /// Rules to break, by name; all by default
+    #[arg(value_name = "RULE")]
+    pub rules: Vec<String>,
+    /// The one scenario in which they are broken; all by default
+    #[arg(long, value_name = "SCENARIO")]
+    pub scenario: Option<String>,
     /// Seconds that each broken rule may go unnoticed
     #[arg(long, value_name = "S", default_value_t = 60)]
     pub seconds: u64,
-    /// Rules to break, as the table calls them [default: all]
-    pub rules: Vec<String>,
 }
 
 /// Seeds in a row.

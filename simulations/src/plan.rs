@@ -39,6 +39,9 @@ pub struct Plan {
     /// Whether nodes say which region they are in.
     #[serde(default)]
     pub named_regions: bool,
+    /// How long certificates live, in milliseconds, if not as long as usual; the founder's does.
+    #[serde(default)]
+    pub certificate_ms: Option<u64>,
     /// What is done, in order of time.
     pub actions: Vec<TimedAction>,
     /// How long after the last action, and the end of what it began, everything must have converged, in microseconds.
@@ -148,6 +151,7 @@ mod tests {
                 write_max_us: 5_000,
             },
             named_regions: false,
+            certificate_ms: None,
             actions: vec![
                 TimedAction {
                     at_us: 3_000_000,

@@ -27,6 +27,7 @@ pub fn plan(nodes: u32, actions: Vec<TimedAction>) -> Plan {
             write_max_us: 5_000,
         },
         named_regions: false,
+        certificate_ms: None,
         actions,
         settle_us: 10_000_000,
     }

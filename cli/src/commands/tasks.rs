@@ -78,6 +78,7 @@ impl Asked<'_> {
             "after": after,
             "capabilities": task.capabilities,
             "lease_seconds": task.lease.as_secs(),
+            "arbiters": task.arbiters,
         });
         if let Some(due) = task.due {
             let due = u64::try_from(due.as_millis()).unwrap_or(u64::MAX);

@@ -42,6 +42,9 @@ pub struct ShownTask {
     pub priority: Priority,
     /// The node that decides who has it.
     pub arbiter: String,
+    /// Where several nodes decide together: which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arbiters: Vec<String>,
     /// When it was created: milliseconds since the Unix epoch, by its creator's clock.
     pub created: u64,
     /// When it should be done, likewise.
@@ -113,6 +116,7 @@ impl ShownTask {
             by: format!("{}@{}", definition.by, name(task.creator)),
             priority: definition.priority,
             arbiter: name(task.arbiter),
+            arbiters: task.arbiters().iter().map(|node| name(*node)).collect(),
             created: task.created.0,
             deadline: definition.deadline.map(|deadline| deadline.0),
             capabilities: definition.capabilities.clone(),

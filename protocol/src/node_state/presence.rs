@@ -188,11 +188,8 @@ impl NodeState {
                 self.presence.watch.heard(node);
             }
         }
-        let suspected = self.presence.suspicion.next_deadline();
-        if suspected.is_some_and(|deadline| deadline <= now.monotonic) {
-            for node in self.presence.suspicion.open() {
-                self.reconsider(now, node);
-            }
+        for node in self.presence.suspicion.due(now.monotonic) {
+            self.reconsider(now, node);
         }
         if self.presence.tell_at.is_some_and(|at| at <= now.monotonic) {
             self.presence.tell_at = None;

@@ -2,8 +2,11 @@
 
 mod applied;
 mod arbitration;
+mod attempts;
 mod leases;
 mod orders;
+mod seats;
+mod several;
 mod update_rate;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +22,7 @@ use crate::log::retention::KEPT_FOR;
 use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskTable};
 use crate::time::{Monotonic, Now};
 
+use attempts::Attempt;
 use leases::OwnLease;
 use update_rate::UpdateRate;
 
@@ -44,9 +48,12 @@ struct Waiting {
 enum Awaited {
     /// It is on disk here.
     Created,
+    /// All of its arbiters have taken their seats.
+    Opened,
     /// The arbiter's word on a claim.
     Granted {
         claim: ClaimId,
+        agent: AgentName,
         seen: Option<Fence>,
         sent: Monotonic,
     },
@@ -56,7 +63,7 @@ enum Awaited {
     Released { fence: Fence },
     /// The arbiter's word on a result.
     Completed { fence: Fence, agent: AgentName },
-    /// It is on disk here.
+    /// It is on disk here, or a majority of the arbiters has accepted it.
     Cancelled,
     /// It is on disk here.
     Reassigned { round: u32 },
@@ -79,6 +86,8 @@ pub(super) struct Tasks {
     leases: BTreeMap<TaskId, OwnLease>,
     /// Decisions that are on their way to disk: one for each task.
     deciding: BTreeMap<TaskId, TaskItem>,
+    /// What this node wants of registers.
+    attempts: BTreeMap<TaskId, Attempt>,
     /// Tasks that have changed, or are known no more, since that was last told.
     changed: BTreeSet<TaskId>,
     forgotten: Vec<TaskId>,
@@ -102,6 +111,7 @@ impl Tasks {
             watches: BTreeMap::new(),
             leases: BTreeMap::new(),
             deciding: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             changed: BTreeSet::new(),
             forgotten: Vec::new(),
             undecided: BTreeMap::new(),
@@ -169,6 +179,7 @@ impl NodeState {
         self.tasks.watches.remove(&id);
         self.tasks.leases.remove(&id);
         self.tasks.deciding.remove(&id);
+        self.tasks.attempts.remove(&id);
         self.tasks.undecided.remove(&id);
     }
 

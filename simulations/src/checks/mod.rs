@@ -7,6 +7,7 @@ mod admission;
 mod audience;
 mod bounds;
 mod decisions;
+mod expiry;
 mod log;
 pub(crate) mod names;
 mod presence;
@@ -199,6 +200,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(promises::Promises),
         Box::new(revocation::Revocation),
         Box::new(presence::Presence),
+        Box::new(expiry::Expiry::default()),
         Box::new(audience::Audience::default()),
         Box::new(names::StableNames::default()),
         Box::new(bounds::Bounds),

@@ -13,9 +13,22 @@ use crate::world::truth::hash_of;
 /// What names have meant.
 #[derive(Default)]
 pub(crate) struct StableNames {
-    /// By node and name: the place of the tool's owner, and what the name means.
-    meanings: FxHashMap<(usize, u64), (usize, u64)>,
+    /// By node and name.
+    meanings: FxHashMap<(usize, u64), Meaning>,
+    /// How often each node has come into the mesh, by its place.
+    entries: FxHashMap<usize, u32>,
     sampling: Sampling,
+}
+
+/// What a name meant when it was looked at.
+#[derive(Clone, Copy)]
+struct Meaning {
+    /// The place of the tool's owner.
+    owner: usize,
+    /// The owner, the server and the tool.
+    tool: u64,
+    /// How often the owner had come into the mesh by then.
+    entered: u32,
 }
 
 impl Check for StableNames {
@@ -29,7 +42,11 @@ impl Check for StableNames {
             // is looked at, so that may not have been seen.
             Observation::Left { node } => {
                 self.meanings
-                    .retain(|(knower, _), (owner, _)| knower != node && owner != node);
+                    .retain(|(knower, _), meaning| knower != node && meaning.owner != *node);
+                Ok(())
+            }
+            Observation::Entered { node } => {
+                *self.entries.entry(*node).or_default() += 1;
                 Ok(())
             }
             Observation::CatalogPublished { node, catalog } if self.sampling.includes(catalog) => {
@@ -41,6 +58,10 @@ impl Check for StableNames {
 }
 
 impl StableNames {
+    fn entered(&self, node: usize) -> u32 {
+        self.entries.get(&node).copied().unwrap_or_default()
+    }
+
     fn check(&mut self, node: usize, catalog: &Catalog, view: &View<'_>) -> Result<(), Finding> {
         let mut names = BTreeSet::new();
         for entry in catalog.entries() {
@@ -59,13 +80,20 @@ impl StableNames {
                     None => continue,
                 },
             };
-            let meaning = (owner, hash_of(&(owner, server.as_str(), &*entry.tool)));
+            let meaning = Meaning {
+                owner,
+                tool: hash_of(&(owner, server.as_str(), &*entry.tool)),
+                entered: self.entered(owner),
+            };
             let key = (node, hash_of(&entry.name));
             let before = self.meanings.insert(key, meaning);
-            let Some((former, _)) = before.filter(|before| *before != meaning) else {
+            let Some(before) = before.filter(|before| before.tool != meaning.tool) else {
                 continue;
             };
-            if gave_up(node, former, &entry.name, view) {
+            let former = before.owner;
+            // Whoever hears late of a goodbye shows the leaver's tools when it has left already: the name was free then,
+            // though the leaver is back by now.
+            if self.entered(former) != before.entered || gave_up(node, former, &entry.name, view) {
                 continue;
             }
             if !is_excused(former, owner, view) {

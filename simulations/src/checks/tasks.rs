@@ -15,6 +15,8 @@ pub(crate) struct Tasks {
     /// Whoever was last seen to have a task, by its place.
     held: BTreeMap<(TaskId, usize), Fence>,
     granted: BTreeMap<(TaskId, Fence), ClaimId>,
+    /// The latest fence that each arbiter gave, by its place.
+    stands: BTreeMap<(TaskId, usize), Fence>,
     completed: BTreeMap<TaskId, Fence>,
     told: BTreeMap<TaskId, Fence>,
 }
@@ -73,8 +75,11 @@ impl Tasks {
                         let what = format!("it granted task {task:?} under {fence:?} twice");
                         return Err(Finding { node, what });
                     }
+                    let stands = self.stands.entry((task, node)).or_insert(fence);
+                    *stands = fence.max(*stands);
                 }
                 TaskItem::Completed { task, fence, .. } => {
+                    self.under_the_fence_that_stands(node, task, fence, view)?;
                     once(
                         &mut self.completed,
                         node,
@@ -87,6 +92,27 @@ impl Tasks {
             }
         }
         Ok(())
+    }
+
+    /// An arbiter that was put back to an old backup may have forgotten what it gave last.
+    fn under_the_fence_that_stands(
+        &self,
+        node: usize,
+        task: TaskId,
+        fence: Fence,
+        view: &View<'_>,
+    ) -> Result<(), Finding> {
+        let stands = self.stands.get(&(task, node));
+        let later = stands.filter(|stands| **stands > fence);
+        match later.filter(|_| !view.truth.restored.contains(&node)) {
+            None => Ok(()),
+            Some(later) => {
+                let what = format!(
+                    "it accepted a result of task {task:?} under {fence:?}, and had given {later:?}"
+                );
+                Err(Finding { node, what })
+            }
+        }
     }
 
     fn answered(&mut self, node: usize, task: &Task) -> Result<(), Finding> {

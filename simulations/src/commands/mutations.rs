@@ -45,18 +45,20 @@ struct Caught {
 
 /// Tries every mutation over all scenarios, seed after seed, until it is caught or its time is over.
 pub fn mutations(asked: &Mutations, json: bool) -> Result<Verdict, Failure> {
+    let asked_for = |name: &str| asked.scenario.as_ref().is_none_or(|wanted| wanted == name);
     let scenarios: Vec<Scenario> = Scenario::names()
+        .filter(|name| asked_for(name))
         .filter_map(|name| Scenario::builtin(name).ok())
         .collect();
     let within = Duration::from_secs(asked.seconds);
     let mut tried = Vec::new();
-    let wanted = |mutation: &Mutation| {
-        let name = format!("{mutation:?}");
-        asked.rules.is_empty() || asked.rules.contains(&name)
-    };
-    for mutation in Mutation::ALL.into_iter().filter(wanted) {
-        Mutation::choose(Some(mutation));
-        let one = hunt(format!("{mutation:?}"), &scenarios, within);
+    for mutation in Mutation::ALL {
+        let rule = format!("{mutation:?}");
+        if !asked.rules.is_empty() && !asked.rules.contains(&rule) {
+            continue;
+        }
+        Mutation::choose(Some(*mutation));
+        let one = hunt(rule, &scenarios, within);
         note(&line(&one));
         tried.push(one);
     }

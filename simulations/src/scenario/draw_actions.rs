@@ -63,6 +63,7 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     });
     draw.randomness = Randomness::new(seed, "races");
     draw.for_nodes(mix.race, Draw::race);
+    draw.for_nodes(mix.forgetful, Draw::forgetful_arbiter);
     draw.randomness = Randomness::new(seed, "forgeries");
     draw.for_nodes(mix.forge, |draw, node| {
         let (how, for_us) = (Misbehaviour::ForgeRecords, draw.span_us());
@@ -187,6 +188,43 @@ impl Draw {
             };
             self.task_at(later_us, node, race, deed);
         }
+    }
+
+    /// An arbiter is put back to before it gave a task away, and from then on reaches only a node that claims the task
+    /// and has not heard of that, while the holder goes on.
+    fn forgetful_arbiter(&mut self, arbiter: NodeNumber) {
+        let others = self.numbers.iter().copied();
+        let others: Vec<NodeNumber> = others.filter(|one| *one != arbiter).collect();
+        let [holder, claimer] = self.randomness.choose(&others, 2)[..] else {
+            return;
+        };
+        let race = RaceNumber(self.races);
+        self.races += 1;
+        let at_us = self.moment_us();
+        let after_ms = |ms: u64| at_us + ms * SECOND_US / 1_000;
+        let create = TaskDeed::Create { lease_ms: 30_000 };
+        self.task_at(at_us, arbiter, race, create);
+        self.cut_off(after_ms(1_000), vec![claimer], 1_600);
+        self.task_at(after_ms(1_200), holder, race, TaskDeed::Claim);
+        let forgets = Action::RestoreBackup {
+            node: arbiter,
+            age_us: 13 * SECOND_US / 10,
+            down_us: 4 * SECOND_US / 10,
+        };
+        self.push_at(after_ms(2_400), forgets);
+        self.cut_off(after_ms(2_500), vec![arbiter, claimer], 20_000);
+        for claim in 2..10 {
+            self.task_at(after_ms(2_000 * claim), claimer, race, TaskDeed::Claim);
+        }
+    }
+
+    fn cut_off(&mut self, at_us: u64, side: Vec<NodeNumber>, for_ms: u64) {
+        let action = Action::Partition {
+            side,
+            direction: Direction::Both,
+            for_us: for_ms * SECOND_US / 1_000,
+        };
+        self.push_at(at_us, action);
     }
 
     fn task_at(&mut self, at_us: u64, node: NodeNumber, race: RaceNumber, deed: TaskDeed) {

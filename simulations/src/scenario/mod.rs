@@ -16,6 +16,8 @@ const BUILTIN: &[(&str, &str)] = &[
     ("log", include_str!("../../scenarios/log.toml")),
     ("letters", include_str!("../../scenarios/letters.toml")),
     ("tasks", include_str!("../../scenarios/tasks.toml")),
+    ("expiry", include_str!("../../scenarios/expiry.toml")),
+    ("forgetful", include_str!("../../scenarios/forgetful.toml")),
     ("votes", include_str!("../../scenarios/votes.toml")),
     (
         "partitions",
@@ -112,6 +114,7 @@ impl Scenario {
             network: settings.network.profile(),
             disk: settings.disk.profile(),
             named_regions: settings.nodes.regions,
+            certificate_ms: settings.nodes.certificate_seconds.map(|s| s * 1_000),
             actions,
             settle_us: settings.settle_seconds.saturating_mul(1_000_000),
         }

@@ -50,6 +50,8 @@ pub(super) struct Nodes {
     /// Whether they say which region of the network they are in.
     #[serde(default)]
     pub(super) regions: bool,
+    /// How long their certificates live, if not as long as usual.
+    pub(super) certificate_seconds: Option<u64>,
 }
 
 /// The network.
@@ -106,6 +108,8 @@ pub(super) struct Mix {
     pub(super) flood: f64,
     /// Tasks that agents race for, neither.
     pub(super) race: f64,
+    /// How often an arbiter forgets whom it gave a task to, while another claims it. Neither.
+    pub(super) forgetful: f64,
     /// Neither: how often somebody forges what others say.
     pub(super) forge: f64,
     /// Neither: how often two admins that cannot reach each other let in a namesake each.
@@ -146,6 +150,10 @@ impl Settings {
             9_000.0,
             "from 1 to 9000",
         )?;
+        if let Some(seconds) = self.nodes.certificate_seconds {
+            let (key, allowed) = ("nodes.certificate_seconds", "from 5 to 100000");
+            check(key, seconds as f64, 5.0, 100_000.0, allowed)?;
+        }
         let chances = [
             ("network.loss", self.network.loss),
             ("network.duplicate", self.network.duplicate),
@@ -209,6 +217,8 @@ impl Settings {
             "from 0 to 1000",
         )?;
         check("mix.flood", self.mix.flood, 0.0, 100.0, "from 0 to 100")?;
+        let forgetful = self.mix.forgetful;
+        check("mix.forgetful", forgetful, 0.0, 100.0, "from 0 to 100")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         check("mix.forge", self.mix.forge, 0.0, 100.0, "from 0 to 100")?;

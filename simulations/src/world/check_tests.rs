@@ -8,7 +8,8 @@ use std::sync::Arc;
 use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
-use peerage_protocol::consensus::book::{Book, Proposals};
+use peerage_protocol::consensus::book::{Book, Carried, Proposals};
+use peerage_protocol::consensus::early::Carried;
 use peerage_protocol::consensus::electorate::{Elector, Electorate, Voter};
 use peerage_protocol::consensus::proof::Proof;
 use peerage_protocol::consensus::proposal::{Choice, PROPOSAL_VERSION, ProposalBody};
@@ -26,7 +27,7 @@ use peerage_protocol::messaging::DirectItem;
 use peerage_protocol::messaging::receipt::{Receipt, Received};
 use peerage_protocol::node_state::{Record, Write};
 use peerage_protocol::signature::Ed25519;
-use peerage_protocol::tasks::{Fence, Holder, TaskId, TaskItem};
+use peerage_protocol::tasks::{ClaimId, Fence, Holder, TaskId, TaskItem};
 use peerage_protocol::time::Timestamp;
 
 use super::disk::Disk;
@@ -112,6 +113,20 @@ fn a_link_over_an_expired_certificate_is_seen() {
     let other = world.machines[1].id;
     world.observe(&Observation::LinkOpened { node: 0, other });
     assert_eq!(violated(&world), Some("admission"));
+}
+
+#[test]
+fn a_link_that_outlives_a_certificate_is_seen() {
+    let mut world = world();
+    let stepped = Observation::Stepped {
+        node: 0,
+        outputs: 0,
+    };
+    world.observe(&stepped);
+    assert_eq!(violated(&world), None);
+    world.machines[0].skew_ms = 15 * 24 * 60 * 60 * 1_000;
+    world.observe(&stepped);
+    assert_eq!(violated(&world), Some("expiry"));
 }
 
 #[test]
@@ -238,42 +253,32 @@ fn a_receipt_that_comes_back_to_a_node_put_back_to_before_it_is_no_fault() {
     assert_ne!(violated(&world), Some("receipts"));
 }
 
-#[test]
-fn a_task_that_is_completed_under_a_second_fence_is_seen() {
-    let world = world();
+/// An entry in which the first node says this of a task.
+fn task_entry(world: &World, sequence: u64, item: &TaskItem) -> Arc<Entry> {
     let author = world.machines[0].id;
-    let completed = |sequence: u64| {
-        let fence = Fence {
-            round: 0,
-            number: sequence,
+    let draft = Draft {
+        chain: ChainId {
+            author,
             epoch: EPOCH,
-        };
-        let item = TaskItem::Completed {
-            task: TaskId([7; 16]),
-            fence,
-            holder: Holder {
-                node: author,
-                agent: "worker".parse().unwrap(),
-            },
-            result: [1; 32].into(),
-        };
-        let draft = Draft {
-            chain: ChainId {
-                author,
-                epoch: EPOCH,
-                lane: Lane::TASKS,
-            },
-            sequence,
-            previous: [1; 32].into(),
-            predecessor: None,
-            time: Timestamp(1),
-            live_from: 1,
-        };
-        let mesh = MeshId::from_public_key([1; 32]);
-        Entry::seal(draft, &[item.encode()], mesh, &*world.machines[0].key)
+            lane: Lane::TASKS,
+        },
+        sequence,
+        previous: [1; 32].into(),
+        predecessor: None,
+        time: Timestamp(1),
+        live_from: 1,
     };
-    let (one, other) = (completed(1), completed(2));
-    let mut tasks = Tasks::default();
+    let mesh = MeshId::from_public_key([1; 32]);
+    Arc::new(Entry::seal(
+        draft,
+        &[item.encode()],
+        mesh,
+        &*world.machines[0].key,
+    ))
+}
+
+/// What the checks make of the first node's having said this, one after the other.
+fn task_findings(world: &World, items: &[TaskItem]) -> Vec<bool> {
     let place = |node| world.place(node);
     let view = View {
         now_us: world.now_us,
@@ -281,9 +286,62 @@ fn a_task_that_is_completed_under_a_second_fence_is_seen() {
         truth: &world.truth,
         place: &place,
     };
-    let mut observed = |entry| tasks.observe(&Observation::Applied { node: 0, entry }, &view);
-    assert_eq!(observed(&one), Ok(()));
-    assert!(observed(&other).is_err());
+    let mut tasks = Tasks::default();
+    let items = (1..).zip(items);
+    let found = items.map(|(sequence, item)| {
+        let entry = &*task_entry(world, sequence, item);
+        tasks
+            .observe(&Observation::Applied { node: 0, entry }, &view)
+            .is_err()
+    });
+    found.collect()
+}
+
+const TASK: TaskId = TaskId([7; 16]);
+
+const fn fence(number: u64) -> Fence {
+    Fence {
+        round: 0,
+        number,
+        epoch: EPOCH,
+    }
+}
+
+fn completed(world: &World, number: u64) -> TaskItem {
+    TaskItem::Completed {
+        task: TASK,
+        fence: fence(number),
+        holder: worker(world),
+        result: [1; 32].into(),
+    }
+}
+
+fn worker(world: &World) -> Holder {
+    Holder {
+        node: world.machines[0].id,
+        agent: "worker".parse().unwrap(),
+    }
+}
+
+#[test]
+fn a_task_that_is_completed_under_a_second_fence_is_seen() {
+    let world = world();
+    let items = [completed(&world, 1), completed(&world, 2)];
+    assert_eq!(task_findings(&world, &items), [false, true]);
+}
+
+#[test]
+fn a_result_under_a_fence_that_another_followed_is_seen() {
+    let world = world();
+    let granted = |number: u64| TaskItem::Granted {
+        task: TASK,
+        claim: ClaimId([number as u8; 16]),
+        holder: worker(&world),
+        fence: fence(number),
+    };
+    let (one, two) = (granted(1), granted(2));
+    let items = [one, two, completed(&world, 1)];
+    assert_eq!(task_findings(&world, &items), [false, false, true]);
 }
 
 #[test]
@@ -362,6 +420,27 @@ fn a_name_whose_holder_left_may_mean_another_tool() {
     let left = Observation::Left { node: 1 };
     assert_eq!(check.observe(&left, &view(&|_| Some(1))), Ok(()));
     assert_eq!(check.observe(&seen, &view(&|_| Some(0))), Ok(()));
+}
+
+#[test]
+fn a_name_shown_after_its_holder_left_is_free_once_that_one_is_back() {
+    let world = world();
+    let seen = catalog(&world, "node-1", "shared", "tool_0");
+    let seen = Observation::CatalogPublished {
+        node: 0,
+        catalog: &seen,
+    };
+    let view = |owner| owned_by(&world, owner);
+    let mut check = StableNames::default();
+    let left = Observation::Left { node: 1 };
+    assert_eq!(check.observe(&left, &view(&|_| Some(1))), Ok(()));
+    // The goodbye is not heard yet.
+    assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
+    let back = Observation::Entered { node: 1 };
+    assert_eq!(check.observe(&back, &view(&|_| Some(1))), Ok(()));
+    assert_eq!(check.observe(&seen, &view(&|_| Some(0))), Ok(()));
+    assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
+    assert!(check.observe(&seen, &view(&|_| Some(0))).is_err());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use peerage_protocol::catalog::snapshot::Provider;
 use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::certificate::Validity;
 use peerage_protocol::membership::roster::Roster;
 
 use super::event::Event;
@@ -191,10 +192,11 @@ impl World {
     /// runs, or they forgot the mesh by an old backup.
     fn ghosts(&self) -> impl Iterator<Item = NodeId> {
         let gone = self.machines.iter().enumerate().filter(|(place, machine)| {
-            roster(machine).is_none() || self.truth.revenants.contains(place)
+            let revenant = self.truth.revenants.contains(place);
+            roster(machine).is_none() || revenant || self.has_expired(machine)
         });
-        let unheard = gone.filter(|(place, _)| {
-            if self.truth.revenants.contains(place) {
+        let unheard = gone.filter(|(place, machine)| {
+            if self.truth.revenants.contains(place) || self.has_expired(machine) {
                 return true;
             }
             let hearers = self.truth.goodbye(*place).unwrap_or_default();
@@ -207,12 +209,21 @@ impl World {
         unheard.map(|(_, machine)| machine.id)
     }
 
+    /// Whoever could not renew its certificate in time is no member, and comes back by a new ticket only.
+    fn has_expired(&self, machine: &Machine) -> bool {
+        let (own, wall) = (
+            roster(machine).map(|own| &own.own),
+            machine.wall(self.now_us),
+        );
+        own.is_some_and(|own| own.validity(wall) == Validity::Expired)
+    }
+
     fn members(&self) -> impl Iterator<Item = &Machine> {
         let machines = self.machines.iter().enumerate();
         let there = machines.filter(|(place, machine)| {
             let own = roster(machine).map(|roster| &roster.own);
             let is_in = own.is_some_and(|own| !self.truth.is_put_out(own));
-            is_in && !self.truth.revenants.contains(place)
+            is_in && !self.truth.revenants.contains(place) && !self.has_expired(machine)
         });
         there.map(|(_, machine)| machine)
     }

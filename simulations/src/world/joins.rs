@@ -116,7 +116,7 @@ impl World {
             lifetime,
             uses,
             grant: role.into(),
-            certificate_lifetime: None,
+            certificate_lifetime: self.plan.certificate_ms.map(Duration::from_millis),
         }
     }
 

@@ -45,6 +45,7 @@ pub(super) fn plan(nodes: u32, seed: u64) -> Plan {
             write_max_us: 4_000,
         },
         named_regions: false,
+        certificate_ms: None,
         actions: Vec::new(),
         settle_us: 60 * SECOND_US,
     }

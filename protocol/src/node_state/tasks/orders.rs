@@ -34,19 +34,31 @@ impl NodeState {
         }
         match self.order(now, order) {
             Ok(Outcome::Already(task)) => self.answer_task(request, Ok(*task)),
-            Ok(Outcome::Awaits(task, awaited)) => self.tasks.waiting.push(Waiting {
-                request,
-                task,
-                awaited,
-                until: now.monotonic + PATIENCE,
-            }),
+            Ok(Outcome::Awaits(task, awaited)) => {
+                self.tasks.waiting.push(Waiting {
+                    request,
+                    task,
+                    awaited,
+                    until: now.monotonic + PATIENCE,
+                });
+                if self.has_register(task) {
+                    self.arbitrate(now, task);
+                }
+            }
             Err(refused) => self.answer_task(request, Err(refused)),
         }
     }
 
     fn order(&mut self, now: Now, order: TaskOrder) -> Result<Outcome, TaskError> {
         match order {
-            TaskOrder::Create { nonce, definition } => self.create_task(now, nonce, definition),
+            TaskOrder::Create {
+                nonce,
+                definition,
+                arbiters,
+            } => {
+                let definition = self.with_arbiters(nonce, definition, arbiters)?;
+                self.create_task(now, nonce, definition)
+            }
             TaskOrder::Claim {
                 task,
                 claim,
@@ -104,9 +116,13 @@ impl NodeState {
             let limit = TASKS_PER_NODE_MAX;
             return Err(TaskError::TooMany { limit });
         }
+        let awaited = match definition.arbiters.is_empty() {
+            true => Awaited::Created,
+            false => Awaited::Opened,
+        };
         self.append_task(now, &TaskItem::Created { nonce, definition })?;
         let task = TaskId::derive(self.me, &nonce);
-        Ok(Outcome::Awaits(task, Awaited::Created))
+        Ok(Outcome::Awaits(task, awaited))
     }
 
     fn claim_task(
@@ -161,6 +177,15 @@ impl NodeState {
         let latest = self.tasks.table.record(task);
         let latest = latest.and_then(|record| record.latest_grant());
         let seen = latest.map(|grant| grant.fence);
+        let awaited = Awaited::Granted {
+            claim,
+            agent: agent.clone(),
+            seen,
+            sent: now.monotonic,
+        };
+        if self.has_register(task) {
+            return Ok(Outcome::Awaits(task, awaited));
+        }
         let item = TaskItem::Claimed {
             task,
             claim,
@@ -168,11 +193,6 @@ impl NodeState {
             seen,
         };
         self.append_task(now, &item)?;
-        let awaited = Awaited::Granted {
-            claim,
-            seen,
-            sent: now.monotonic,
-        };
         Ok(Outcome::Awaits(task, awaited))
     }
 
@@ -268,7 +288,9 @@ impl NodeState {
             TaskPhase::Cancelled => Ok(Outcome::Already(Box::new(task))),
             TaskPhase::Completed { .. } => Err(TaskError::Over { how: "completed" }),
             TaskPhase::Open | TaskPhase::Held { .. } => {
-                self.append_task(now, &TaskItem::Cancelled { task: id })?;
+                if !self.register_is_open(id) {
+                    self.append_task(now, &TaskItem::Cancelled { task: id })?;
+                }
                 Ok(Outcome::Awaits(id, Awaited::Cancelled))
             }
         }

@@ -83,6 +83,8 @@ struct Create {
     capabilities: Vec<String>,
     deadline: Option<u64>,
     lease_seconds: Option<u64>,
+    #[serde(default)]
+    arbiters: usize,
 }
 
 async fn create(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
@@ -97,6 +99,7 @@ async fn create(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
         capabilities: asked.capabilities,
         deadline: asked.deadline.map(Timestamp),
         lease: asked.lease_seconds.map(Duration::from_secs),
+        arbiters: asked.arbiters,
     };
     Ok(shown(&tasks.create(by, task).await?))
 }
