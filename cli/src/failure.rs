@@ -33,6 +33,11 @@ impl Failure {
         Self::of(Exit::Refused, kind, error)
     }
 
+    /// Whoever decides cannot be reached; the message names it.
+    pub fn unreachable(kind: &str, error: impl ToString) -> Self {
+        Self::of(Exit::Unreachable, kind, error)
+    }
+
     fn of(exit: Exit, kind: &str, error: impl ToString) -> Self {
         Self {
             refused: Refused {

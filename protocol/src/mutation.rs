@@ -61,6 +61,8 @@ mutations! {
     SkipFence,
     /// An arbiter that has started anew grants at once.
     GrantAtOnce,
+    /// An arbiter of several accepts what it has promised not to.
+    ForgetPromise,
     /// Whoever votes twice is counted twice.
     CountDuplicateVotes,
     /// Once a proposal's deadline has passed, whatever leads is decided.
@@ -69,6 +71,10 @@ mutations! {
     AcceptUnlistedVoter,
     /// Whoever fills its share of the inboxes goes on filling them.
     SkipShares,
+    /// Direct messages are not sealed.
+    SendPlain,
+    /// Every member holds every direct lane.
+    HoldAnybodysDirect,
 }
 
 #[cfg(feature = "mutations")]

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 const FLOOD: usize = 500;
 /// Senders at a time.
 const AT_ONCE: usize = 10;
-/// What is on its way when a share is found to be full: two pushes and an answer, and what is being opened.
-const ON_ITS_WAY_BYTES: u64 = 8 * 1024 * 1024;
+/// What is on its way when a share is found to be full: two pushes and an answer, and what comes while others are opened.
+const ON_ITS_WAY_BYTES: u64 = 4 * 1024 * 1024;
 
 /// Sends texts that begin with their numbers, as long as texts may be.
 async fn flood(desk: &Peerage) {

@@ -97,7 +97,7 @@ async fn the_command_line_creates_claims_and_completes_in_agents_names() {
     .await;
     let fence = claimed["fence"].as_str().unwrap();
     let refused = nodes[0].cli(&["task", "claim", id]).await;
-    assert_eq!(refused.code, 1, "{refused:?}");
+    assert_eq!(refused.code, 3, "{refused:?}");
     assert!(refused.stderr.contains("coder at laptop"), "{refused:?}");
     let listed = nodes[0].cli(&["task", "list"]).await.done();
     assert!(listed.stdout.contains("coder@laptop"), "{listed:?}");
@@ -105,7 +105,7 @@ async fn the_command_line_creates_claims_and_completes_in_agents_names() {
     nodes[1].cli(&update).await.done();
     let other = format!("7{fence}");
     let stale = ["task", "complete", id, "--as", "coder", "--fence", &other];
-    assert_eq!(nodes[1].cli(&stale).await.code, 1);
+    assert_eq!(nodes[1].cli(&stale).await.code, 3);
     let done = [
         "task", "complete", id, "--as", "coder", "--fence", fence, "--result", "Merged.",
     ];

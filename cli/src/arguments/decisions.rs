@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use peerage_protocol::id::MeshId;
 
 use super::{Acting, duration};
@@ -18,7 +19,7 @@ pub struct Propose {
     #[arg(long = "option", value_name = "OPTION")]
     pub options: Vec<String>,
     /// Who votes: nodes, agents, or names as NAME@NODE or NODE, parted by commas
-    #[arg(long, default_value = "nodes", value_delimiter = ',')]
+    #[arg(long, default_value = "nodes", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub voters: Vec<String>,
     /// What a voter's vote weighs, where not 1; once for each
     #[arg(long = "weight", value_name = "VOTER=N", value_parser = weight)]
@@ -27,7 +28,7 @@ pub struct Propose {
     #[arg(long, value_name = "N")]
     pub per_node: Option<u16>,
     /// What an outcome needs of the whole electorate: majority, two-thirds, unanimous, or a weight of more than half
-    #[arg(long, default_value = "majority")]
+    #[arg(long, default_value = "majority", value_parser = threshold)]
     pub threshold: String,
     /// How long votes are asked for; the deadline decides nothing
     #[arg(long, default_value = "1d", value_parser = duration::message_lifetime)]
@@ -72,6 +73,14 @@ pub struct Verify {
     /// The id of the mesh that is said to have decided
     #[arg(long, value_name = "ID")]
     pub mesh: MeshId,
+}
+
+/// The words that the tool knows, or a weight.
+fn threshold(text: &str) -> Result<String, String> {
+    match matches!(text, "majority" | "two-thirds" | "unanimous") || text.parse::<u64>().is_ok() {
+        true => Ok(text.to_owned()),
+        false => Err("majority, two-thirds, unanimous, or a weight of more than half".to_owned()),
+    }
 }
 
 fn weight(text: &str) -> Result<(String, u32), String> {

@@ -63,9 +63,21 @@ pub struct CreateTask {
     /// How long a holder has it without a sign of work
     #[arg(long, default_value = "15m", value_parser = duration::lease)]
     pub lease: Duration,
+    /// How many machines decide who has it, of those that are here: 1, 3 or 5. With 3 or 5 it goes on with one or two down
+    #[arg(long, default_value = "1", value_parser = arbiters)]
+    pub arbiters: u8,
     /// In whose name.
     #[command(flatten)]
     pub acting: Acting,
+}
+
+fn arbiters(text: &str) -> Result<u8, String> {
+    match text {
+        "1" => Ok(1),
+        "3" => Ok(3),
+        "5" => Ok(5),
+        _ => Err("1, 3 or 5 machines decide on a task".to_owned()),
+    }
 }
 
 /// How far tasks are.

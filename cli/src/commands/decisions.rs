@@ -2,6 +2,8 @@
 //! anybody checks what was decided.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use data_encoding::BASE64;
@@ -14,7 +16,7 @@ use peerage_protocol::signature::Ed25519;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::messages::{acting, ask};
+use super::asking::{acting, ask};
 use super::{Context, watch};
 use crate::arguments::{Proposal, Propose, Verify, Vote};
 use crate::failure::Failure;
@@ -118,12 +120,15 @@ async fn write_proof(context: &Context, proposal: &str, file: &Path) -> Result<(
 pub(super) fn verify(context: &Context, verify: &Verify) -> Result<(), Failure> {
     let file = verify.file.display();
     let unread = |error| Failure::failed("proof", format!("cannot read {file}: {error}"));
-    let size = std::fs::metadata(&verify.file).map_err(unread)?.len();
-    if size > PROOF_BYTES_MAX as u64 {
-        let message = format!("{file} has {size} bytes, and a proof at most {PROOF_BYTES_MAX}");
+    let mut bytes = Vec::new();
+    let opened = File::open(&verify.file).map_err(unread)?;
+    // A device or a pipe says nothing of its length.
+    let mut bounded = opened.take(PROOF_BYTES_MAX as u64 + 1);
+    bounded.read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.is_empty() || bytes.len() > PROOF_BYTES_MAX {
+        let message = format!("{file} is no proof: that has from 1 to {PROOF_BYTES_MAX} bytes");
         return Err(Failure::failed("proof", message));
     }
-    let bytes = std::fs::read(&verify.file).map_err(unread)?;
     let wrong = |error| Failure::failed("proof", format!("{file} proves nothing: {error}"));
     let proof = Proof::decode(&bytes).map_err(wrong)?;
     let verified = proof.verify(verify.mesh, &Ed25519).map_err(wrong)?;

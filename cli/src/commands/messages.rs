@@ -1,26 +1,16 @@
 //! `send`, `inbox`, `messages`, `ack`: the owner writes and reads in the name of an agent of this node.
 
-use std::time::Duration;
-
 use peerage_node::config::environment::Environment;
-use peerage_node::gateway::frontend::rest::agents_api::{AgentOfToken, TokenShown};
-use peerage_node::gateway::frontend::rest::api::{CallRequest, CallResponse};
-use peerage_node::messaging::{OWNER, ShownMessage};
-use peerage_protocol::id::AgentName;
+use peerage_node::messaging::ShownMessage;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::value::to_raw_value;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::asking::{acting, ask};
 use super::{Context, watch};
-use crate::arguments::{Ack, Acting, Inbox, MessagePriority, Messages, Send};
-use crate::client::TOKEN_VARIABLE;
+use crate::arguments::{Ack, Inbox, MessagePriority, Messages, Send};
 use crate::failure::Failure;
 use crate::render;
 use crate::terminal::print;
-
-/// How long the node is waited for: a message goes to its disk before it answers.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(super) async fn send(
     context: &Context,
@@ -131,54 +121,4 @@ struct Listed {
 struct Acknowledged {
     acknowledged: Vec<String>,
     unknown: Vec<String>,
-}
-
-/// In whose name: as the flag says, else the agent whose token is in the environment, else the owner.
-pub(super) async fn acting(
-    context: &Context,
-    acting: &Acting,
-    environment: &dyn Environment,
-) -> Result<AgentName, Failure> {
-    if let Some(agent) = &acting.agent {
-        return Ok(agent.clone());
-    }
-    let Some(token) = environment
-        .variable(TOKEN_VARIABLE)
-        .filter(|token| !token.is_empty())
-    else {
-        return OWNER
-            .parse()
-            .map_err(|error| Failure::failed("agent", error));
-    };
-    let shown = TokenShown { token };
-    let known: AgentOfToken = context.client().post("/v1/agent-of-token", &shown).await?;
-    known
-        .name
-        .parse()
-        .map_err(|error| Failure::failed("agent", error))
-}
-
-pub(super) async fn ask<A: DeserializeOwned>(
-    context: &Context,
-    agent: &AgentName,
-    tool: &str,
-    arguments: &Value,
-) -> Result<A, Failure> {
-    let request = CallRequest {
-        name: tool.to_owned(),
-        arguments: to_raw_value(arguments).map_err(|error| Failure::failed("json", error))?,
-        timeout_ms: u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX),
-        agent: Some(agent.clone()),
-    };
-    let client = context.client().patient_for(PATIENCE);
-    let response: CallResponse = client.post("/v1/call", &request).await?;
-    let mut result: Value = serde_json::from_str(response.result.get())
-        .map_err(|error| Failure::failed("answer", error))?;
-    if response.is_error {
-        let text = result["content"][0]["text"].as_str().unwrap_or(tool);
-        let about = tool.split('_').next().unwrap_or(tool);
-        return Err(Failure::failed(about, text));
-    }
-    serde_json::from_value(result["structuredContent"].take())
-        .map_err(|error| Failure::failed("answer", error))
 }

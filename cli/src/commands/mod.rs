@@ -1,5 +1,6 @@
 //! The commands: each asks the node, or does its part without one, and prints what came of it.
 
+mod asking;
 mod backup;
 mod call;
 mod connect;

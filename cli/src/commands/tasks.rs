@@ -7,7 +7,7 @@ use peerage_protocol::id::AgentName;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::messages::{acting, ask};
+use super::asking::{acting, ask};
 use super::{Context, now, watch};
 use crate::arguments::{
     Acting, CompleteTask, CreateTask, HeldTask, ListTasks, MessagePriority, Task, TaskState,
@@ -78,6 +78,7 @@ impl Asked<'_> {
             "after": after,
             "capabilities": task.capabilities,
             "lease_seconds": task.lease.as_secs(),
+            "arbiters": task.arbiters,
         });
         if let Some(due) = task.due {
             let due = u64::try_from(due.as_millis()).unwrap_or(u64::MAX);

@@ -58,6 +58,10 @@ pub fn proposal(proposal: &ShownProposal, now: u64) -> String {
             weight => format!(" (weighs {weight})"),
         };
         let voter = one_line(&elector.voter);
+        let vote = match elector.unknown {
+            true => format!("{vote}; no member of that key is known here"),
+            false => vote,
+        };
         text.push_str(&format!("  {voter}{weight}: {}\n", one_line(&vote)));
     }
     text
@@ -197,6 +201,7 @@ mod tests {
             voter: voter.to_owned(),
             weight,
             vote: vote.map(str::to_owned),
+            unknown: voter == "phone",
         };
         let option = |name: &str, weight| ShownOption {
             name: name.to_owned(),

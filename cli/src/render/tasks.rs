@@ -12,7 +12,12 @@ use crate::terminal::View;
 pub fn task_done(tool: &str, task: &ShownTask) -> String {
     let title = one_line(&task.title);
     match (tool, &task.fence) {
-        ("task_create", _) => format!("Created: {title}\n{}\n", task.id),
+        ("task_create", _) => {
+            let decided = joined(&task.arbiters).map(|names| one_line(&names));
+            let decided = decided.map(|names| format!("Decided by {names}\n"));
+            let decided = decided.unwrap_or_default();
+            format!("Created: {title}\n{}\n{decided}", task.id)
+        }
         ("task_claim", Some(fence)) => format!(
             "Yours for {} s without a sign: {title}\nFence {fence}\n",
             task.lease_seconds
@@ -38,7 +43,10 @@ pub fn task(task: &ShownTask, now: u64) -> String {
         ("by", one_line(&task.by)),
         ("created", from_now(now, task.created)),
         ("priority", priority(task.priority).to_owned()),
-        ("arbiter", one_line(&task.arbiter)),
+        (
+            "arbiter",
+            one_line(&joined(&task.arbiters).unwrap_or_else(|| task.arbiter.clone())),
+        ),
         ("lease", format!("{} s", task.lease_seconds)),
     ];
     let texts = [
@@ -54,6 +62,7 @@ pub fn task(task: &ShownTask, now: u64) -> String {
         ("needs", joined(&task.capabilities)),
         ("after", joined(&task.after)),
         ("waits for", joined(&task.waits_for)),
+        ("stuck", joined(&task.stuck)),
     ];
     let told = texts.into_iter();
     lines.extend(told.filter_map(|(name, text)| Some((name, one_line(&text?)))));
@@ -131,11 +140,13 @@ mod tests {
             by: "planner@desk".to_owned(),
             priority: Priority::High,
             arbiter: "desk".to_owned(),
+            arbiters: Vec::new(),
             created: 0,
             deadline: Some(7_260_000),
             capabilities: vec!["rust".to_owned()],
             after: Vec::new(),
             waits_for: Vec::new(),
+            stuck: vec!["5f was cancelled".to_owned()],
             lease_seconds: 900,
             holder: Some("coder@laptop".to_owned()),
             fence: Some("0-3-09".to_owned()),
@@ -164,6 +175,7 @@ mod tests {
             "due        in 1 minute",
             "done       40 %",
             "needs      rust",
+            "stuck      5f was cancelled",
             "  Ask reader.",
         ] {
             assert!(text.lines().any(|one| one == line), "{line:?} in\n{text}");
@@ -182,6 +194,24 @@ mod tests {
         };
         let text = tasks(&[over], 7_200_000, View::default());
         assert!(text.contains("lease over"), "{text}");
+    }
+
+    #[test]
+    fn a_task_that_several_decide_on_names_them() {
+        let shared = ShownTask {
+            arbiters: vec!["desk".to_owned(), "laptop".to_owned(), "tower".to_owned()],
+            ..example()
+        };
+        let created = task_done("task_create", &shared);
+        assert!(
+            created.ends_with("\nDecided by desk, laptop, tower\n"),
+            "{created}"
+        );
+        let shown = task(&shared, 7_200_000);
+        assert!(
+            shown.contains("\narbiter    desk, laptop, tower\n"),
+            "{shown}"
+        );
     }
 
     #[test]

@@ -70,6 +70,9 @@ pub struct ShownElector {
     /// For what it has voted; absent where it has not, or twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vote: Option<String>,
+    /// No member of that key is known here: without its certificate its vote brings no outcome nearer to a proof.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
 }
 
 /// Two signed votes of one voter.
@@ -96,6 +99,7 @@ impl ShownProposal {
             voter: voter_name(&elector.voter, directory),
             weight: elector.weight,
             vote: counted.get(&elector.voter).map(|choice| name(*choice)),
+            unknown: !is_known(elector.voter.node, directory),
         });
         let double_votes = standing
             .evidence()
@@ -158,6 +162,11 @@ fn node_name(node: NodeId, directory: &Directory) -> String {
         || node.to_string(),
         |member| member.chain().body().name.to_string(),
     )
+}
+
+fn is_known(node: NodeId, directory: &Directory) -> bool {
+    let roster = directory.roster();
+    node == directory.me() || roster.is_some_and(|roster| roster.known(node).is_some())
 }
 
 fn threshold_name(threshold: Threshold) -> String {

@@ -11,7 +11,7 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
 use peerage_protocol::messaging::ItemError;
 use peerage_protocol::messaging::message::{DirectMessage, LIFETIME_MAX};
-use peerage_protocol::messaging::sealing::{Binding, KeyId, MessageKey, SealedMessage};
+use peerage_protocol::messaging::sealing::{self, Binding, KeyId, MessageKey, SealedMessage};
 use peerage_protocol::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -145,19 +145,16 @@ pub fn seal(
     getrandom::u64().map_err(|_| SealError::NoRandomness)?;
     let public = PublicKey::from_bytes(&to.0).map_err(|_| SealError::NotAKey)?;
     let plain = Zeroizing::new(message.encode());
-    let sealed = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-        &OpModeS::Base,
-        &public,
-        &binding.info(),
-        &plain,
-        &binding.associated_data(),
-    );
-    let (encapsulated, ciphertext) = sealed.map_err(|_| SealError::NotAKey)?;
-    Ok(SealedMessage {
-        key: to.id(),
-        number: binding.number,
-        encapsulated: encapsulated.to_bytes().into(),
-        ciphertext,
+    sealing::seal(to, binding.number, &plain, |plain| {
+        let sealed = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeS::Base,
+            &public,
+            &binding.info(),
+            plain,
+            &binding.associated_data(),
+        );
+        let (encapsulated, ciphertext) = sealed.map_err(|_| SealError::NotAKey)?;
+        Ok((encapsulated.to_bytes().into(), ciphertext))
     })
 }
 

@@ -21,7 +21,7 @@ use crate::store::{OpenedMessage, Store, StoreError, StoredSealed};
 /// How often it is looked whether those that are held may go on, where nobody reads.
 const HELD_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// Sealed messages that are opened in one transaction.
-const OPENED_AT_ONCE: usize = 256;
+const OPENED_AT_ONCE: usize = 64;
 
 /// What opens messages.
 pub struct Opener {
@@ -95,6 +95,8 @@ impl Opener {
             return Ok(());
         };
         loop {
+            // Before, as what waits to be opened counts: a flood may come faster than it is opened.
+            holding.refresh().await?;
             let waiting = self.store.sealed_messages(OPENED_AT_ONCE).await?;
             let count = waiting.len();
             if count > 0 {
@@ -102,7 +104,6 @@ impl Opener {
                 self.store.take_opened_messages(self.me, opened).await?;
                 self.news.arrived();
             }
-            holding.refresh().await?;
             if count < OPENED_AT_ONCE {
                 return Ok(());
             }

@@ -104,6 +104,14 @@ const MIGRATIONS: &[&str] = &[
         UPDATE unread SET bytes = bytes - length(CAST(old.text AS BLOB)) - 512 WHERE author = old.author;
         DELETE FROM unread WHERE author = old.author AND bytes <= 0;
     END;
+    CREATE TRIGGER sealed_added AFTER INSERT ON sealed_messages BEGIN
+        INSERT OR IGNORE INTO unread (author, bytes) VALUES (new.author, 0);
+        UPDATE unread SET bytes = bytes + length(new.item) + 512 WHERE author = new.author;
+    END;
+    CREATE TRIGGER sealed_gone AFTER DELETE ON sealed_messages BEGIN
+        UPDATE unread SET bytes = bytes - length(old.item) - 512 WHERE author = old.author;
+        DELETE FROM unread WHERE author = old.author AND bytes <= 0;
+    END;
     ALTER TABLE readers ADD COLUMN done INTEGER NOT NULL DEFAULT 0;
     CREATE TRIGGER last_message_gone AFTER DELETE ON messages
     WHEN old.place > (SELECT ifnull(max(place), 0) FROM messages) BEGIN

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use peerage_protocol::tasks::{Task, TaskId, TaskPhase};
+use peerage_protocol::tasks::{Blocker, Task, TaskId, TaskPhase, Unmet};
 use tokio::sync::watch;
 
 use crate::control::wall;
@@ -46,13 +46,19 @@ impl TaskBoard {
     }
 
     /// The tasks that are to come before this one and are not completed.
-    pub fn waits_for(&self, task: &Task) -> Vec<TaskId> {
+    pub fn waits_for(&self, task: &Task) -> Vec<Blocker> {
         let posted = self.read();
-        let open = |id: &&TaskId| {
-            let before = posted.get(id);
-            !before.is_some_and(|one| matches!(one.task.phase, TaskPhase::Completed { .. }))
-        };
-        task.definition.after.iter().filter(open).copied().collect()
+        let after = task.definition.after.iter();
+        let unmet = after.filter_map(|id| {
+            let unmet = match posted.get(id).map(|one| &one.task.phase) {
+                None => Unmet::Unknown,
+                Some(TaskPhase::Completed { .. }) => return None,
+                Some(TaskPhase::Cancelled) => Unmet::Cancelled,
+                Some(TaskPhase::Open | TaskPhase::Held { .. }) => Unmet::NotCompleted,
+            };
+            Some(Blocker { task: *id, unmet })
+        });
+        unmet.collect()
     }
 
     /// Rises with every change.

@@ -35,6 +35,8 @@ pub struct NewTask {
     pub deadline: Option<Timestamp>,
     /// How long a lease lasts; 15 minutes where nothing is said.
     pub lease: Option<Duration>,
+    /// How many nodes decide who has it: 3 or 5, or this one alone where nothing is said.
+    pub arbiters: usize,
 }
 
 /// Which tasks are looked for: those that fit all that is said.
@@ -87,9 +89,15 @@ impl TaskService {
             capabilities: task.capabilities,
             deadline: task.deadline,
             lease: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX),
+            arbiters: Vec::new(),
         };
         let nonce = random()?;
-        self.order(TaskOrder::Create { nonce, definition }).await
+        self.order(TaskOrder::Create {
+            nonce,
+            definition,
+            arbiters: task.arbiters,
+        })
+        .await
     }
 
     /// Gets a task for an agent, if nobody has it.
@@ -269,14 +277,18 @@ impl TaskService {
 
     /// People and agents know nodes by name.
     fn named(&self, error: TaskError) -> TaskServiceError {
-        let node = match &error {
-            TaskError::Held { node, .. } => *node,
-            TaskError::Waiting { arbiter, .. } | TaskError::Unanswered { arbiter, .. } => *arbiter,
+        let nodes = match &error {
+            TaskError::Held { node, .. } => vec![*node],
+            TaskError::Waiting { arbiter, .. } | TaskError::Unanswered { arbiter, .. } => {
+                vec![*arbiter]
+            }
+            TaskError::NoMajority { silent, .. } => silent.clone(),
             _ => return error.into(),
         };
-        let text = error.to_string();
-        let why = text.replace(&node.to_string(), &node_name(&self.directory, node));
-        TaskServiceError::Refused { why }
+        let why = nodes.into_iter().fold(error.to_string(), |text, node| {
+            text.replace(&node.to_string(), &node_name(&self.directory, node))
+        });
+        TaskServiceError::Named { error, why }
     }
 }
 
@@ -309,8 +321,10 @@ pub enum TaskServiceError {
     Task(#[from] TaskError),
     /// The same, with the names of nodes.
     #[error("{why}")]
-    Refused {
-        /// Why.
+    Named {
+        /// As the protocol says it.
+        error: TaskError,
+        /// As people and agents are told.
         why: String,
     },
     /// No member goes by that name.

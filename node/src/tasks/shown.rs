@@ -2,7 +2,7 @@
 
 use peerage_protocol::id::NodeId;
 use peerage_protocol::messaging::message::Priority;
-use peerage_protocol::tasks::{Holder, TaskPhase};
+use peerage_protocol::tasks::{Holder, TaskPhase, Unmet};
 use serde::{Deserialize, Serialize};
 
 use super::board::{Posted, TaskBoard};
@@ -42,6 +42,9 @@ pub struct ShownTask {
     pub priority: Priority,
     /// The node that decides who has it.
     pub arbiter: String,
+    /// Where several nodes decide together: which.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arbiters: Vec<String>,
     /// When it was created: milliseconds since the Unix epoch, by its creator's clock.
     pub created: u64,
     /// When it should be done, likewise.
@@ -56,6 +59,9 @@ pub struct ShownTask {
     /// Those of them that are not completed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits_for: Vec<String>,
+    /// Why it cannot be begun as things stand, and what to do: it waits for one that was cancelled, or is not known here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stuck: Vec<String>,
     /// How long a lease lasts without a sign of its holder.
     pub lease_seconds: u64,
     /// Who has it, or did it: `name@node`.
@@ -85,6 +91,9 @@ impl ShownTask {
         let definition = &task.definition;
         let name = |node| node_name(directory, node);
         let waits_for = board.waits_for(task);
+        let stuck = waits_for
+            .iter()
+            .filter(|one| one.unmet != Unmet::NotCompleted && !task.is_over());
         let (state, held, result) = match &task.phase {
             TaskPhase::Open if waits_for.is_empty() => (TaskState::Open, None, None),
             TaskPhase::Open => (TaskState::Blocked, None, None),
@@ -107,11 +116,13 @@ impl ShownTask {
             by: format!("{}@{}", definition.by, name(task.creator)),
             priority: definition.priority,
             arbiter: name(task.arbiter),
+            arbiters: task.arbiters().iter().map(|node| name(*node)).collect(),
             created: task.created.0,
             deadline: definition.deadline.map(|deadline| deadline.0),
             capabilities: definition.capabilities.clone(),
             after: definition.after.iter().map(ToString::to_string).collect(),
-            waits_for: waits_for.iter().map(ToString::to_string).collect(),
+            waits_for: waits_for.iter().map(|one| one.task.to_string()).collect(),
+            stuck: stuck.map(ToString::to_string).collect(),
             lease_seconds: definition.lease().as_secs(),
             holder: held.map(|(holder, _)| address(holder)),
             fence: held.map(|(_, fence)| fence.to_string()),

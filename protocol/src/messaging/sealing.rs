@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Hash, MeshId, NodeId};
+use crate::mutation::Mutation;
 
 /// Separates these messages from anything else that is sealed to such a key.
 const CONTEXT: &[u8] = b"peerage direct message v1\0";
@@ -41,6 +42,29 @@ pub struct SealedMessage {
     /// The message and its tag.
     #[serde(with = "serde_bytes")]
     pub ciphertext: Vec<u8>,
+}
+
+/// Seals the bytes of a message with this number to a key; `cipher` gives the encapsulated key and the ciphertext.
+///
+/// # Errors
+///
+/// Those of `cipher`.
+pub fn seal<E>(
+    to: &MessageKey,
+    number: u64,
+    plain: &[u8],
+    cipher: impl FnOnce(&[u8]) -> Result<([u8; 32], Vec<u8>), E>,
+) -> Result<SealedMessage, E> {
+    let (encapsulated, ciphertext) = match Mutation::SendPlain.is_on() {
+        true => ([0; 32], plain.to_vec()),
+        false => cipher(plain)?,
+    };
+    Ok(SealedMessage {
+        key: to.id(),
+        number,
+        encapsulated,
+        ciphertext,
+    })
 }
 
 /// What a sealed message is bound to: no other mesh, sender, recipient, lane or place in the sender's order has it.

@@ -53,6 +53,17 @@ impl Changed {
     }
 }
 
+/// How a linked member told something itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// As it happened.
+    AsNews,
+    /// When it was asked what is not known here.
+    InAnswer,
+    /// As well, and what was asked for does not fit one answer.
+    InParts,
+}
+
 /// What came of one member that was heard of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
@@ -101,7 +112,7 @@ impl NodeState {
                     Heard::News | Heard::Nothing => {}
                 }
             }
-            match self.take_accusations(now, &announcement.accusations) {
+            match self.take_accusations(now, &announcement.accusations, true) {
                 (_, true) => judgement = Judgement::Reject,
                 (news, false) if !news.is_empty() && judgement == Judgement::Ignore => {
                     judgement = Judgement::Accept;
@@ -118,13 +129,13 @@ impl NodeState {
     }
 
     /// Takes what a linked member told this node itself, and passes on what is news where nobody else does. Returns how
-    /// much was news. Told `in_parts` is what does not fit one answer.
+    /// much was news.
     pub(super) fn take_announced(
         &mut self,
         now: Now,
         from: NodeId,
         announcement: &Announcement,
-        in_parts: bool,
+        how: Told,
     ) -> usize {
         if !self.is_member(from) {
             return 0;
@@ -137,10 +148,11 @@ impl NodeState {
             .filter(|member| self.hear(now, from, member) == Heard::News)
             .cloned()
             .collect();
-        let (accused, _) = self.take_accusations(now, &announcement.accusations);
+        let (accused, _) =
+            self.take_accusations(now, &announcement.accusations, how == Told::AsNews);
         self.pass_on_accusations(now, accused);
         // To whom most is new the others need not be told of it: it is they who know.
-        let newcomer = in_parts || news.len() > known_before / 2;
+        let newcomer = how == Told::InParts || news.len() > known_before / 2;
         let carried = self.region_of(from) != self.topology.region();
         for member in &news {
             if member.has_left() && member.node() == from {
@@ -313,6 +325,7 @@ impl NodeState {
         self.manifests.forget(node);
         self.reconciliation.forget(node);
         self.clear_accusations(now, node);
+        self.presence.others_gone(now);
         self.unsaved.add(Write::Delete(RecordKey::Addresses(node)));
         self.left_topology(node, region);
     }

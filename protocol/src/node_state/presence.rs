@@ -73,6 +73,11 @@ impl Presence {
         self.away.contains_key(&node)
     }
 
+    /// Somebody left, or does not answer: whoever is next takes its places.
+    pub(super) fn others_gone(&mut self, now: Now) {
+        self.watch.others_gone(now.monotonic);
+    }
+
     fn tell(&mut self, now: Now, accusation: Arc<Accusation>) {
         self.untold.push(accusation);
         self.tell_at.get_or_insert(now.monotonic + GATHER_FOR);
@@ -183,11 +188,8 @@ impl NodeState {
                 self.presence.watch.heard(node);
             }
         }
-        let suspected = self.presence.suspicion.next_deadline();
-        if suspected.is_some_and(|deadline| deadline <= now.monotonic) {
-            for node in self.presence.suspicion.open() {
-                self.reconsider(now, node);
-            }
+        for node in self.presence.suspicion.due(now.monotonic) {
+            self.reconsider(now, node);
         }
         if self.presence.tell_at.is_some_and(|at| at <= now.monotonic) {
             self.presence.tell_at = None;
@@ -244,10 +246,12 @@ impl NodeState {
     }
 
     /// Takes accusations that somebody passed on; says which were news, and whether one proves nothing.
+    /// Where they are no news, since when the accused are silent is not known.
     pub(super) fn take_accusations(
         &mut self,
         now: Now,
         told: &[Arc<Accusation>],
+        as_news: bool,
     ) -> (Vec<Arc<Accusation>>, bool) {
         let (mut news, mut forged) = (Vec::new(), false);
         for accusation in told {
@@ -261,8 +265,14 @@ impl NodeState {
                 forged = true;
             } else if accusation.accused == self.me {
                 self.refute(accusation.incarnation);
-            } else if self.keep_accusation(now, accusation.clone()) {
-                news.push(accusation.clone());
+            } else {
+                let accused = accusation.accused;
+                if !as_news && self.presence.table.of(accused).is_empty() {
+                    self.presence.suspicion.told_late(accused);
+                }
+                if self.keep_accusation(now, accusation.clone()) {
+                    news.push(accusation.clone());
+                }
             }
         }
         (news, forged)
@@ -384,6 +394,9 @@ impl NodeState {
             false => map.remove(&node),
         };
         self.presence.changed = true;
+        if away {
+            self.presence.others_gone(now);
+        }
         self.topology_changed |= self.topology.may_carry(node);
         self.offers.touch_member(node);
     }

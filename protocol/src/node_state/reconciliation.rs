@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::NodeState;
+use super::hearing::Told;
 use super::input::RequestId;
 use super::output::{Output, Reply};
 use crate::id::NodeId;
@@ -215,8 +216,11 @@ impl NodeState {
     pub(super) fn reconciled(&mut self, now: Now, from: NodeId, announcement: &Announcement) {
         let under_way = !self.reconciliation.goes_on.is_empty();
         self.reconciliation.goes_on.remove(&from);
-        let in_parts = under_way || announcement.more;
-        let news = self.take_announced(now, from, announcement, in_parts);
+        let how = match under_way || announcement.more {
+            true => Told::InParts,
+            false => Told::InAnswer,
+        };
+        let news = self.take_announced(now, from, announcement, how);
         if self.is_member(from) {
             self.set_caught_up(true);
         }

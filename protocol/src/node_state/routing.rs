@@ -1,6 +1,7 @@
 //! Which part takes which input.
 
 use super::gate::Certified;
+use super::hearing::Told;
 use super::requesting::Approval;
 use super::{Input, NodeState, Reply};
 use crate::time::Now;
@@ -113,7 +114,7 @@ impl NodeState {
             Input::Region { region } => self.set_region(region),
             Input::Carried { from, announcement } => self.carried(now, from, announcement),
             Input::Announced { from, announcement } => {
-                self.take_announced(now, from, &announcement, false);
+                self.take_announced(now, from, &announcement, Told::AsNews);
             }
             Input::Gossiped {
                 request,

@@ -2,8 +2,12 @@
 
 mod applied;
 mod arbitration;
+mod attempts;
 mod leases;
 mod orders;
+mod seats;
+mod several;
+mod update_rate;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,7 +22,9 @@ use crate::log::retention::KEPT_FOR;
 use crate::tasks::{ClaimId, Fence, Task, TaskError, TaskId, TaskItem, TaskTable};
 use crate::time::{Monotonic, Now};
 
+use attempts::Attempt;
 use leases::OwnLease;
+use update_rate::UpdateRate;
 
 /// How long a request waits for the arbiter's answer.
 pub const PATIENCE: Duration = Duration::from_secs(6);
@@ -42,9 +48,12 @@ struct Waiting {
 enum Awaited {
     /// It is on disk here.
     Created,
+    /// All of its arbiters have taken their seats.
+    Opened,
     /// The arbiter's word on a claim.
     Granted {
         claim: ClaimId,
+        agent: AgentName,
         seen: Option<Fence>,
         sent: Monotonic,
     },
@@ -54,7 +63,7 @@ enum Awaited {
     Released { fence: Fence },
     /// The arbiter's word on a result.
     Completed { fence: Fence, agent: AgentName },
-    /// It is on disk here.
+    /// It is on disk here, or a majority of the arbiters has accepted it.
     Cancelled,
     /// It is on disk here.
     Reassigned { round: u32 },
@@ -77,6 +86,8 @@ pub(super) struct Tasks {
     leases: BTreeMap<TaskId, OwnLease>,
     /// Decisions that are on their way to disk: one for each task.
     deciding: BTreeMap<TaskId, TaskItem>,
+    /// What this node wants of registers.
+    attempts: BTreeMap<TaskId, Attempt>,
     /// Tasks that have changed, or are known no more, since that was last told.
     changed: BTreeSet<TaskId>,
     forgotten: Vec<TaskId>,
@@ -88,6 +99,7 @@ pub(super) struct Tasks {
     caught_up: BTreeSet<NodeId>,
     /// The greatest number of a fence that this node gave.
     last_number: u64,
+    update_rate: UpdateRate,
     sweep_at: Monotonic,
 }
 
@@ -99,12 +111,14 @@ impl Tasks {
             watches: BTreeMap::new(),
             leases: BTreeMap::new(),
             deciding: BTreeMap::new(),
+            attempts: BTreeMap::new(),
             changed: BTreeSet::new(),
             forgotten: Vec::new(),
             undecided: BTreeMap::new(),
             began,
             caught_up: BTreeSet::new(),
             last_number: 0,
+            update_rate: UpdateRate::default(),
             sweep_at: began + SWEEP_EVERY,
         }
     }
@@ -165,6 +179,7 @@ impl NodeState {
         self.tasks.watches.remove(&id);
         self.tasks.leases.remove(&id);
         self.tasks.deciding.remove(&id);
+        self.tasks.attempts.remove(&id);
         self.tasks.undecided.remove(&id);
     }
 

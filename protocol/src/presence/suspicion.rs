@@ -33,7 +33,13 @@ const CALM_SHARE: usize = 100;
 pub(crate) struct Suspicion {
     pending: BTreeMap<NodeId, Pending>,
     confirmed: BTreeSet<NodeId>,
+    /// Accused members of whom this node heard when that was no news any more, as after a start: since when they are
+    /// silent it does not know.
+    told_late: BTreeSet<NodeId>,
     unsettled_until: Option<Monotonic>,
+    /// None of those that are suspected is to be looked at before then: found anew at each look, and not at each step
+    /// of a mesh in which half of all are suspected.
+    look_at: Option<Monotonic>,
 }
 
 /// A member that is suspected and not confirmed.
@@ -77,11 +83,19 @@ impl Suspicion {
         self.pending.contains_key(&node) || self.confirmed.contains(&node)
     }
 
+    /// `node`, of whom nothing was said here before, is accused by an answer and not by news.
+    pub(crate) fn told_late(&mut self, node: NodeId) {
+        self.told_late.insert(node);
+    }
+
     /// Enough watchers accuse `node`.
     pub(crate) fn suspect(&mut self, now: Monotonic, node: NodeId) {
         if !self.confirmed.contains(&node) {
             let pending = self.pending.entry(node);
-            pending.or_insert(Pending::new(now));
+            let deadline = pending
+                .or_insert(Pending::new(now))
+                .deadline(self.unsettled_until);
+            self.look_by(deadline);
         }
     }
 
@@ -89,14 +103,16 @@ impl Suspicion {
     pub(crate) fn forget(&mut self, node: NodeId) {
         self.pending.remove(&node);
         self.confirmed.remove(&node);
+        self.told_late.remove(&node);
     }
 
-    /// Nothing is held against `node` any more, of whom others had said that it is silent: if not for long, it had
-    /// stalled.
+    /// Nothing is held against `node` any more, of whom others had said that it is silent: if not for long, as far as
+    /// this node can tell, it had stalled.
     pub(crate) fn clear(&mut self, now: Monotonic, node: NodeId) {
         let pending = self.pending.remove(&node);
         let long = pending.is_some_and(|pending| now.since(pending.since) >= STALLED_FOR_AT_MOST);
-        if !self.confirmed.remove(&node) && !long {
+        let told_late = self.told_late.remove(&node);
+        if !self.confirmed.remove(&node) && !long && !told_late {
             self.unsettled_until = Some(now + UNSETTLED_FOR);
         }
     }
@@ -107,29 +123,51 @@ impl Suspicion {
         for pending in self.pending.values_mut() {
             *pending = Pending::new(now);
         }
+        // Later than before, all of them.
+        let deadlines = self
+            .pending
+            .values()
+            .map(|pending| pending.deadline(self.unsettled_until));
+        self.look_at = deadlines.min();
     }
 
     /// Whether `node` has been suspected for long enough.
     pub(crate) fn is_confirmed(&mut self, now: Monotonic, node: NodeId) -> bool {
         let unsettled_until = self.unsettled_until;
-        let pending = self.pending.get_mut(&node);
-        if pending.is_some_and(|pending| pending.look(now, unsettled_until)) {
-            self.pending.remove(&node);
-            self.confirmed.insert(node);
+        if let Some(pending) = self.pending.get_mut(&node) {
+            if pending.look(now, unsettled_until) {
+                self.pending.remove(&node);
+                self.confirmed.insert(node);
+            } else {
+                let deadline = pending.deadline(unsettled_until);
+                self.look_by(deadline);
+            }
         }
         self.confirmed.contains(&node)
     }
 
-    /// Those that are suspected and not confirmed.
-    pub(crate) fn open(&self) -> Vec<NodeId> {
-        self.pending.keys().copied().collect()
+    /// Those that are suspected, not confirmed, and to be looked at now.
+    pub(crate) fn due(&mut self, now: Monotonic) -> Vec<NodeId> {
+        if self.look_at.is_none_or(|at| at > now) {
+            return Vec::new();
+        }
+        let deadline = |pending: &Pending| pending.deadline(self.unsettled_until);
+        let due = self.pending.iter();
+        let due = due.filter(|(_, pending)| deadline(pending) <= now);
+        let due = due.map(|(node, _)| *node).collect();
+        let later = self.pending.values().map(deadline);
+        self.look_at = later.filter(|at| *at > now).min();
+        due
     }
 
-    /// When the next of them may be confirmed.
+    /// When to look at them again: not later than when the next may be confirmed.
     pub(crate) fn next_deadline(&self) -> Option<Monotonic> {
-        let pending = self.pending.values();
-        let deadlines = pending.map(|pending| pending.deadline(self.unsettled_until));
-        deadlines.min()
+        self.look_at.filter(|_| !self.pending.is_empty())
+    }
+
+    fn look_by(&mut self, deadline: Monotonic) {
+        let earlier = self.look_at.filter(|at| *at < deadline);
+        self.look_at = Some(earlier.unwrap_or(deadline));
     }
 
     /// Looks whether the mesh is calm: `accused` of its `members` are accused and not taken for away.
@@ -169,7 +207,7 @@ mod tests {
         stalled.look_around(START, 19, 50);
         assert!(!stalled.is_confirmed(START + CALM, node(1)));
         assert!(confirmed_by(&mut stalled, START + UNSETTLED, node(1)));
-        assert_eq!(stalled.open().len(), 18);
+        assert_eq!(stalled.pending.len(), 18);
     }
 
     #[test]
@@ -193,6 +231,8 @@ mod tests {
         let mut suspicion = Suspicion::default();
         suspicion.suspect(START, node(1));
         let woken = START + Duration::from_secs(30);
+        assert_eq!(suspicion.due(START), []);
+        assert_eq!(suspicion.due(woken), [node(1)]);
         assert!(!suspicion.is_confirmed(woken, node(1)));
         let again = woken + SECOND_LOOK_AFTER;
         assert_eq!(suspicion.next_deadline(), Some(again));
@@ -214,5 +254,17 @@ mod tests {
             assert!(!suspicion.is_confirmed(woken + CALM + SECOND_LOOK_AFTER, silent));
             assert!(confirmed_by(&mut suspicion, woken + UNSETTLED, silent));
         }
+    }
+
+    #[test]
+    fn of_whom_a_node_heard_late_it_cannot_tell_that_it_stalled() {
+        let mut suspicion = Suspicion::default();
+        suspicion.told_late(node(1));
+        suspicion.suspect(START, node(1));
+        suspicion.clear(START, node(1));
+        assert_eq!(suspicion.unsettled_until, None);
+        suspicion.suspect(START, node(1));
+        suspicion.clear(START, node(1));
+        assert_eq!(suspicion.unsettled_until, Some(START + UNSETTLED_FOR));
     }
 }

@@ -10,7 +10,7 @@ use crate::time::Monotonic;
 pub(crate) const ACCUSE_AFTER: Duration = Duration::from_millis(600);
 /// How long a node that doubts itself accuses nobody.
 const DOUBT_FOR: Duration = Duration::from_secs(4);
-/// How soon a member is looked at again that others watch.
+/// How soon a member that others watch is looked at again once any of them may be gone.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Those next to the watchers, who have waited for so long, accuse as well: a watcher may have just started, and never
 /// had the link that ended.
@@ -67,14 +67,23 @@ impl Watch {
         self.waiting.remove(&node);
     }
 
-    /// Others watch `node` so far: it is looked at again, as they may be gone with it, but not for ever.
+    /// Others watch `node` so far: it is looked at again when this node may stand in for them, and when
+    /// [others are gone](Self::others_gone), but not for ever.
     pub(crate) fn look_again(&mut self, now: Monotonic, node: NodeId) {
         let Some(lost) = self.waiting.get_mut(&node) else {
             return;
         };
-        lost.look_at = now + LOOK_AGAIN_AFTER;
-        if now.since(lost.since) >= GIVE_UP_AFTER {
+        let [stand_in, give_up] = [STAND_IN_AFTER, GIVE_UP_AFTER].map(|after| lost.since + after);
+        lost.look_at = if now < stand_in { stand_in } else { give_up };
+        if now >= give_up {
             self.waiting.remove(&node);
+        }
+    }
+
+    /// Members left or do not answer, who may have been the watchers of others: it may be this node's turn.
+    pub(crate) fn others_gone(&mut self, now: Monotonic) {
+        for lost in self.waiting.values_mut() {
+            lost.look_at = lost.look_at.min(now + LOOK_AGAIN_AFTER);
         }
     }
 
@@ -153,10 +162,24 @@ mod tests {
             assert_eq!(stands_in, now.since(START) >= STAND_IN_AFTER);
             watch.look_again(now, silent);
             assert_eq!(watch.due(now, || 10), []);
-            now = now + LOOK_AGAIN_AFTER;
+            now = watch.next_deadline().unwrap_or(now);
             looks += 1;
         }
-        assert_eq!(looks, GIVE_UP_AFTER.as_secs() + 1);
+        assert_eq!((looks, now), (3, START + GIVE_UP_AFTER));
+    }
+
+    #[test]
+    fn whom_others_watch_is_looked_at_soon_once_others_are_gone() {
+        let mut watch = Watch::default();
+        watch.lost(START, node(1), 7);
+        let late = START + STAND_IN_AFTER;
+        watch.look_again(late, node(1));
+        assert_eq!(watch.next_deadline(), Some(START + GIVE_UP_AFTER));
+        watch.others_gone(late);
+        assert_eq!(watch.next_deadline(), Some(late + LOOK_AGAIN_AFTER));
+        watch.lost(late, node(2), 7);
+        watch.others_gone(late);
+        assert_eq!(watch.next_deadline(), Some(late + ACCUSE_AFTER));
     }
 
     #[test]

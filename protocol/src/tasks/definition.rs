@@ -1,11 +1,12 @@
 //! What a task asks for: fixed when it is created.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::identifiers::TaskId;
-use crate::id::AgentName;
+use crate::id::{AgentName, NodeId};
 use crate::messaging::message::Priority;
 use crate::time::Timestamp;
 
@@ -19,6 +20,8 @@ pub const DEPENDENCIES_MAX: usize = 32;
 pub const CAPABILITIES_MAX: usize = 8;
 /// Bytes of one of them: as long as agents may tell of.
 pub const CAPABILITY_BYTES_MAX: usize = crate::limits::AGENT_CAPABILITY_BYTES_MAX;
+/// How many nodes may decide on a task together: so many that one or two may be gone.
+pub const ARBITERS: [usize; 2] = [3, 5];
 /// How long a lease lasts without a sign of the agent that holds it, unless the creator says otherwise.
 pub const LEASE: Duration = Duration::from_secs(15 * 60);
 /// The shortest.
@@ -50,6 +53,9 @@ pub struct Definition {
     pub deadline: Option<Timestamp>,
     /// How long a grant lasts without a sign of its holder, in milliseconds.
     pub lease: u64,
+    /// The nodes that decide on it together, by [register](super::register); empty where its creator's does alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arbiters: Vec<NodeId>,
 }
 
 impl Definition {
@@ -65,7 +71,7 @@ impl Definition {
     /// Names the first that is broken.
     pub fn check(&self) -> Result<(), DefinitionError> {
         let found = self.title.len();
-        if !(1..=TITLE_BYTES_MAX).contains(&found) {
+        if !(1..=TITLE_BYTES_MAX).contains(&found) || self.title.trim().is_empty() {
             return Err(DefinitionError::Title { found });
         }
         let found = self.description.len();
@@ -87,6 +93,7 @@ impl Definition {
         {
             return Err(DefinitionError::Capability { found });
         }
+        self.check_arbiters()?;
         match (LEASE_MIN..=LEASE_MAX).contains(&self.lease()) {
             true => Ok(()),
             false => Err(DefinitionError::Lease {
@@ -94,13 +101,24 @@ impl Definition {
             }),
         }
     }
+
+    fn check_arbiters(&self) -> Result<(), DefinitionError> {
+        let found = self.arbiters.len();
+        let distinct: BTreeSet<&NodeId> = self.arbiters.iter().collect();
+        match found == 0 || (ARBITERS.contains(&found) && distinct.len() == found) {
+            true => Ok(()),
+            false => Err(DefinitionError::Arbiters { found }),
+        }
+    }
 }
 
 /// What is wrong with a task.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DefinitionError {
-    /// No title, or too long.
-    #[error("the title has {found} bytes; from 1 to {TITLE_BYTES_MAX} are allowed")]
+    /// No title, a blank one, or too long.
+    #[error(
+        "the title has {found} bytes; from 1 to {TITLE_BYTES_MAX} are allowed, and not only blanks"
+    )]
     Title {
         /// Its length.
         found: usize,
@@ -129,6 +147,12 @@ pub enum DefinitionError {
     #[error("a capability of {found} bytes; from 1 to {CAPABILITY_BYTES_MAX} are allowed")]
     Capability {
         /// Its length.
+        found: usize,
+    },
+    /// Neither one nor a number of which a majority is well defined and small.
+    #[error("{found} arbiters; a task has 1, 3 or 5, all different")]
+    Arbiters {
+        /// How many.
         found: usize,
     },
     /// Too short or too long.

@@ -103,7 +103,7 @@ impl FromStr for Fence {
 }
 
 /// Whoever has a task: an agent, by the word of its node.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Holder {
     /// The node that claimed.
     pub node: NodeId,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::definition::{Definition, DefinitionError};
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
 use super::reassignment::Reassignment;
+use super::register::RegisterWord;
 use crate::id::{AgentName, Hash};
 use crate::wire::{CborError, decode_cbor, encode_cbor};
 
@@ -122,6 +123,13 @@ pub enum TaskItem {
     },
     /// By an admin, or by the arbiter that the admin named: another node decides on this task from here on.
     Reassigned(Box<Reassignment>),
+    /// By the arbiters of a task that has several, and by whoever wants something of them.
+    Register {
+        /// Which task.
+        task: TaskId,
+        /// What.
+        word: RegisterWord,
+    },
 }
 
 /// Why an arbiter does not grant a claim.

@@ -16,8 +16,10 @@ pub enum TaskOrder {
     Create {
         /// 16 random bytes.
         nonce: [u8; 16],
-        /// What it asks for.
+        /// What it asks for, without its arbiters.
         definition: Definition,
+        /// How many nodes decide on it: this one alone for 0 or 1, else this one and members that are present.
+        arbiters: usize,
     },
     /// To have a task. An agent that has it already is told so.
     Claim {
@@ -124,6 +126,23 @@ pub enum TaskError {
         /// Who asked.
         agent: AgentName,
     },
+    /// It said another result of it before.
+    #[error("{agent} has told another result of this task already, and that one stands")]
+    OtherResult {
+        /// Who asked.
+        agent: AgentName,
+    },
+    /// It tells too often how far it is.
+    #[error(
+        "{agent} has told too often how far its tasks are; wait {} s, and tell what matters",
+        wait.as_secs().max(1)
+    )]
+    TooOften {
+        /// Who asked.
+        agent: AgentName,
+        /// How long it is to wait.
+        wait: Duration,
+    },
     /// Only whoever created it may.
     #[error("only the agent that created the task, or the owner of its machine, may cancel it")]
     NotCreator,
@@ -155,6 +174,26 @@ pub enum TaskError {
         /// What may have become of it.
         outcome: &'static str,
     },
+    /// Fewer of several arbiters than a majority have answered in time, or they have answered somebody else.
+    #[error("{}: {outcome}", silence(silent, *of))]
+    NoMajority {
+        /// Those that have not.
+        silent: Vec<NodeId>,
+        /// How many there are.
+        of: usize,
+        /// What may have become of it.
+        outcome: &'static str,
+    },
+    /// Not so many members are here as are to decide.
+    #[error(
+        "{wanted} arbiters need {wanted} machines that are here and write, this one among them; {here} are"
+    )]
+    TooFewHere {
+        /// How many are wanted.
+        wanted: usize,
+        /// How many are here.
+        here: usize,
+    },
     /// A task that is to come first is not known here.
     #[error("no task {task} is known here to come first")]
     UnknownDependency {
@@ -182,6 +221,18 @@ pub enum TaskError {
     /// The log does not take it.
     #[error(transparent)]
     Append(#[from] AppendError),
+}
+
+fn silence(silent: &[NodeId], of: usize) -> String {
+    let names: Vec<String> = silent.iter().map(NodeId::to_string).collect();
+    match silent.is_empty() {
+        true => format!("others want something of the task's {of} arbiters at the same time"),
+        false => format!(
+            "of the task's {of} arbiters {} {} not answered in time",
+            names.join(", "),
+            if silent.len() == 1 { "has" } else { "have" }
+        ),
+    }
 }
 
 fn listed(blockers: &[Blocker]) -> String {

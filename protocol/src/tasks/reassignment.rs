@@ -78,6 +78,8 @@ fn signing_bytes(mesh: MeshId, body: &ReassignmentBody) -> Vec<u8> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use ed25519_dalek::SigningKey;
 
     use super::*;

@@ -6,6 +6,7 @@ use super::definition::Definition;
 use super::identifiers::{ClaimId, Fence, Holder, TaskId};
 use super::item::TaskItem;
 use super::reassignment::Reassignment;
+use super::register::{End, RegisterRecord, RegisterWord};
 use super::task::{Task, TaskPhase};
 use super::words::{ArbiterWord, Completion, Grant, HolderWord};
 use crate::id::{AgentName, Hash, NodeId};
@@ -70,6 +71,7 @@ pub struct TaskRecord {
     arbiters: BTreeMap<(u32, NodeId), ArbiterWord>,
     holders: BTreeMap<NodeId, HolderWord>,
     claims: Vec<Claim>,
+    register: RegisterRecord,
 }
 
 impl TaskRecord {
@@ -98,6 +100,7 @@ impl TaskRecord {
             TaskItem::Granted { fence, .. }
             | TaskItem::Extended { fence, .. }
             | TaskItem::Completed { fence, .. } => return self.arbiter_said(said, fence, item),
+            TaskItem::Register { word, .. } => return self.register_said(said, word),
             TaskItem::Working { fence, .. }
             | TaskItem::Released { fence, .. }
             | TaskItem::Finished { fence, .. } => {
@@ -118,9 +121,38 @@ impl TaskRecord {
         let order = |one: &Created| (one.time, one.epoch, one.definition.title.clone());
         match &self.created {
             Some(known) if order(known) <= order(&created) => return false,
-            _ => self.created = Some(created),
+            _ => {
+                self.register.named(&created.definition.arbiters);
+                self.created = Some(created);
+            }
         }
         true
+    }
+
+    fn register_said(&mut self, said: Said, word: RegisterWord) -> bool {
+        let created = self.created.as_ref();
+        let arbiters = created.map(|created| &created.definition.arbiters[..]);
+        let by_creator = created
+            .is_some_and(|created| (created.creator, created.epoch) == (said.author, said.epoch));
+        self.register.apply(said, arbiters, by_creator, word)
+    }
+
+    /// What was said of its register; nothing counts where the task has one arbiter alone.
+    pub fn register(&self) -> &RegisterRecord {
+        &self.register
+    }
+
+    /// The nodes that decide on it together; none where one decides alone, and once an admin has named another one.
+    pub fn register_arbiters(&self) -> &[NodeId] {
+        match (&self.created, self.reassigned.is_empty()) {
+            (Some(created), true) => &created.definition.arbiters,
+            _ => &[],
+        }
+    }
+
+    fn has_register(&self) -> bool {
+        let created = self.created.as_ref();
+        created.is_some_and(|created| !created.definition.arbiters.is_empty())
     }
 
     /// Takes an admin's word, which was found to prove itself: from the admin, or from whom it names.
@@ -291,9 +323,14 @@ impl TaskRecord {
     }
 
     fn words(&self) -> impl Iterator<Item = &ArbiterWord> {
-        let counts = |(round, node): &(u32, NodeId)| self.arbiter_of(*round) == Some(*node);
+        let has_register = self.has_register();
+        let counts = move |(round, node): &(u32, NodeId)| {
+            self.arbiter_of(*round) == Some(*node) && !(has_register && *round == 0)
+        };
         let words = self.arbiters.iter();
-        words.filter_map(move |(speaker, word)| counts(speaker).then_some(word))
+        let words = words.filter_map(move |(speaker, word)| counts(speaker).then_some(word));
+        let register = self.register.as_word();
+        words.chain(register.filter(|_| has_register))
     }
 
     /// The grant after which claims come.
@@ -350,6 +387,11 @@ impl TaskRecord {
         claims.filter(move |claim| claim.seen == latest)
     }
 
+    /// Who created it.
+    pub fn creator(&self) -> Option<NodeId> {
+        self.created.as_ref().map(|created| created.creator)
+    }
+
     /// The epoch in which it was created.
     pub fn created_in(&self) -> Option<EpochId> {
         self.created.as_ref().map(|created| created.epoch)
@@ -376,8 +418,7 @@ impl TaskRecord {
                 result: told.map(|(_, text)| text.clone()),
             };
         }
-        let creator = self.created.as_ref().map(|created| created.creator);
-        if creator.is_some_and(|creator| self.cancelled_by.contains(&creator)) {
+        if self.is_cancelled() {
             return TaskPhase::Cancelled;
         }
         let Some(grant) = self.latest_grant() else {
@@ -392,6 +433,22 @@ impl TaskRecord {
                 step: self.extended(grant.fence),
             },
         }
+    }
+
+    /// What a register holds its creator alone does not change any more.
+    fn is_cancelled(&self) -> bool {
+        if self.has_register() && self.register.is_open() {
+            let standing = self.register.standing();
+            return standing.is_some_and(|standing| standing.end == Some(End::Cancelled));
+        }
+        let creator = self.created.as_ref().map(|created| created.creator);
+        creator.is_some_and(|creator| self.cancelled_by.contains(&creator))
+    }
+
+    /// Whether the holder of the latest grant has given the task back.
+    pub fn is_released(&self, fence: Fence, holder: &Holder) -> bool {
+        let word = self.word_under(holder, fence);
+        word.is_some_and(|word| word.released)
     }
 
     /// The task as it stands; `None` while it is not known what it is.

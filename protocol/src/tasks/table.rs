@@ -209,7 +209,8 @@ fn task_of(author: NodeId, item: &TaskItem) -> TaskId {
         | TaskItem::Released { task, .. }
         | TaskItem::Finished { task, .. }
         | TaskItem::Completed { task, .. }
-        | TaskItem::Cancelled { task } => *task,
+        | TaskItem::Cancelled { task }
+        | TaskItem::Register { task, .. } => *task,
         TaskItem::Reassigned(word) => word.body.task,
     }
 }

@@ -64,6 +64,14 @@ impl Task {
         )
     }
 
+    /// The nodes that decide on it together; none where one does alone.
+    pub fn arbiters(&self) -> &[NodeId] {
+        match self.round {
+            0 => &self.definition.arbiters,
+            _ => &[],
+        }
+    }
+
     /// Who has it, and under which fence.
     pub fn held(&self) -> Option<(&Holder, Fence)> {
         match &self.phase {

@@ -38,6 +38,7 @@ fn definition() -> Definition {
         capabilities: vec!["rust".to_owned()],
         deadline: Some(Timestamp(1_800_000_100_000)),
         lease: u64::try_from(LEASE.as_millis()).unwrap(),
+        arbiters: Vec::new(),
     }
 }
 

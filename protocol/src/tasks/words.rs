@@ -1,5 +1,7 @@
 //! What arbiters and holders have said of one task: of each the latest, whatever the order in which it was heard.
 
+use serde::{Deserialize, Serialize};
+
 use super::identifiers::{ClaimId, Fence, Holder};
 use crate::id::Hash;
 
@@ -7,7 +9,7 @@ use crate::id::Hash;
 const RESULTS_MAX: usize = 4;
 
 /// A lease that was granted.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Grant {
     /// Under which fence.
     pub fence: Fence,

@@ -16,12 +16,15 @@ mod receipts;
 pub(crate) mod records;
 mod revocation;
 mod sampling;
+pub(crate) mod secrecy;
+mod shares;
 pub(crate) mod tasks;
 
 use peerage_protocol::catalog::snapshot::Catalog;
 use peerage_protocol::consensus::book::Proposals;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::log::Appended;
+use peerage_protocol::log::chain_id::ChainId;
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::membership::admission::Verdict;
 use peerage_protocol::membership::certificate::CertificateChain;
@@ -112,6 +115,17 @@ pub(crate) enum Observation<'a> {
         /// What.
         entry: &'a Entry,
     },
+    /// A node sends an entry of the log.
+    EntrySent {
+        /// Which.
+        node: usize,
+        /// To whom; nobody in particular where it is gossiped.
+        to: Option<NodeId>,
+        /// The entry's chain.
+        chain: ChainId,
+        /// Its items, where they are sent with it.
+        body: Option<&'a [u8]>,
+    },
     /// A node shows what it knows of proposals.
     ProposalsPublished {
         /// Which.
@@ -193,6 +207,8 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(records::Records::default()),
         Box::new(receipts::Receipts::default()),
         Box::new(log::Log::default()),
+        Box::new(secrecy::Secrecy),
+        Box::new(shares::UnreadShares),
         Box::new(tasks::Tasks::default()),
         Box::new(decisions::Decisions::default()),
     ]

@@ -1,5 +1,7 @@
 //! Draws what is done to the nodes of a plan, and when.
 
+use std::ops::Range;
+
 use super::draw_nodes::{NAMESAKE, servers};
 use super::settings::Settings;
 use crate::action::{
@@ -53,6 +55,11 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     draw.for_nodes(mix.append, Draw::append);
     draw.for_nodes(mix.contradict, |draw, node| {
         draw.push(Action::Contradict { node })
+    });
+    draw.randomness = Randomness::new(seed, "letters");
+    draw.for_nodes(mix.letter, |draw, node| draw.letters(node, 1..3, 0..2_000));
+    draw.for_nodes(mix.flood, |draw, node| {
+        draw.letters(node, 80..120, 40_000..48_000);
     });
     draw.randomness = Randomness::new(seed, "races");
     draw.for_nodes(mix.race, Draw::race);
@@ -423,6 +430,20 @@ impl Draw {
         self.push(Action::Append {
             node,
             lane,
+            to,
+            items,
+            bytes,
+        });
+    }
+
+    /// So many messages at once to an agent of one node, each with so many bytes.
+    fn letters(&mut self, node: NodeNumber, items: Range<u64>, bytes: Range<u64>) {
+        let to = Some(self.any_node());
+        let items = self.randomness.between(items.start, items.end) as u32;
+        let bytes = self.randomness.between(bytes.start, bytes.end) as u32;
+        self.push(Action::Append {
+            node,
+            lane: 0,
             to,
             items,
             bytes,

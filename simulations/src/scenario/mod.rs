@@ -14,6 +14,7 @@ const BUILTIN: &[(&str, &str)] = &[
     ("churn", include_str!("../../scenarios/churn.toml")),
     ("crashes", include_str!("../../scenarios/crashes.toml")),
     ("log", include_str!("../../scenarios/log.toml")),
+    ("letters", include_str!("../../scenarios/letters.toml")),
     ("tasks", include_str!("../../scenarios/tasks.toml")),
     ("expiry", include_str!("../../scenarios/expiry.toml")),
     ("forgetful", include_str!("../../scenarios/forgetful.toml")),

@@ -102,6 +102,10 @@ pub(super) struct Mix {
     pub(super) append: f64,
     /// Neither.
     pub(super) contradict: f64,
+    /// Messages to agents, neither.
+    pub(super) letter: f64,
+    /// More of them at once than is read, neither.
+    pub(super) flood: f64,
     /// Tasks that agents race for, neither.
     pub(super) race: f64,
     /// How often an arbiter forgets whom it gave a task to, while another claims it. Neither.
@@ -207,6 +211,14 @@ impl Settings {
         check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
         let forgetful = self.mix.forgetful;
         check("mix.forgetful", forgetful, 0.0, 100.0, "from 0 to 100")?;
+        check(
+            "mix.letter",
+            self.mix.letter,
+            0.0,
+            1_000.0,
+            "from 0 to 1000",
+        )?;
+        check("mix.flood", self.mix.flood, 0.0, 100.0, "from 0 to 100")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         check("mix.forge", self.mix.forge, 0.0, 100.0, "from 0 to 100")?;

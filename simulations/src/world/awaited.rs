@@ -121,10 +121,13 @@ impl World {
         }
     }
 
+    /// Whoever was down itself counts from its own start.
     pub(crate) fn crash_seen(&mut self, node: usize, away: &Away) {
+        let process = self.machines[node].process.as_ref();
+        let booted_us = process.map_or(0, |process| process.booted_us);
         for news in &mut self.awaited.crashes {
             if news.is_news(node, |crashed| away.contains_key(crashed)) {
-                let took_us = self.now_us - news.since_us;
+                let took_us = self.now_us - news.since_us.max(booted_us);
                 self.statistics.crash_known_us.add(took_us);
             }
         }

@@ -31,6 +31,7 @@ use peerage_protocol::tasks::{ClaimId, Fence, Holder, TaskId, TaskItem};
 use peerage_protocol::time::Timestamp;
 
 use super::disk::Disk;
+use super::letters::{SHARES, WORDS, letter};
 use super::process::definition;
 use super::tests::plan;
 use super::*;
@@ -599,4 +600,51 @@ fn a_decision_that_another_node_decided_otherwise_is_seen() {
     assert_eq!(violated(&world), None);
     show(&mut world, 1, &no);
     assert_eq!(violated(&world), Some("decisions"));
+}
+
+fn keep(world: &mut World, node: usize, entry: &Entry) {
+    let writes = vec![Write::Append(Arc::new(entry.clone()))];
+    world.machines[node].disk.commit(1, writes);
+}
+
+#[test]
+fn a_direct_message_that_anybody_can_read_is_seen_at_its_author_and_on_any_disk() {
+    let mut world = world();
+    let words = bytes::Bytes::from_static(WORDS.as_bytes());
+    let entry = direct_entry(&world, 0, 1, words.clone());
+    keep(&mut world, 0, &entry);
+    let entry = &entry;
+    world.observe(&Observation::Applied { node: 0, entry });
+    assert_eq!(violated(&world), Some("secrecy"));
+
+    let mut world = self::world();
+    let entry = direct_entry(&world, 0, 1, words);
+    keep(&mut world, 1, &entry);
+    world.check_disks();
+    assert_eq!(violated(&world), Some("secrecy"));
+}
+
+#[test]
+fn a_direct_message_that_is_gossiped_is_seen() {
+    let mut world = world();
+    let entry = direct_entry(&world, 0, 1, bytes::Bytes::from_static(b"hidden"));
+    world.entry_sent(0, None, entry.sealed());
+    assert_eq!(violated(&world), Some("secrecy"));
+}
+
+#[test]
+fn more_of_one_sender_in_an_inbox_than_its_share_is_seen() {
+    let mut world = world();
+    let to = world.machines[1].id;
+    let mut sent = 0;
+    while violated(&world).is_none() && sent < 100 {
+        let entry = direct_entry(&world, 0, 1, letter(to, sent, 45_000));
+        keep(&mut world, 1, &entry);
+        world.machines[1].disk.inboxes.take(&entry);
+        let entry = &entry;
+        world.observe(&Observation::Applied { node: 1, entry });
+        sent += 1;
+    }
+    assert_eq!(violated(&world), Some("shares"));
+    assert!(sent > SHARES.most / 46_000, "{sent}");
 }

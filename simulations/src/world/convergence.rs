@@ -11,6 +11,7 @@ use super::event::Event;
 use super::machine::{Machine, Process};
 use super::process::tool_name;
 use super::{World, called};
+use crate::checks::secrecy::shows_words;
 use crate::outcome::Violation;
 
 /// How often a world is looked at while it has not converged.
@@ -53,6 +54,24 @@ impl World {
                 check: "convergence".to_owned(),
                 node: None,
                 what: format!("{what}, {waited} s after the last fault"),
+            });
+        }
+    }
+
+    /// No disk holds the words of a direct message: what each step is checked for, once more for all that is left.
+    pub(crate) fn check_disks(&mut self) {
+        let shows = |machine: &&Machine| {
+            let mut kept = machine.disk.entries();
+            kept.any(|entry| entry.sealed().body.as_deref().is_some_and(shows_words))
+        };
+        let found = self.machines.iter().find(shows);
+        if let (None, Some(machine)) = (&self.violation, found) {
+            let number = machine.plan.number;
+            self.violation = Some(Violation {
+                at_us: self.now_us,
+                check: "secrecy".to_owned(),
+                node: Some(number),
+                what: format!("#{} keeps a direct message that anybody can read", number.0),
             });
         }
     }

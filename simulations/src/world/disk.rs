@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
+use peerage_protocol::id::NodeId;
 use peerage_protocol::log::chain::Chain;
 use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::entry::Entry;
@@ -12,11 +13,17 @@ use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::node_state::{Record, RecordKey, Write};
 use peerage_protocol::wire::log::{ENTRIES_TOLD_BYTES, EntriesAsked, EntriesTold};
 
+use super::letters::{Inboxes, is_for};
+
 /// What one node has on disk.
 #[derive(Default)]
 pub(crate) struct Disk {
     records: BTreeMap<RecordKey, Record>,
     entries: BTreeMap<(ChainId, u64), Arc<Entry>>,
+    /// What its agents have not read of direct messages.
+    pub(crate) inboxes: Inboxes,
+    /// Whose disk it is.
+    owner: Option<NodeId>,
     /// The root key of the mesh it founded, kept outside the records.
     pub(crate) root: Option<Arc<SigningKey>>,
     /// Every transaction and its time, where an old backup of this disk will be wanted.
@@ -32,6 +39,14 @@ impl Disk {
             history: backups.then(Vec::new),
             forgets_others: !restarts && !backups,
             ..Self::default()
+        }
+    }
+
+    /// The disk of this node, whose agents read what is for it.
+    pub(crate) fn of(self, owner: NodeId) -> Self {
+        Self {
+            owner: Some(owner),
+            ..self
         }
     }
 
@@ -56,6 +71,7 @@ impl Disk {
         history.retain(|(when, _)| *when <= at_us);
         self.records.clear();
         self.entries.clear();
+        self.inboxes.read();
         for write in history.iter().flat_map(|(_, writes)| writes) {
             self.apply(write);
         }
@@ -86,6 +102,11 @@ impl Disk {
     /// The entry at one place of the log.
     pub(crate) fn entry(&self, chain: ChainId, sequence: u64) -> Option<&Arc<Entry>> {
         self.entries.get(&(chain, sequence))
+    }
+
+    /// Every entry of the log.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.entries.values()
     }
 
     /// The entries that a node is handed again after a start.
@@ -147,7 +168,10 @@ impl Disk {
             }
             Write::Append(entry) => {
                 let place = (entry.chain(), entry.sequence());
-                self.entries.insert(place, entry.clone());
+                let is_new = self.entries.insert(place, entry.clone()).is_none();
+                if is_new && self.owner.is_some_and(|owner| is_for(owner, entry)) {
+                    self.inboxes.take(entry);
+                }
             }
             Write::Prune { chain, first } => self.prune(*chain, *first),
             Write::Clear => {
@@ -196,8 +220,6 @@ fn is_of_others(write: &Write) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use peerage_protocol::id::NodeId;
-
     use super::*;
 
     fn seen(byte: u8) -> Write {

@@ -56,6 +56,7 @@ impl World {
             Event::QuestionDeadline { question } => self.question_deadline(question),
             Event::Parcel { parcel } => self.parcel_arrived(parcel),
             Event::Heartbeat { node, boot } => self.heartbeat(node, boot),
+            Event::Read { node, boot } => self.read_inboxes(node, boot),
             Event::Forget { message } => self.forget_message(message),
             Event::Misdeed { node, boot, number } => self.misdeed(node, boot, number),
             Event::Sample => self.sample(),
@@ -72,6 +73,7 @@ impl World {
             | Event::Written { node, .. }
             | Event::Depart { node, .. }
             | Event::Heartbeat { node, .. }
+            | Event::Read { node, .. }
             | Event::Misdeed { node, .. }
             | Event::Unreached { node, .. } => Some(*node),
             Event::Parcel { parcel } => self.addressee(*parcel),

@@ -67,6 +67,8 @@ pub(crate) enum Event {
     Heartbeat { node: usize, boot: Boot },
     /// A gossip message is remembered no longer.
     Forget { message: u64 },
+    /// The agents of a node read what waits for them.
+    Read { node: usize, boot: Boot },
     /// A misbehaving member does the next of its misdeeds.
     Misdeed {
         node: usize,
@@ -109,6 +111,7 @@ impl Event {
             Event::Heartbeat { .. } => "heartbeat",
             Event::Forget { .. } => "forget",
             Event::Misdeed { .. } => "misdeed",
+            Event::Read { .. } => "read",
             Event::Sample => "sample",
             Event::Look => "look",
         }
@@ -123,6 +126,7 @@ impl Event {
             Event::TicketHanded { node: at, boot }
             | Event::Kill { node: at, boot }
             | Event::Heartbeat { node: at, boot }
+            | Event::Read { node: at, boot }
             | Event::Written { node: at, boot } => [node(at), u64::from(*boot), 0],
             Event::JoinGivenUp {
                 node: at,

@@ -43,6 +43,9 @@ impl World {
     /// A node gossips something to everybody.
     pub(crate) fn publish(&mut self, node: usize, announcement: Arc<Announcement>) {
         self.old_news.add(&announcement);
+        for entry in &announcement.entries {
+            self.entry_sent(node, None, entry);
+        }
         if self.publish_by(node, announcement) == Err(NotPublished::NoPeers) {
             self.tell(node, Input::PublishFailed);
         }

@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use peerage_protocol::id::Hash;
+use peerage_protocol::id::{Hash, NodeId};
 use peerage_protocol::log::chain_id::{ChainId, Lane};
 use peerage_protocol::log::direct::may_hold;
-use peerage_protocol::log::entry::{Draft, Entry};
+use peerage_protocol::log::entry::{Draft, Entry, SealedEntry};
 use peerage_protocol::log::fork::ForkedEpoch;
 use peerage_protocol::log::retention::{Sweep, Swept};
 use peerage_protocol::log::{AppendError, Appended};
-use peerage_protocol::messaging::DirectItem;
-use peerage_protocol::messaging::sealing::{KeyId, SealedMessage};
 use peerage_protocol::node_state::Input;
 use peerage_protocol::wire::announcement::Announcement;
 use peerage_protocol::wire::log::{EntriesAsked, EntriesTold, OpenedEntries};
 
 use super::World;
+use super::letters::letter;
 use super::machine::{Machine, Request};
 use crate::checks::Observation;
 use crate::plan::NodeNumber;
@@ -37,6 +36,7 @@ impl World {
         let purpose = format!("log of {node}, start {}", self.machines[node].boots);
         let seed = derive(self.plan.seed, &purpose);
         self.tell(node, Input::LogSeed { seed });
+        self.look_into_inboxes(node);
     }
 
     /// A member puts items into its log, one after the other; each is different.
@@ -58,7 +58,7 @@ impl World {
             let mut item = self.appended.to_be_bytes().to_vec();
             item.resize(item.len() + bytes as usize, 7);
             let items = vec![match lane {
-                Lane::Direct(_) => sealed(self.appended, item),
+                Lane::Direct(recipient) => letter(recipient, self.appended, bytes as usize),
                 Lane::Public(_) => item.into(),
             }];
             self.ask(node, Request::Append, |request| Input::Append {
@@ -151,7 +151,7 @@ impl World {
 
     /// What a node's disk answers to a question for entries.
     pub(crate) fn kept_entries(
-        &self,
+        &mut self,
         node: usize,
         asker: usize,
         asked: &EntriesAsked,
@@ -166,7 +166,24 @@ impl World {
         asked
             .ranges
             .retain(|range| may_hold(roster, asker, range.chain));
-        machine.disk.answer(&asked)
+        let told = machine.disk.answer(&asked);
+        for entry in &told.entries {
+            self.entry_sent(node, Some(asker), entry);
+        }
+        told
+    }
+
+    /// A node sends an entry to a member, or gossips it.
+    pub(crate) fn entry_sent(&mut self, node: usize, to: Option<NodeId>, entry: &SealedEntry) {
+        if let Ok(opened) = entry.clone().open_unsigned() {
+            let (chain, body) = (opened.chain(), entry.body.as_deref());
+            self.observe(&Observation::EntrySent {
+                node,
+                to,
+                chain,
+                body,
+            });
+        }
     }
 
     /// Checks what a member told, as its asker does before it takes it.
@@ -194,17 +211,6 @@ impl World {
         let ours = disk.entry(theirs.chain(), theirs.sequence()).cloned();
         self.tell(node, Input::LookedUp { theirs, ours });
     }
-}
-
-/// What a message to one member looks like to all others: nobody here reads it.
-fn sealed(number: u64, ciphertext: Vec<u8>) -> Bytes {
-    DirectItem::Sealed(SealedMessage {
-        key: KeyId(0),
-        number,
-        encapsulated: [0; 32],
-        ciphertext,
-    })
-    .encode()
 }
 
 /// Bytes of entries on the wire, within a few.

@@ -90,6 +90,10 @@ pub(crate) struct Process {
     pub(crate) peers: BTreeMap<usize, Vec<Id>>,
     /// Questions it waits for answers to.
     pub(crate) asking: BTreeSet<Id>,
+    /// Members whose direct messages it takes no more of.
+    pub(crate) held: BTreeSet<NodeId>,
+    /// Whether its agents are about to read.
+    pub(crate) reads: bool,
     /// Whom it takes for away.
     pub(crate) away: Arc<Away>,
 }

@@ -18,6 +18,7 @@ mod gate;
 mod gossip;
 mod joins;
 mod kinds;
+pub(crate) mod letters;
 mod log;
 pub(crate) mod machine;
 mod measure;
@@ -201,7 +202,7 @@ impl World {
             plan: node.clone(),
             key: Arc::new(key),
             id,
-            disk: Disk::new(restarts, backups),
+            disk: Disk::new(restarts, backups).of(id),
             skew_ms: node.clock_skew_ms,
             address,
             moves: 0,
@@ -235,6 +236,7 @@ impl World {
     }
 
     fn finish(mut self) -> Outcome {
+        self.check_disks();
         self.check_convergence();
         self.measure_the_end();
         let (trace_hash, trace) = self.tracer.finish();

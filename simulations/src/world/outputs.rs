@@ -8,6 +8,7 @@ use peerage_protocol::wire::announcement::Announcement;
 
 use super::event::Event;
 use super::kinds::output_kind;
+use super::letters::is_for;
 use super::machine::Request;
 use super::questions::{Answer, Body};
 use super::{World, called, describe};
@@ -102,6 +103,10 @@ impl World {
                 for entry in &entries {
                     self.observe(&Observation::Applied { node, entry });
                 }
+                let me = self.machines[node].id;
+                if entries.iter().any(|entry| is_for(me, entry)) {
+                    self.look_into_inboxes(node);
+                }
             }
             Output::TasksChanged { .. } => {}
             Output::AskLog { to, asked } => self.put_question(node, to, Body::Log(asked)),
@@ -109,6 +114,9 @@ impl World {
                 self.put_question(node, from, Body::Entries(asked));
             }
             Output::PushEntries { to, entries } => {
+                for entry in &entries {
+                    self.entry_sent(node, Some(to), entry.sealed());
+                }
                 self.put_question(node, to, Body::Push(entries));
             }
             Output::SweepLog(sweeps) => self.sweep_log(node, &sweeps),

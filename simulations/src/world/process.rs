@@ -50,6 +50,8 @@ impl World {
             woken: (0, 0),
             last_request: 0,
             requests: FxHashMap::default(),
+            held: BTreeSet::new(),
+            reads: false,
             roster: state.roster().cloned(),
             catalog: state.catalog().clone(),
             proposals: Arc::default(),

@@ -27,6 +27,7 @@ impl World {
                 TaskOrder::Create {
                     nonce,
                     definition: definition(race, agent, lease_ms),
+                    arbiters: 1,
                 }
             }
             (TaskDeed::Create { .. }, Some(_)) | (_, None) => return,
@@ -115,6 +116,7 @@ fn definition(race: RaceNumber, by: AgentName, lease_ms: u64) -> Definition {
         capabilities: Vec::new(),
         deadline: None,
         lease: lease_ms,
+        arbiters: Vec::new(),
     }
 }
 

@@ -178,6 +178,8 @@ async fn what_was_sealed_waits_until_it_is_opened_and_is_in_the_inbox_then() {
     queue(OTHER).await.unwrap();
     queue(ME).await.unwrap();
     queue(ME).await.unwrap();
+    let unread = async || store.unread().await.unwrap().get(&OTHER).copied();
+    assert_eq!(unread().await, Some(2 * (512 + 4)), "it counts as it is");
     let waiting = store.sealed_messages(10).await.unwrap();
     assert_eq!(waiting.len(), 2, "a mailbox queues nothing");
     let message = DirectMessage {
@@ -196,6 +198,7 @@ async fn what_was_sealed_waits_until_it_is_opened_and_is_in_the_inbox_then() {
     let opened = opened.collect();
     store.take_opened_messages(ME, opened).await.unwrap();
     assert_eq!(store.sealed_messages(10).await.unwrap(), []);
+    assert_eq!(unread().await, Some(512 + 3));
     assert_eq!(inbox(&store, "reader").await, [1]);
     assert_eq!(store.last_message_number(OTHER).await.unwrap(), 10);
 }

@@ -13,14 +13,18 @@ pub(super) fn count_anew(transaction: &Transaction<'_>) -> Result<(), StoreError
     transaction.execute_batch(
         "DELETE FROM unread;
          INSERT INTO unread (author, bytes)
-             SELECT author, sum(length(CAST(text AS BLOB)) + 512) FROM messages
-             WHERE acknowledged IS NULL AND recipient_node = (SELECT node FROM message_owner) GROUP BY author;",
+             SELECT author, sum(bytes) FROM (
+                 SELECT author, length(CAST(text AS BLOB)) + 512 AS bytes FROM messages
+                     WHERE acknowledged IS NULL AND recipient_node = (SELECT node FROM message_owner)
+                 UNION ALL SELECT author, length(item) + 512 FROM sealed_messages
+             ) GROUP BY author;",
     )?;
     Ok(())
 }
 
 impl Store {
-    /// The bytes of direct messages to this node's agents that are not acknowledged, by the node that sent them; each
+    /// The bytes of direct messages to this node's agents that are not acknowledged, or not even opened, by the node that
+    /// sent them; each
     /// message counts [`MESSAGE_AROUND_BYTES`](peerage_protocol::messaging::shares::MESSAGE_AROUND_BYTES) beside its
     /// text.
     pub async fn unread(&self) -> Result<BTreeMap<NodeId, u64>, StoreError> {

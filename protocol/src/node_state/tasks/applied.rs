@@ -63,6 +63,7 @@ impl NodeState {
             if said.author == self.me {
                 touched.extend(self.decided(&told));
             }
+            let before = self.fence_before(&told);
             let Some(id) = self.apply_task(said, item) else {
                 continue;
             };
@@ -70,6 +71,10 @@ impl NodeState {
             match told {
                 TaskItem::Granted { claim, fence, .. } => self.granted(now, id, claim, fence),
                 TaskItem::Refused { claim, reason, .. } => self.refused(id, claim, reason),
+                TaskItem::Register { word, .. } => {
+                    self.register_answered(said.author, id, &word);
+                    self.register_changed(now, id, before);
+                }
                 _ => {}
             }
             touched.insert(id);
@@ -121,7 +126,7 @@ impl NodeState {
     }
 
     /// A grant has come. One for this node that nobody waits for any more is given back at once.
-    fn granted(&mut self, now: Now, task: TaskId, claim: ClaimId, fence: Fence) {
+    pub(super) fn granted(&mut self, now: Now, task: TaskId, claim: ClaimId, fence: Fence) {
         let record = self.tasks.table.record(task);
         let grant = record.and_then(|record| record.latest_grant());
         let Some(grant) = grant.filter(|grant| grant.claim == claim && grant.fence == fence) else {
@@ -202,6 +207,7 @@ impl NodeState {
         let latest = record.and_then(|record| record.latest_grant());
         let came = match &waiting.awaited {
             Awaited::Created => true,
+            Awaited::Opened => record.is_some_and(|record| record.register().is_open()),
             Awaited::Released { fence } => task.held().is_none_or(|(_, held)| held != *fence),
             Awaited::Cancelled => task.is_over(),
             Awaited::Reassigned { round } => task.round >= *round,
@@ -249,6 +255,10 @@ impl NodeState {
         let over: Vec<Waiting> = over;
         for waiting in over {
             let task = waiting.task;
+            if self.has_register(task) {
+                self.give_up_register(now, waiting);
+                continue;
+            }
             let outcome = match &waiting.awaited {
                 Awaited::Granted { claim, .. } => {
                     let claim = *claim;

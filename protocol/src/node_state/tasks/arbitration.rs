@@ -20,7 +20,7 @@ const CATCH_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is to be said of a task now.
-enum Decision {
+pub(super) enum Decision {
     Say(TaskItem),
     /// Nothing before then.
     LookAgain(Monotonic),
@@ -49,6 +49,7 @@ impl NodeState {
                     self.tasks.deciding.insert(id, item);
                 }
                 Err(_) => {
+                    self.attempt_failed(id);
                     let again = now.monotonic + RETRY_AFTER;
                     self.tasks.undecided.insert(id, again);
                 }
@@ -63,6 +64,9 @@ impl NodeState {
         let Some((round, arbiter)) = record.arbiter() else {
             return Decision::Nothing;
         };
+        if !record.register_arbiters().is_empty() {
+            return self.register_decision(now, id);
+        }
         if arbiter != self.me {
             return Decision::Nothing;
         }
@@ -187,6 +191,22 @@ impl NodeState {
             Duration::ZERO => self.open_epoch(),
             _ if young && !self.has_caught_up() => Grantable::Soon,
             wait => Grantable::After(wait),
+        }
+    }
+
+    /// The epoch of what is written next, once it is clear whether the last one goes on.
+    pub(super) fn writing_epoch(&mut self, now: Now) -> Option<EpochId> {
+        let members = self.roster.as_ref().map_or(0, |roster| roster.len());
+        if let Some(epoch) = self.log.own.current_or_confirmed(members) {
+            return Some(epoch);
+        }
+        let young = now.monotonic < self.tasks.began + CONFIRMED_WITHIN;
+        if young && self.log.own.wants_confirmation() {
+            return None;
+        }
+        match self.open_epoch() {
+            Grantable::Now(epoch) => Some(epoch),
+            Grantable::Soon | Grantable::After(_) => None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! What agents of this node want done: checked against what is known here, put into the log, and waited for.
 
 use super::{Awaited, NodeState, PATIENCE, WAITING_MAX, Waiting};
-use crate::id::{AgentName, NodeId};
+use crate::id::{AgentName, Hash, NodeId};
 use crate::membership::certificate::CertificateChain;
 use crate::membership::role::Role;
 use crate::node_state::RequestId;
@@ -34,19 +34,31 @@ impl NodeState {
         }
         match self.order(now, order) {
             Ok(Outcome::Already(task)) => self.answer_task(request, Ok(*task)),
-            Ok(Outcome::Awaits(task, awaited)) => self.tasks.waiting.push(Waiting {
-                request,
-                task,
-                awaited,
-                until: now.monotonic + PATIENCE,
-            }),
+            Ok(Outcome::Awaits(task, awaited)) => {
+                self.tasks.waiting.push(Waiting {
+                    request,
+                    task,
+                    awaited,
+                    until: now.monotonic + PATIENCE,
+                });
+                if self.has_register(task) {
+                    self.arbitrate(now, task);
+                }
+            }
             Err(refused) => self.answer_task(request, Err(refused)),
         }
     }
 
     fn order(&mut self, now: Now, order: TaskOrder) -> Result<Outcome, TaskError> {
         match order {
-            TaskOrder::Create { nonce, definition } => self.create_task(now, nonce, definition),
+            TaskOrder::Create {
+                nonce,
+                definition,
+                arbiters,
+            } => {
+                let definition = self.with_arbiters(nonce, definition, arbiters)?;
+                self.create_task(now, nonce, definition)
+            }
             TaskOrder::Claim {
                 task,
                 claim,
@@ -61,6 +73,11 @@ impl NodeState {
                 note,
             } => {
                 let fence = self.fence_of(task, &agent, fence)?;
+                let taken = self.tasks.update_rate.take(now, &agent);
+                taken.map_err(|wait| TaskError::TooOften {
+                    agent: agent.clone(),
+                    wait,
+                })?;
                 let step = self.show_sign(now, task, fence, &agent, percent, note)?;
                 Ok(Outcome::Awaits(task, Awaited::Extended { fence, step }))
             }
@@ -99,9 +116,13 @@ impl NodeState {
             let limit = TASKS_PER_NODE_MAX;
             return Err(TaskError::TooMany { limit });
         }
+        let awaited = match definition.arbiters.is_empty() {
+            true => Awaited::Created,
+            false => Awaited::Opened,
+        };
         self.append_task(now, &TaskItem::Created { nonce, definition })?;
         let task = TaskId::derive(self.me, &nonce);
-        Ok(Outcome::Awaits(task, Awaited::Created))
+        Ok(Outcome::Awaits(task, awaited))
     }
 
     fn claim_task(
@@ -156,6 +177,15 @@ impl NodeState {
         let latest = self.tasks.table.record(task);
         let latest = latest.and_then(|record| record.latest_grant());
         let seen = latest.map(|grant| grant.fence);
+        let awaited = Awaited::Granted {
+            claim,
+            agent: agent.clone(),
+            seen,
+            sent: now.monotonic,
+        };
+        if self.has_register(task) {
+            return Ok(Outcome::Awaits(task, awaited));
+        }
         let item = TaskItem::Claimed {
             task,
             claim,
@@ -163,11 +193,6 @@ impl NodeState {
             seen,
         };
         self.append_task(now, &item)?;
-        let awaited = Awaited::Granted {
-            claim,
-            seen,
-            sent: now.monotonic,
-        };
         Ok(Outcome::Awaits(task, awaited))
     }
 
@@ -209,9 +234,11 @@ impl NodeState {
             && holder.agent == agent
             && fence.is_none_or(|fence| fence == *under)
         {
+            self.check_same_result(id, &agent, &result)?;
             return Ok(Outcome::Already(Box::new(task)));
         }
         let fence = self.fence_of(id, &agent, fence)?;
+        self.check_same_result(id, &agent, &result)?;
         let said = self.tasks.table.record(id);
         if said.is_none_or(|record| record.finished().is_none()) {
             let item = TaskItem::Finished {
@@ -222,6 +249,28 @@ impl NodeState {
             self.append_task(now, &item)?;
         }
         Ok(Outcome::Awaits(id, Awaited::Completed { fence, agent }))
+    }
+
+    /// Whoever says nothing of the result asks again for the one that it has told.
+    fn check_same_result(
+        &self,
+        id: TaskId,
+        agent: &AgentName,
+        result: &str,
+    ) -> Result<(), TaskError> {
+        let record = self.tasks.table.record(id);
+        let completed = record.and_then(|record| record.completion());
+        let told = match completed {
+            Some(completion) => Some(completion.result),
+            None => record.and_then(|record| record.finished()),
+        };
+        let same = |told: Hash| told == Hash::of(result.as_bytes());
+        match result.is_empty() || told.is_none_or(same) {
+            true => Ok(()),
+            false => Err(TaskError::OtherResult {
+                agent: agent.clone(),
+            }),
+        }
     }
 
     fn cancel_task(
@@ -239,7 +288,9 @@ impl NodeState {
             TaskPhase::Cancelled => Ok(Outcome::Already(Box::new(task))),
             TaskPhase::Completed { .. } => Err(TaskError::Over { how: "completed" }),
             TaskPhase::Open | TaskPhase::Held { .. } => {
-                self.append_task(now, &TaskItem::Cancelled { task: id })?;
+                if !self.register_is_open(id) {
+                    self.append_task(now, &TaskItem::Cancelled { task: id })?;
+                }
                 Ok(Outcome::Awaits(id, Awaited::Cancelled))
             }
         }

@@ -38,6 +38,7 @@ mod requests;
 mod revocation;
 mod rotation;
 mod sparing;
+mod task_registers;
 mod tasks;
 
 struct Machine {

@@ -9,13 +9,13 @@ use crate::tasks::{
     Blocker, ClaimId, Definition, Task, TaskError, TaskId, TaskOrder, TaskPhase, Unmet, definition,
 };
 
-const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_secs(60);
 
-fn agent(name: &str) -> AgentName {
+pub(super) fn agent(name: &str) -> AgentName {
     name.parse().unwrap()
 }
 
-fn definition(title: &str) -> Definition {
+pub(super) fn definition(title: &str) -> Definition {
     Definition {
         title: title.to_owned(),
         description: String::new(),
@@ -25,10 +25,11 @@ fn definition(title: &str) -> Definition {
         capabilities: Vec::new(),
         deadline: None,
         lease: u64::try_from(LEASE.as_millis()).unwrap(),
+        arbiters: Vec::new(),
     }
 }
 
-fn claim(task: TaskId, name: &str, number: u8) -> TaskOrder {
+pub(super) fn claim(task: TaskId, name: &str, number: u8) -> TaskOrder {
     TaskOrder::Claim {
         task,
         claim: ClaimId([number; 16]),
@@ -37,7 +38,7 @@ fn claim(task: TaskId, name: &str, number: u8) -> TaskOrder {
     }
 }
 
-fn complete(task: TaskId, name: &str) -> TaskOrder {
+pub(super) fn complete(task: TaskId, name: &str) -> TaskOrder {
     TaskOrder::Complete {
         task,
         agent: agent(name),
@@ -46,9 +47,9 @@ fn complete(task: TaskId, name: &str) -> TaskOrder {
     }
 }
 
-type Answer = Result<Arc<Task>, TaskError>;
+pub(super) type Answer = Result<Arc<Task>, TaskError>;
 
-fn answer(outputs: &[Output]) -> Option<Answer> {
+pub(super) fn answer(outputs: &[Output]) -> Option<Answer> {
     outputs.iter().find_map(|output| match output {
         Output::Reply {
             reply: Reply::Task(answer),
@@ -89,7 +90,7 @@ fn two() -> (Machine, Machine) {
 }
 
 impl Machine {
-    fn order(&mut self, order: TaskOrder) -> Vec<Output> {
+    pub(super) fn order(&mut self, order: TaskOrder) -> Vec<Output> {
         self.requests += 1;
         let request = RequestId(self.requests);
         self.tell(Input::Task { request, order })
@@ -107,7 +108,11 @@ fn ordered(one: &mut Machine, other: &mut Machine, order: TaskOrder) -> Answer {
 
 fn created(one: &mut Machine, other: &mut Machine, definition: Definition) -> TaskId {
     let nonce = [one.requests as u8; 16];
-    let order = TaskOrder::Create { nonce, definition };
+    let order = TaskOrder::Create {
+        nonce,
+        definition,
+        arbiters: 1,
+    };
     ordered(one, other, order).unwrap().id
 }
 
@@ -257,6 +262,7 @@ fn an_arbiter_that_started_anew_grants_nothing_until_old_leases_are_over() {
     let made = desk.order(TaskOrder::Create {
         nonce,
         definition: new,
+        arbiters: 1,
     });
     let made = answer(&made).unwrap().unwrap().id;
     assert!(
@@ -452,6 +458,50 @@ fn a_task_that_an_admin_moved_stays_where_it_is_though_the_admin_is_put_out_and_
 }
 
 #[test]
+fn an_agent_that_tells_too_often_how_far_it_is_is_told_to_wait_and_another_is_not() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    let other = created(&mut desk, &mut laptop, definition("lexer"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    ordered(&mut laptop, &mut desk, claim(other, "reader", 2)).unwrap();
+    let update = |task, name| TaskOrder::Update {
+        task,
+        agent: agent(name),
+        fence: None,
+        percent: None,
+        note: Some("at it".to_owned()),
+    };
+    for _ in 0..60 {
+        ordered(&mut laptop, &mut desk, update(task, "coder")).unwrap();
+    }
+    let refused = ordered(&mut laptop, &mut desk, update(task, "coder"));
+    let wait = Duration::from_secs(5);
+    let coder = agent("coder");
+    assert_eq!(refused, Err(TaskError::TooOften { agent: coder, wait }));
+    ordered(&mut laptop, &mut desk, update(other, "reader")).unwrap();
+    laptop.pass(wait);
+    ordered(&mut laptop, &mut desk, update(task, "coder")).unwrap();
+}
+
+#[test]
+fn another_result_than_the_one_that_was_told_is_refused_by_name() {
+    let (mut desk, mut laptop) = two();
+    let task = created(&mut desk, &mut laptop, definition("parser"));
+    ordered(&mut laptop, &mut desk, claim(task, "coder", 1)).unwrap();
+    ordered(&mut laptop, &mut desk, complete(task, "coder")).unwrap();
+    let other = |result: &str| TaskOrder::Complete {
+        task,
+        agent: agent("coder"),
+        fence: None,
+        result: result.to_owned(),
+    };
+    let refused = ordered(&mut laptop, &mut desk, other("reverted"));
+    let coder = agent("coder");
+    assert_eq!(refused, Err(TaskError::OtherResult { agent: coder }));
+    assert!(ordered(&mut laptop, &mut desk, other("")).is_ok());
+}
+
+#[test]
 fn a_definition_over_its_bounds_is_refused_before_it_is_written() {
     let (mut desk, mut laptop) = two();
     let mut long = definition("x");
@@ -459,6 +509,7 @@ fn a_definition_over_its_bounds_is_refused_before_it_is_written() {
     let order = TaskOrder::Create {
         nonce: [1; 16],
         definition: long,
+        arbiters: 1,
     };
     let refused = ordered(&mut desk, &mut laptop, order);
     assert!(matches!(refused, Err(TaskError::Item(_))), "{refused:?}");

@@ -23,12 +23,29 @@ impl<V> Default for Acceptor<V> {
 }
 
 impl<V: Clone> Acceptor<V> {
-    /// One that may have answered what it does not know: it has left the quorum for good.
+    /// One that may have answered what it does not know: it has left the quorum.
     pub fn lost() -> Self {
+        Self::recalled(None, None, false)
+    }
+
+    /// One of which this is known; `sure` where it is all that it ever answered.
+    pub fn recalled(promised: Option<Ballot>, accepted: Option<(Ballot, V)>, sure: bool) -> Self {
+        let promised = promised.max(accepted.as_ref().map(|(ballot, _)| *ballot));
         Self {
-            sure: false,
-            ..Self::default()
+            promised,
+            accepted,
+            sure,
         }
+    }
+
+    /// The latest ballot that it promised.
+    pub fn promise(&self) -> Option<Ballot> {
+        self.promised
+    }
+
+    /// What it accepted last.
+    pub fn last(&self) -> Option<&(Ballot, V)> {
+        self.accepted.as_ref()
     }
 
     /// Promises to accept nothing of an earlier ballot; gives what was accepted last.

@@ -46,7 +46,7 @@ impl<V: Clone> Proposer<V> {
 
     /// How many answers are needed.
     pub fn majority(&self) -> usize {
-        self.acceptors.len() / 2 + 1
+        super::majority(self.acceptors.len())
     }
 
     /// An acceptor has promised the ballot, and told what it accepted last.
@@ -97,6 +97,14 @@ impl<V: Clone> Proposer<V> {
             && self.acceptors.contains(&by)
         {
             accepted.insert(by);
+        }
+    }
+
+    /// Whether an acceptor has answered what is asked of it now.
+    pub fn has_answered(&self, acceptor: NodeId) -> bool {
+        match &self.phase {
+            Phase::Preparing { promises } => promises.contains_key(&acceptor),
+            Phase::Accepting { accepted, .. } => accepted.contains(&acceptor),
         }
     }
 

@@ -12,6 +12,7 @@ use super::*;
 
 const ACCEPTORS: usize = 3;
 const CLAIMERS: usize = 2;
+const EPOCH: EpochId = EpochId([0; 16]);
 /// Ballots that each claimer tries: two each take a minute, and find nothing more.
 const ATTEMPTS: [u8; CLAIMERS] = [2, 1];
 
@@ -220,6 +221,7 @@ fn trying(claimer: usize, attempt: u8, ballot: Option<Ballot>) -> Claimer {
     let ballot = ballot.unwrap_or(Ballot {
         number: 1,
         proposer: node(10 + claimer),
+        epoch: EPOCH,
     });
     Claimer::Trying {
         attempt,
@@ -271,10 +273,12 @@ fn an_acceptor_keeps_its_promise_and_a_lost_one_answers_nothing() {
     let one = Ballot {
         number: 1,
         proposer: node(1),
+        epoch: EPOCH,
     };
     let later = one.beyond(Ballot {
         number: 4,
         proposer: node(2),
+        epoch: EPOCH,
     });
     assert_eq!(later.number, 5);
     let mut acceptor = Acceptor::default();
@@ -296,6 +300,7 @@ fn nothing_is_proposed_before_a_majority_has_promised_and_strangers_do_not_count
     let ballot = Ballot {
         number: 1,
         proposer: node(9),
+        epoch: EPOCH,
     };
     let mut proposer = Proposer::new(ballot, (0..3).map(node));
     proposer.promised(node(0), None);

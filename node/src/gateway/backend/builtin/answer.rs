@@ -6,6 +6,7 @@ use peerage_protocol::membership::present_agent::AgentError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::failure_kind::{FAILURE_KIND, FailureKind};
 use crate::deciding::DecidingError;
 use crate::gateway::call::Caller;
 use crate::gateway::mcp::splice::Params;
@@ -64,10 +65,15 @@ pub enum ToolError {
 }
 
 impl ToolError {
-    /// The raw result, marked as an error.
+    /// The raw result, marked as an error, with its kind for programs.
     pub fn result(&self) -> Bytes {
         let text = self.to_string();
-        let result = json!({"content": [{"type": "text", "text": text}], "isError": true});
+        let kind = FailureKind::of(self);
+        let result = json!({
+            "content": [{"type": "text", "text": text}],
+            "isError": true,
+            "_meta": {FAILURE_KIND: kind},
+        });
         result.to_string().into()
     }
 }

@@ -58,7 +58,10 @@ struct Propose {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "the electorate is `nodes`, `agents`, or a list of names: NAME@NODE or NODE"
+)]
 enum Electorate {
     All(Everybody),
     Named(Vec<String>),
@@ -88,7 +91,10 @@ impl From<Electorate> for Voters {
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "the threshold is `majority`, `two-thirds`, `unanimous`, or a weight of more than half as a number"
+)]
 enum Needed {
     Part(Part),
     Weight(u64),

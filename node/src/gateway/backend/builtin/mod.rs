@@ -5,6 +5,7 @@ pub mod agents;
 pub mod answer;
 pub mod catalog;
 pub mod consensus;
+pub mod failure_kind;
 pub mod messages;
 mod prompts;
 mod resources;

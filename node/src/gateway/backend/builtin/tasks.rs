@@ -83,6 +83,8 @@ struct Create {
     capabilities: Vec<String>,
     deadline: Option<u64>,
     lease_seconds: Option<u64>,
+    #[serde(default)]
+    arbiters: usize,
 }
 
 async fn create(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
@@ -97,6 +99,7 @@ async fn create(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
         capabilities: asked.capabilities,
         deadline: asked.deadline.map(Timestamp),
         lease: asked.lease_seconds.map(Duration::from_secs),
+        arbiters: asked.arbiters,
     };
     Ok(shown(&tasks.create(by, task).await?))
 }
@@ -122,14 +125,16 @@ fn list(tasks: &TaskService, call: &Call) -> Result<Bytes, ToolError> {
         Some("me") => Some(tasks.address(agent(&call.caller)?)),
         other => other.map(str::to_owned),
     };
+    let limit = asked.limit.unwrap_or(LISTED_BY_DEFAULT);
+    if limit == 0 {
+        let why = format!("limit is 0; from 1 to {LISTED_MAX} tasks are listed");
+        return Err(ToolError::Arguments { why });
+    }
     let query = TaskQuery {
         text: asked.text,
         state: asked.state,
         holder,
-        limit: asked
-            .limit
-            .unwrap_or(LISTED_BY_DEFAULT)
-            .clamp(1, LISTED_MAX),
+        limit: limit.min(LISTED_MAX),
     };
     let found = tasks.find(&query);
     Ok(said_twice(&json!({"tasks": found}).to_string()))
