@@ -14,7 +14,7 @@ from parted import Parted, Refused, Unanswered, two_sides
 from regions import one_mesh, wait_for
 
 RACES = int(os.environ.get("RACES", "120"))
-AT_ONCE = 8
+AT_ONCE = int(os.environ.get("AT_ONCE", "8"))
 LEASE_SECONDS = 1
 PAIR = "left right"
 

@@ -5,8 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
 
 use peerage_node::store::audit_log;
+use peerage_tests::cli;
 use peerage_tests::client::Client;
 use peerage_tests::disk_images::Recorded;
 use peerage_tests::failing_disk::{FailingDisk, Fault};
@@ -14,10 +17,16 @@ use peerage_tests::mesh::{join, named};
 use peerage_tests::messages::{send, wait_inbox};
 use peerage_tests::node::Peerage;
 use rusqlite::{Connection, OpenFlags};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::time::timeout;
 
 /// Rounds of the scripted run; each writes, sends, reads and acknowledges one message.
 const ROUNDS: usize = 3;
+
+/// Longer than a node needs on a busy machine to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a client was told of a message, and how many bytes the record of boundaries had then.
 struct Promise {
@@ -262,4 +271,32 @@ async fn a_node_that_is_killed_at_a_write_or_finds_the_disk_full_has_what_it_ack
         some.count() >= 4,
         "hardly any fault came among the messages: {taken:?}"
     );
+}
+
+#[tokio::test]
+async fn a_node_whose_log_is_on_a_full_disk_goes_on_and_stops_when_it_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let full = std::fs::File::options().write(true).open("/dev/full");
+    let mut command = cli::command(&home, &["--json", "up", "--http", "auto", "--no-mdns"]);
+    let mut node = command
+        .args(["--listen", "/ip4/127.0.0.1/udp/0/quic-v1"])
+        .env("RUST_LOG", "trace")
+        .stderr(full.unwrap())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(node.stdout.take().unwrap()).lines();
+    let ready = timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap();
+    let ready = ready.expect("it says that it is ready");
+    assert!(ready.contains("http"), "{ready}");
+    for _ in 0..3 {
+        cli::run(&home, &["status", "--json"]).await.done();
+    }
+    assert_eq!(node.try_wait().unwrap(), None, "it runs");
+    let pid = Pid::from_raw(i32::try_from(node.id().unwrap()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let ended = timeout(PATIENCE, node.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(0));
 }

@@ -209,8 +209,6 @@ impl Settings {
         )?;
         check("mix.halve", self.mix.halve, 0.0, 100.0, "from 0 to 100")?;
         check("mix.race", self.mix.race, 0.0, 1_000.0, "from 0 to 1000")?;
-        let forgetful = self.mix.forgetful;
-        check("mix.forgetful", forgetful, 0.0, 100.0, "from 0 to 100")?;
         check(
             "mix.letter",
             self.mix.letter,
@@ -219,6 +217,8 @@ impl Settings {
             "from 0 to 1000",
         )?;
         check("mix.flood", self.mix.flood, 0.0, 100.0, "from 0 to 100")?;
+        let forgetful = self.mix.forgetful;
+        check("mix.forgetful", forgetful, 0.0, 100.0, "from 0 to 100")?;
         let contradict = self.mix.contradict;
         check("mix.contradict", contradict, 0.0, 100.0, "from 0 to 100")?;
         check("mix.forge", self.mix.forge, 0.0, 100.0, "from 0 to 100")?;
