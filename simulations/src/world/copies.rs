@@ -28,7 +28,7 @@ impl World {
         );
         let process = self.machines[from].process.as_ref();
         if passes && whereabouts == Whereabouts::Had {
-            if process.is_some_and(|process| process.is_linked(to)) {
+            if process.is_some_and(|process| process.peers.contains_key(&to)) {
                 self.account(from, to, bytes, "gossip");
                 self.count_duplicates(message, 1);
             }
