@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use peerage_protocol::catalog::naming::SEPARATOR;
 use peerage_protocol::catalog::snapshot::{Catalog, Provider};
+use peerage_protocol::time::Timestamp;
 use rustc_hash::FxHashMap;
 
 use super::sampling::Sampling;
@@ -15,8 +16,8 @@ use crate::world::truth::hash_of;
 pub(crate) struct StableNames {
     /// By node and name.
     meanings: FxHashMap<(usize, u64), Meaning>,
-    /// How often each node has come into the mesh, by its place.
-    entries: FxHashMap<usize, u32>,
+    /// When each node left last, by its place and its clock.
+    left: FxHashMap<usize, Timestamp>,
     sampling: Sampling,
 }
 
@@ -27,8 +28,8 @@ struct Meaning {
     owner: usize,
     /// The owner, the server and the tool.
     tool: u64,
-    /// How often the owner had come into the mesh by then.
-    entered: u32,
+    /// From when on the certificate was valid by which the owner was known.
+    certified: Timestamp,
 }
 
 impl Check for StableNames {
@@ -43,10 +44,8 @@ impl Check for StableNames {
             Observation::Left { node } => {
                 self.meanings
                     .retain(|(knower, _), meaning| knower != node && meaning.owner != *node);
-                Ok(())
-            }
-            Observation::Entered { node } => {
-                *self.entries.entry(*node).or_default() += 1;
+                let at = view.machines[*node].wall(view.now_us);
+                self.left.insert(*node, at);
                 Ok(())
             }
             Observation::CatalogPublished { node, catalog } if self.sampling.includes(catalog) => {
@@ -58,8 +57,10 @@ impl Check for StableNames {
 }
 
 impl StableNames {
-    fn entered(&self, node: usize) -> u32 {
-        self.entries.get(&node).copied().unwrap_or_default()
+    /// Whether the owner has left with the certificate by which it was known.
+    fn has_left_since(&self, before: Meaning) -> bool {
+        let left = self.left.get(&before.owner);
+        left.is_some_and(|left| *left >= before.certified)
     }
 
     fn check(&mut self, node: usize, catalog: &Catalog, view: &View<'_>) -> Result<(), Finding> {
@@ -83,7 +84,7 @@ impl StableNames {
             let meaning = Meaning {
                 owner,
                 tool: hash_of(&(owner, server.as_str(), &*entry.tool)),
-                entered: self.entered(owner),
+                certified: certified(node, owner, view),
             };
             let key = (node, hash_of(&entry.name));
             let before = self.meanings.insert(key, meaning);
@@ -93,7 +94,7 @@ impl StableNames {
             let former = before.owner;
             // Whoever hears late of a goodbye shows the leaver's tools when it has left already: the name was free then,
             // though the leaver is back by now.
-            if self.entered(former) != before.entered || gave_up(node, former, &entry.name, view) {
+            if self.has_left_since(before) || gave_up(node, former, &entry.name, view) {
                 continue;
             }
             if !is_excused(former, owner, view) {
@@ -108,6 +109,14 @@ impl StableNames {
         }
         Ok(())
     }
+}
+
+/// From when on the certificate is valid by which `node` knows the owner of a tool.
+fn certified(node: usize, owner: usize, view: &View<'_>) -> Timestamp {
+    let process = view.machines[node].process.as_ref();
+    let roster = process.and_then(|process| process.state.roster());
+    let chain = roster.and_then(|roster| roster.member(view.machines[owner].id));
+    chain.map_or(Timestamp(0), |chain| chain.body().not_before)
 }
 
 /// Whether `node` knows that its former holder gave the name up: it is no member there any more, or certified as another.

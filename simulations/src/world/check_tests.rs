@@ -122,10 +122,10 @@ fn a_link_that_outlives_a_certificate_is_seen() {
         node: 0,
         outputs: 0,
     };
-    world.observe(&stepped);
+    (0..8).for_each(|_| world.observe(&stepped));
     assert_eq!(violated(&world), None);
     world.machines[0].skew_ms = 15 * 24 * 60 * 60 * 1_000;
-    world.observe(&stepped);
+    (0..8).for_each(|_| world.observe(&stepped));
     assert_eq!(violated(&world), Some("expiry"));
 }
 
@@ -423,7 +423,7 @@ fn a_name_whose_holder_left_may_mean_another_tool() {
 }
 
 #[test]
-fn a_name_shown_after_its_holder_left_is_free_once_that_one_is_back() {
+fn a_name_shown_before_its_holders_goodbye_is_heard_is_free() {
     let world = world();
     let seen = catalog(&world, "node-1", "shared", "tool_0");
     let seen = Observation::CatalogPublished {
@@ -436,11 +436,7 @@ fn a_name_shown_after_its_holder_left_is_free_once_that_one_is_back() {
     assert_eq!(check.observe(&left, &view(&|_| Some(1))), Ok(()));
     // The goodbye is not heard yet.
     assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
-    let back = Observation::Entered { node: 1 };
-    assert_eq!(check.observe(&back, &view(&|_| Some(1))), Ok(()));
     assert_eq!(check.observe(&seen, &view(&|_| Some(0))), Ok(()));
-    assert_eq!(check.observe(&seen, &view(&|_| Some(1))), Ok(()));
-    assert!(check.observe(&seen, &view(&|_| Some(0))).is_err());
 }
 
 #[test]

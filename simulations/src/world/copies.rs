@@ -21,25 +21,38 @@ pub(crate) struct Behind {
 impl World {
     /// Sends a copy of a message over the link.
     pub(crate) fn send_copy(&mut self, from: usize, to: usize, message: MessageId) {
+        let bytes = COPY_BYTES + self.fabric.message(message).map_or(0, |known| known.bytes);
+        let (passes, whereabouts) = (
+            self.network.passes(from, to),
+            self.fabric.whereabouts(to, message),
+        );
+        let process = self.machines[from].process.as_ref();
+        if passes && whereabouts == Whereabouts::Had {
+            if process.is_some_and(|process| process.peers.contains_key(&to)) {
+                self.account(from, to, bytes, "gossip");
+                self.count_duplicates(message, 1);
+            }
+            return;
+        }
         let Some(over) = self.link(from, to) else {
             return;
         };
-        let bytes = COPY_BYTES + self.fabric.message(message).map_or(0, |known| known.bytes);
-        if !self.network.passes(from, to) {
+        if !passes {
             let parcel = self.put_copy(from, to, over, 0, message);
             self.send_over(over.0, over.1, bytes, Event::Parcel { parcel });
             return;
         }
         let at_us = self.account(from, to, bytes, "gossip");
-        match self.fabric.whereabouts(to, message) {
-            Whereabouts::Had => self.count_duplicates(message, 1),
+        match whereabouts {
             Whereabouts::OnItsWay(first) => match self.parcels.get_mut(first) {
                 Some(first) if first.at_us <= at_us => {
                     first.behind.push(Behind { from, over, at_us })
                 }
                 _ => self.schedule_copy(from, to, over, at_us, message),
             },
-            Whereabouts::Elsewhere => self.schedule_copy(from, to, over, at_us, message),
+            Whereabouts::Had | Whereabouts::Elsewhere => {
+                self.schedule_copy(from, to, over, at_us, message);
+            }
         }
     }
 
