@@ -29,6 +29,7 @@ const BUILTIN: &[(&str, &str)] = &[
         "revocation",
         include_str!("../../scenarios/revocation.toml"),
     ),
+    ("words", include_str!("../../scenarios/words.toml")),
     ("hostile", include_str!("../../scenarios/hostile.toml")),
     ("forgery", include_str!("../../scenarios/forgery.toml")),
     ("namesakes", include_str!("../../scenarios/namesakes.toml")),
