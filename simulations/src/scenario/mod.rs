@@ -32,7 +32,6 @@ const BUILTIN: &[(&str, &str)] = &[
         include_str!("../../scenarios/revocation.toml"),
     ),
     ("words", include_str!("../../scenarios/words.toml")),
-    ("rotation", include_str!("../../scenarios/rotation.toml")),
     ("hostile", include_str!("../../scenarios/hostile.toml")),
     ("forgery", include_str!("../../scenarios/forgery.toml")),
     ("namesakes", include_str!("../../scenarios/namesakes.toml")),
