@@ -17,6 +17,7 @@ mod revocation;
 mod sampling;
 pub(crate) mod secrecy;
 mod shares;
+mod task_registers;
 pub(crate) mod tasks;
 
 use peerage_protocol::catalog::snapshot::Catalog;
