@@ -228,7 +228,12 @@ pub enum TaskDeed {
     Create {
         /// How long a lease lasts, in milliseconds.
         lease_ms: u64,
+        /// How many nodes decide on it, where there are so many: 0 and 1 are the creator's alone.
+        #[serde(default)]
+        arbiters: usize,
     },
+    /// Cancels it, if it is the creator.
+    Cancel,
     /// Claims it.
     Claim,
     /// Shows a sign of work.

@@ -150,6 +150,14 @@ impl TaskItem {
         encode_cbor(self).into()
     }
 
+    /// The task of whose register this says something.
+    pub fn of_register(&self) -> Option<TaskId> {
+        match self {
+            Self::Register { task, .. } => Some(*task),
+            _ => None,
+        }
+    }
+
     /// Reads an item of the lane of tasks.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ mod rotation;
 mod sampling;
 pub(crate) mod secrecy;
 mod shares;
+mod task_registers;
 pub(crate) mod tasks;
 
 use peerage_protocol::catalog::snapshot::Catalog;

@@ -6,6 +6,7 @@ use peerage_protocol::log::chain_id::Lane;
 use peerage_protocol::log::entry::Entry;
 use peerage_protocol::tasks::{ClaimId, Fence, Task, TaskId, TaskItem, TaskPhase};
 
+use super::task_registers::Registers;
 use super::{Check, Finding, Observation, View};
 use crate::world::machine::Machine;
 
@@ -19,6 +20,7 @@ pub(crate) struct Tasks {
     stands: BTreeMap<(TaskId, usize), Fence>,
     completed: BTreeMap<TaskId, Fence>,
     told: BTreeMap<TaskId, Fence>,
+    registers: Registers,
 }
 
 impl Check for Tasks {
@@ -87,6 +89,14 @@ impl Tasks {
                         fence,
                         "accepted a result of",
                     )?;
+                }
+                TaskItem::Created { nonce, definition } => {
+                    let task = TaskId::derive(chain.author, &nonce);
+                    self.registers.created(task, definition.arbiters.len());
+                }
+                TaskItem::Register { task, word } => {
+                    let said = self.registers.said(chain.author, task, word);
+                    said.map_err(|what| Finding { node, what })?;
                 }
                 _ => {}
             }

@@ -175,7 +175,12 @@ impl Draw {
         self.races += 1;
         let at_us = self.moment_us();
         let lease_ms = self.randomness.between(1_000, 8_000);
-        let create = TaskDeed::Create { lease_ms };
+        let arbiters = match self.randomness.below(4) {
+            0..=1 => 1,
+            2 => 3,
+            _ => 5,
+        };
+        let create = TaskDeed::Create { lease_ms, arbiters };
         self.task_at(at_us, creator, race, create);
         let count = self.randomness.between(2, 4) as usize;
         let racers = self.randomness.choose(&self.numbers, count);
@@ -190,6 +195,7 @@ impl Draw {
                 0..=3 => TaskDeed::Claim,
                 4..=6 => TaskDeed::Work,
                 7 => TaskDeed::Release,
+                8 if self.randomness.below(6) == 0 => TaskDeed::Cancel,
                 _ => TaskDeed::Complete,
             };
             self.task_at(later_us, node, race, deed);

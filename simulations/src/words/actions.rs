@@ -196,6 +196,7 @@ const fn done(deed: TaskDeed) -> &'static str {
         TaskDeed::Work => "works on",
         TaskDeed::Release => "gives back",
         TaskDeed::Complete => "completes",
+        TaskDeed::Cancel => "cancels",
     }
 }
 

@@ -21,13 +21,13 @@ impl World {
         };
         let nonce = sixteen(derive(self.plan.seed, &format!("race {}", race.0)));
         let order = match (deed, self.races.get(&race).copied()) {
-            (TaskDeed::Create { lease_ms }, None) => {
+            (TaskDeed::Create { lease_ms, arbiters }, None) => {
                 let id = TaskId::derive(self.machines[node].id, &nonce);
                 self.races.insert(race, id);
                 TaskOrder::Create {
                     nonce,
                     definition: definition(race, agent, lease_ms),
-                    arbiters: 1,
+                    arbiters,
                 }
             }
             (TaskDeed::Create { .. }, Some(_)) | (_, None) => return,
@@ -50,6 +50,7 @@ impl World {
                 agent,
                 fence: None,
             },
+            (TaskDeed::Cancel, Some(task)) => TaskOrder::Cancel { task, agent: None },
             (TaskDeed::Complete, Some(task)) => TaskOrder::Complete {
                 task,
                 agent,

@@ -51,7 +51,7 @@ impl NodeState {
     /// An entry of the lane of tasks is on disk.
     pub(in crate::node_state) fn tasks_applied(&mut self, now: Now, entry: &Entry) {
         let said = said(entry);
-        let mut touched = BTreeSet::new();
+        let (mut touched, mut void) = (BTreeSet::new(), BTreeSet::new());
         for item in entry.items() {
             // One of a later version is kept all the same.
             let Ok(item) = TaskItem::decode(&item) else {
@@ -65,6 +65,9 @@ impl NodeState {
             }
             let before = self.fence_before(&told);
             let Some(id) = self.apply_task(said, item) else {
+                if said.author == self.me {
+                    void.extend(told.of_register());
+                }
                 continue;
             };
             self.watch_task(now.monotonic, id);
@@ -82,7 +85,10 @@ impl NodeState {
         self.tasks.changed.extend(&touched);
         for id in touched {
             self.answer_waiting(id);
-            self.arbitrate(now, id);
+            match void.contains(&id) {
+                true => self.register_word_was_void(now, id),
+                false => self.arbitrate(now, id),
+            }
         }
     }
 

@@ -65,7 +65,9 @@ impl NodeState {
             let asked = register.asked_seat(*node)?;
             let stands = register.seat(*node);
             let confirmed = register.seat_confirmed(*node, self.me);
-            let news = stands <= Some(asked) && asked.turn > 0 && confirmed < Some(asked);
+            let first = |seat: Seat| seat.turn == 0 && seat.epoch == asked.epoch;
+            let anew = !stands.is_some_and(first);
+            let news = anew && stands <= Some(asked) && confirmed < Some(asked);
             news.then_some((*node, asked))
         })?;
         let own = register.acceptor(self.me, true);
@@ -104,10 +106,9 @@ impl NodeState {
             return Decision::Nothing;
         }
         let known = asked.max(register.seat(me));
-        let turn = match register.is_open() {
-            true => known.map_or(1, |seat| seat.turn.saturating_add(1)),
-            false => 0,
-        };
+        // Of two epochs neither is the later by itself.
+        let first = u32::from(register.is_open());
+        let turn = known.map_or(first, |seat| seat.turn.saturating_add(1));
         say(RegisterWord::Seated { turn })
     }
 

@@ -72,6 +72,13 @@ impl NodeState {
         }
     }
 
+    /// What this node said of a register came to nothing, as where its epoch was taken from it in between: it says it anew, but
+    /// not at once, so that nothing can go round in circles.
+    pub(super) fn register_word_was_void(&mut self, now: Now, id: TaskId) {
+        self.attempt_failed(id);
+        self.tasks.undecided.insert(id, now.monotonic + RETRY_AFTER);
+    }
+
     /// Whoever has waited too long is told which arbiters are missing, and what may have become of it.
     pub(super) fn give_up_register(&mut self, now: Now, waiting: Waiting) {
         let task = waiting.task;

@@ -398,3 +398,29 @@ fn a_task_whose_arbiters_do_not_all_take_their_seats_is_not_created() {
     let left = mesh.machines[1].state.tasks().next().unwrap();
     assert_eq!(left.phase, TaskPhase::Cancelled);
 }
+
+#[test]
+fn an_arbiter_that_is_killed_before_all_have_taken_their_seats_takes_another_one() {
+    let mut mesh = Mesh::new(3);
+    mesh.gone.insert(2);
+    mesh.begin(
+        0,
+        TaskOrder::Create {
+            nonce: [7; 16],
+            definition: definition("parser"),
+            arbiters: 3,
+        },
+    );
+    mesh.settle();
+    for _ in 0..4 {
+        mesh.cut_off(1);
+        mesh.restart(1, 0);
+        mesh.reconnect(1);
+        mesh.pass(Duration::from_secs(1));
+    }
+    mesh.gone.remove(&2);
+    mesh.reconnect(2);
+    let task = mesh.machines[0].state.tasks().next().unwrap().id;
+    let held = mesh.order(1, claim(task, "coder", 1));
+    assert!(held.is_ok(), "{held:?}");
+}

@@ -23,6 +23,8 @@ pub mod standing;
 pub mod word;
 
 #[cfg(test)]
+mod record_tests;
+#[cfg(test)]
 mod tests;
 
 use serde::{Deserialize, Serialize};
