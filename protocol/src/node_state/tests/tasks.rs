@@ -347,6 +347,7 @@ fn a_task_that_made_room_for_another_is_told_to_be_forgotten_and_leaves_nothing(
         let order = TaskOrder::Create {
             nonce,
             definition: definition("x"),
+            arbiters: 1,
         };
         let outputs = desk.order(order);
         let made = answer(&outputs).unwrap().unwrap().id;
