@@ -69,6 +69,12 @@ mutations! {
     DeadlineDecides,
     /// Votes of those who are not in the electorate count.
     AcceptUnlistedVoter,
+    /// Whoever waits first is let in, whatever words were typed.
+    ApproveAnyWords,
+    /// A member's place is given to whoever wants it.
+    AcceptForgedRotation,
+    /// Who has another key is not put out under the one before.
+    KeepReplacedKey,
     /// Whoever fills its share of the inboxes goes on filling them.
     SkipShares,
     /// Direct messages are not sealed.

@@ -70,6 +70,18 @@ pub enum Action {
         /// Who invites it.
         inviter: NodeNumber,
     },
+    /// A node that is in no mesh asks to be let in: a person compares the words, and types them at the admin's.
+    AskIn {
+        /// Which.
+        node: NodeNumber,
+        /// At which admin.
+        admin: NodeNumber,
+    },
+    /// The owner of a node has its key replaced.
+    Rotate {
+        /// Whose.
+        node: NodeNumber,
+    },
     /// A node gets another address.
     Move {
         /// Which.
@@ -286,6 +298,13 @@ pub enum Attempt {
     AskedUninvited,
     /// It comes for a certificate that nobody has approved.
     CollectedUnapproved,
+    /// It asks to be let in while a window is open, and the words that the admin's owner types are those of the machine
+    /// that it stands before.
+    StoodBetween,
+    /// It wants the place of a member, with the word of its own key alone.
+    ForgedRotation,
+    /// It has the key that a member had before a rotation, where that is known.
+    ReplacedKey,
     /// Many nodes of nobody's mesh are sighted where this one is.
     Crowd,
 }
@@ -336,6 +355,8 @@ impl Action {
             | Action::Leave { .. }
             | Action::Revoke { .. }
             | Action::Join { .. }
+            | Action::AskIn { .. }
+            | Action::Rotate { .. }
             | Action::Move { .. }
             | Action::SetServers { .. }
             | Action::Invite { .. }
@@ -360,6 +381,8 @@ impl Action {
             | Action::Leave { node }
             | Action::Revoke { node, .. }
             | Action::Join { node, .. }
+            | Action::AskIn { node, .. }
+            | Action::Rotate { node }
             | Action::Move { node }
             | Action::SetServers { node, .. }
             | Action::Invite { node, .. }
@@ -379,7 +402,9 @@ impl Action {
     /// The node that starts again from its disk because of this, if one does.
     pub const fn restarts(&self) -> Option<NodeNumber> {
         match self {
-            Action::Crash { node, .. } | Action::RestoreBackup { node, .. } => Some(*node),
+            Action::Crash { node, .. }
+            | Action::RestoreBackup { node, .. }
+            | Action::Rotate { node } => Some(*node),
             _ => None,
         }
     }
@@ -394,6 +419,8 @@ impl Action {
             Action::Leave { .. } => "leave",
             Action::Revoke { .. } => "revoke",
             Action::Join { .. } => "join",
+            Action::AskIn { .. } => "ask_in",
+            Action::Rotate { .. } => "rotate",
             Action::Move { .. } => "move",
             Action::Partition { .. } => "partition",
             Action::CutWay { .. } => "cut_way",

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::admission::Refusal;
-use super::certificate::CertificateChain;
+use super::certificate::{CertificateChain, Validity};
 use super::peer_record::PeerRecord;
 use crate::id::{Hash, MeshId, NodeId, RegionName};
 use crate::mutation::Mutation;
 use crate::signature::Verifier;
+use crate::time::Timestamp;
 use crate::wire::encode_cbor;
 
 /// A member's certificate with its latest signed record. Immutable: a change makes a new one.
@@ -135,6 +136,20 @@ impl Member {
             && (Mutation::TakeOlderRecords.is_on() && !known.has_left()
                 || Mutation::BringBackLeavers.is_on() && known.has_left());
         order == Ordering::Greater || older
+    }
+
+    /// Whether this is to be known in place of what is `known` of the same node: what is later, unless only one of the
+    /// two has a record. A certificate alone is worth less than one whose holder has spoken, unless that one is over;
+    /// nor does one keep its holder out that was issued for a key's rotation, by one more admin than was needed, and
+    /// never taken.
+    pub(crate) fn takes_over_from(&self, known: &Self, now: Timestamp) -> bool {
+        let lasts = |one: &Self| !one.has_left() && one.chain.validity(now) != Validity::Expired;
+        let rotated = known.chain.body().replaces.is_some();
+        match (&self.record, &known.record) {
+            (Some(_), None) if rotated && lasts(self) => true,
+            (None, Some(_)) if lasts(known) => false,
+            _ => self.supersedes(known),
+        }
     }
 
     fn order(&self, other: &Self) -> Ordering {

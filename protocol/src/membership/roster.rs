@@ -298,7 +298,7 @@ impl Roster {
             return Inserted::Known;
         }
         match self.known(node).cloned() {
-            Some(known) if !replaces(&member, &known, now) => return Inserted::Known,
+            Some(known) if !member.takes_over_from(&known, now) => return Inserted::Known,
             Some(known) if has_same_name(&known, &member) => {}
             Some(known) => {
                 self.unname(&known);
@@ -381,13 +381,6 @@ fn by_node(keyed: &Keyed, node: NodeId) -> Ordering {
     by_key.then_with(|| keyed.member.node().cmp(&node))
 }
 
-/// A certificate alone is worth less than one whose holder has spoken, unless that one is over.
-fn replaces(member: &Member, known: &Member, now: Timestamp) -> bool {
-    let silent = member.record().is_none() && known.record().is_some();
-    let over = known.has_left() || known.chain().validity(now) == Validity::Expired;
-    member.supersedes(known) && (!silent || over)
-}
-
 /// What became of a certificate offered to a roster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Inserted {
@@ -459,6 +452,27 @@ mod tests {
         assert_eq!(roster.insert(renewed.clone(), NOW), Inserted::Known);
         let expired = NOW + CERTIFICATE_LIFETIME * 2;
         assert_eq!(roster.insert(renewed, expired), Inserted::New);
+    }
+
+    #[test]
+    fn a_rotated_key_is_known_by_the_certificate_it_speaks_under_though_another_was_issued_to_it_later()
+     {
+        let mut roster = roster();
+        let mut unused = CertificateChain::clone(&chain(2, "laptop", Timestamp(NOW.0 + 1_000)));
+        let member = spoken(2, "laptop", 5, false);
+        assert_eq!(
+            roster.insert(silent(2, Timestamp(NOW.0 + 1_000)), NOW),
+            Inserted::New
+        );
+        assert_eq!(roster.insert(member.clone(), NOW), Inserted::Known);
+        roster.remove(member.node());
+        unused.certificate.body.replaces = Some(NodeId::from_public_key([7; 32]));
+        let unused = Arc::new(Member::new(Arc::new(unused), None));
+        assert_eq!(roster.insert(unused.clone(), NOW), Inserted::New);
+        let expired = NOW + CERTIFICATE_LIFETIME * 2;
+        assert_eq!(roster.insert(member.clone(), expired), Inserted::Known);
+        assert_eq!(roster.insert(member, NOW), Inserted::New);
+        assert_eq!(roster.insert(unused, NOW), Inserted::Known);
     }
 
     #[test]

@@ -182,7 +182,8 @@ impl NodeState {
         } else {
             known
         };
-        if known.is_some_and(|known| !member.supersedes(known)) || !is_timely(member, now.wall) {
+        let old = known.is_some_and(|known| !member.takes_over_from(known, now.wall));
+        if old || !is_timely(member, now.wall) {
             return Heard::Nothing;
         }
         let certified = known.is_some_and(|known| known.chain() == member.chain());

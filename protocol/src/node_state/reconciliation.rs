@@ -41,6 +41,8 @@ pub(super) struct Reconciliation {
     slow_at: BTreeMap<NodeId, Monotonic>,
     /// Those who are to go on where others had more to tell than fits one answer, until they have.
     goes_on: BTreeSet<NodeId>,
+    /// Who had more to tell last: whoever goes on may know less.
+    had_more: Option<NodeId>,
     /// Whose turn was last.
     turn: Option<NodeId>,
     next_turn: Option<Monotonic>,
@@ -116,10 +118,22 @@ impl Reconciliation {
             Some(other) => (*other, now),
             None => (node, now + GO_ON_AFTER),
         };
-        self.asked.remove(&next);
-        self.slow_at.remove(&next);
-        self.due.insert(next, at);
-        self.goes_on.insert(next);
+        self.had_more = Some(node);
+        self.ask_for_more(at, next);
+    }
+
+    fn ask_for_more(&mut self, at: Monotonic, node: NodeId) {
+        self.asked.remove(&node);
+        self.slow_at.remove(&node);
+        self.due.insert(node, at);
+        self.goes_on.insert(node);
+    }
+
+    /// `node` has no more to tell: whether that was all says whoever had more before.
+    fn ends_with(&mut self, now: Monotonic, node: NodeId) {
+        if let Some(before) = self.had_more.take().filter(|before| *before != node) {
+            self.ask_for_more(now, before);
+        }
     }
 
     pub(super) fn forget(&mut self, node: NodeId) {
@@ -127,6 +141,7 @@ impl Reconciliation {
         self.asked.remove(&node);
         self.slow_at.remove(&node);
         self.goes_on.remove(&node);
+        self.had_more = self.had_more.filter(|other| *other != node);
     }
 
     pub(super) fn next_deadline(&self) -> Option<Monotonic> {
@@ -230,6 +245,8 @@ impl NodeState {
         if announcement.more && news > 0 && self.links.is_up(from) {
             let linked: BTreeSet<NodeId> = self.links.standing().collect();
             self.reconciliation.goes_on(now.monotonic, from, &linked);
+        } else if how == Told::InParts {
+            self.reconciliation.ends_with(now.monotonic, from);
         }
     }
 }

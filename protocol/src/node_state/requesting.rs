@@ -92,7 +92,10 @@ impl NodeState {
         if self.requests.waits(now.monotonic, node) {
             return Err(Verdict::spoken(Refusal::Pending));
         }
-        let held = roster.member(node);
+        // Whom the roster knows by what it has said was let in before, and may have left since without this node hearing.
+        let silent = roster.known(node).filter(|known| known.record().is_none());
+        let held = self.requests.approved(node);
+        let held = held.or(silent.map(|known| known.chain()));
         let held = held.filter(|chain| chain.validity(now.wall) == Validity::Valid);
         let held = held.ok_or(Verdict::silent(Refusal::Unspoken))?;
         roster.revocations().check(held).map_err(Verdict::refused)?;
@@ -134,6 +137,7 @@ impl NodeState {
             .issuer
             .issue(now.wall, &*signer, &roster, asked.node, terms);
         self.take_member(now, issued.clone())?;
+        self.requests.approve(issued.clone());
         // Before it can be collected: whoever was let in stays so.
         self.persist(Vec::new());
         Ok(issued)

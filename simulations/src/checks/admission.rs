@@ -1,8 +1,9 @@
 //! Nobody is past a gate whom the truth does not admit, and a ticket admits no more nodes than it says.
 
-use peerage_protocol::membership::admission::Verdict;
+use peerage_protocol::membership::admission::{Refusal, Verdict};
 
 use super::{Check, Finding, Observation, View};
+use crate::action::Attempt;
 
 pub(super) struct Admission;
 
@@ -48,6 +49,21 @@ impl Check for Admission {
                 };
                 Err(Finding { node: *node, what })
             }
+            Observation::Approved {
+                node,
+                asker,
+                issued,
+            } => {
+                let subject = issued.body().subject;
+                if asker.is_some_and(|asker| view.machines[asker].id == subject) {
+                    return Ok(());
+                }
+                let (here, there) = (view.called(*node), view.called_by_id(subject));
+                Err(Finding {
+                    node: *node,
+                    what: format!("{here} let {there} in by words that others showed"),
+                })
+            }
             Observation::StrangerAnswered {
                 node,
                 attempt,
@@ -56,6 +72,9 @@ impl Check for Admission {
                 let here = view.called(*node);
                 let what = match verdict {
                     Verdict::Refuse { tell: false, .. } => return Ok(()),
+                    Verdict::Refuse { reason, .. } if may_be_told(*attempt, reason) => {
+                        return Ok(());
+                    }
                     Verdict::Refuse { reason, .. } => format!("told a stranger why not: {reason}"),
                     Verdict::Admit { .. } => "let a stranger in".to_owned(),
                     Verdict::Issue { .. } => "gave a stranger a certificate".to_owned(),
@@ -67,5 +86,14 @@ impl Check for Admission {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// Whoever asks while a window is open hears that it waits, and whoever was put out hears that.
+fn may_be_told(attempt: Attempt, reason: &Refusal) -> bool {
+    match attempt {
+        Attempt::StoodBetween => *reason == Refusal::Pending,
+        Attempt::ReplacedKey => *reason == Refusal::Revoked,
+        _ => false,
     }
 }

@@ -15,6 +15,7 @@ mod promises;
 mod receipts;
 pub(crate) mod records;
 mod revocation;
+mod rotation;
 mod sampling;
 pub(crate) mod secrecy;
 mod shares;
@@ -80,6 +81,24 @@ pub(crate) enum Observation<'a> {
         /// The ticket.
         ticket: TicketId,
         /// The certificate.
+        issued: &'a CertificateChain,
+    },
+    /// An admin has let somebody in by the words of the node `asker`, or by words that a stranger's victim showed.
+    Approved {
+        /// Which admin.
+        node: usize,
+        /// Whose words were typed.
+        asker: Option<usize>,
+        /// What came of it.
+        issued: &'a CertificateChain,
+    },
+    /// A node is to have another key from here on.
+    KeyReplaced {
+        /// Which.
+        node: usize,
+        /// The certificate of its key so far.
+        held: &'a CertificateChain,
+        /// That of the next.
         issued: &'a CertificateChain,
     },
     /// A node has answered a stranger's claim.
@@ -199,6 +218,7 @@ pub(crate) fn all() -> Vec<Box<dyn Check>> {
         Box::new(admission::Admission),
         Box::new(promises::Promises),
         Box::new(revocation::Revocation),
+        Box::new(rotation::Rotation),
         Box::new(presence::Presence),
         Box::new(expiry::Expiry::default()),
         Box::new(audience::Audience::default()),

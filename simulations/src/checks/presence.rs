@@ -31,6 +31,10 @@ impl Check for Presence {
             return Ok(());
         };
         let machine = &view.machines[place];
+        if machine.id != *silent {
+            // Its machine goes on with another key.
+            return Ok(());
+        }
         let process = machine.process.as_ref();
         let member = process.is_some_and(|process| process.roster.is_some());
         let lives = member && view.now_us > machine.excused_until_us;

@@ -80,11 +80,13 @@ impl Records {
         }
         seen.changes += u32::from(age != before);
         let changes = seen.changes;
-        if age >= before && changes <= CHANGES_MAX {
+        // A certificate that was never taken gives way to what its holder says under an earlier one.
+        let older = age < before && age.1.is_some() == before.1.is_some();
+        if !older && changes <= CHANGES_MAX {
             return Ok(());
         }
         let (here, there) = (view.called(node), view.called(other));
-        let what = if age < before {
+        let what = if older {
             format!("{here} knew something later of {there} than it does now")
         } else {
             format!("{here} saw {there} change {CHANGES_MAX} times within five seconds")

@@ -45,7 +45,7 @@ fn shows_nothing(
     does: &str,
     view: &View<'_>,
 ) -> Result<(), Finding> {
-    let shows = body.is_some_and(|body| shows_words(body));
+    let shows = body.is_some_and(shows_words);
     match shows {
         true => finding(
             node,

@@ -88,6 +88,12 @@ pub(super) fn actions(settings: &Settings, nodes: &[NodePlan], seed: u64) -> Vec
     (0..cuts).for_each(|_| draw.long_partition());
     draw.randomness = Randomness::new(seed, "halves");
     (0..draw.times(mix.halve)).for_each(|_| draw.halve());
+    draw.randomness = Randomness::new(seed, "words");
+    draw.for_nodes(mix.ask_in, |draw, node| draw.ask_in(node, &admins));
+    draw.randomness = Randomness::new(seed, "rotations");
+    draw.for_nodes(mix.rotate, |draw, node| draw.push(Action::Rotate { node }));
+    draw.randomness = Randomness::new(seed, "impostors");
+    draw.for_nodes(mix.impostor, |draw, node| draw.impostor(node, &admins));
     draw.actions.sort_by_key(|timed| timed.at_us);
     draw.actions
 }
@@ -309,6 +315,37 @@ impl Draw {
             };
             self.push_at(back_us, join);
         }
+    }
+
+    /// Leaves, and asks an admin to be let in again, sometimes while an impostor does.
+    fn ask_in(&mut self, node: NodeNumber, admins: &[NodeNumber]) {
+        let Some(admin) = self.randomness.pick(admins).copied() else {
+            return;
+        };
+        // Who lets others in stays.
+        if admins.contains(&node) {
+            return;
+        }
+        let at_us = self.moment_us();
+        self.push_at(at_us, Action::Leave { node });
+        let asks_us = at_us + self.span_us();
+        self.push_at(asks_us, Action::AskIn { node, admin });
+        if self.randomness.chance(0.5) {
+            let attempt = Attempt::StoodBetween;
+            let target = admin;
+            let at_us = asks_us + self.randomness.below(2 * SECOND_US);
+            self.push_at(at_us, Action::Stranger { attempt, target });
+        }
+    }
+
+    fn impostor(&mut self, node: NodeNumber, admins: &[NodeNumber]) {
+        let admin = self.randomness.pick(admins).copied().unwrap_or_default();
+        let (attempt, target) = match self.randomness.below(3) {
+            0 => (Attempt::StoodBetween, admin),
+            1 => (Attempt::ForgedRotation, admin),
+            _ => (Attempt::ReplacedKey, node),
+        };
+        self.push(Action::Stranger { attempt, target });
     }
 
     /// By the founder, or by anybody, which counts for nothing where that one is no admin.

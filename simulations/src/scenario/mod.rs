@@ -31,6 +31,8 @@ const BUILTIN: &[(&str, &str)] = &[
         "revocation",
         include_str!("../../scenarios/revocation.toml"),
     ),
+    ("words", include_str!("../../scenarios/words.toml")),
+    ("rotation", include_str!("../../scenarios/rotation.toml")),
     ("hostile", include_str!("../../scenarios/hostile.toml")),
     ("forgery", include_str!("../../scenarios/forgery.toml")),
     ("namesakes", include_str!("../../scenarios/namesakes.toml")),

@@ -126,6 +126,12 @@ pub(super) struct Mix {
     pub(super) long_partition: f64,
     /// How often the mesh is cut into two halves, neither.
     pub(super) halve: f64,
+    /// Neither: how often a node leaves and asks an admin to be let in again, by words.
+    pub(super) ask_in: f64,
+    /// Neither: how often a node gets another key.
+    pub(super) rotate: f64,
+    /// Neither: how often somebody stands between a node and an admin, or wants a place or shows a key that is not its own.
+    pub(super) impostor: f64,
 }
 
 fn one_in_eight() -> f64 {
@@ -236,6 +242,9 @@ impl Settings {
             ("mix.propose", self.mix.propose),
             ("mix.vote_twice", self.mix.vote_twice),
             ("mix.long_partition", self.mix.long_partition),
+            ("mix.ask_in", self.mix.ask_in),
+            ("mix.rotate", self.mix.rotate),
+            ("mix.impostor", self.mix.impostor),
         ] {
             check(key, amount, 0.0, 100.0, "from 0 to 100")?;
         }

@@ -50,6 +50,12 @@ pub fn sentence(action: &Action, names: &Names) -> String {
             names.name(*node),
             names.name(*inviter)
         ),
+        Action::AskIn { node, admin } => format!(
+            "{} asks {} to be let in, and its words are typed there",
+            names.name(*node),
+            names.name(*admin)
+        ),
+        Action::Rotate { node } => format!("{} gets another key", names.name(*node)),
         Action::Move { node } => format!("{} gets another address", names.name(*node)),
         Action::SetServers { node, servers } => {
             format!("{} now has {}", names.name(*node), offered(servers))
@@ -240,6 +246,9 @@ const fn shown(attempt: Attempt) -> &'static str {
         Attempt::AskedUninvited => "a request that nobody invited",
         Attempt::CollectedUnapproved => "a question for a certificate that nobody approved",
         Attempt::ReplayedClaim => "a recorded claim of a ticket",
+        Attempt::StoodBetween => "a request, between another and the admin that it asks",
+        Attempt::ForgedRotation => "the wish for a member's place, which that did not sign",
+        Attempt::ReplacedKey => "a key that was replaced",
         Attempt::Crowd => "a crowd of nodes of nobody's mesh",
     }
 }

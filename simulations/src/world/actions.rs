@@ -116,6 +116,8 @@ impl World {
             }
             Action::Revoke { by, .. } => self.begin_revocation(node, by),
             Action::Join { inviter, .. } => self.begin_join(node, inviter),
+            Action::AskIn { admin, .. } => self.begin_asking(node, admin),
+            Action::Rotate { .. } => self.begin_rotation(node),
             Action::Move { .. } => self.move_to_another_address(node),
             Action::SetServers { servers, .. } => {
                 let listed = local_servers(&servers);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
-use peerage_protocol::consensus::book::{Book, Proposals};
+use peerage_protocol::consensus::book::{Book, Carried, Proposals};
 use peerage_protocol::consensus::early::Carried;
 use peerage_protocol::consensus::electorate::{Elector, Electorate, Voter};
 use peerage_protocol::consensus::proof::Proof;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use peerage_protocol::id::NodeId;
 use peerage_protocol::limits::{CONNECTIONS_PER_NODE_MAX, LINK_SILENCE_MAX};
 use peerage_protocol::node_state::Input;
 
@@ -45,6 +46,8 @@ pub(crate) enum State {
 /// One end of a connection.
 pub(crate) struct End {
     pub(crate) node: usize,
+    /// Its key: its machine may go on with another.
+    pub(crate) id: NodeId,
     pub(crate) boot: Boot,
     pub(crate) state: State,
     /// Since when this end hears nothing of the other.
@@ -55,8 +58,9 @@ impl World {
     /// A connection of which no end is open yet.
     pub(crate) fn connect(&mut self, dialer: (usize, Boot), listener: (usize, Boot)) -> Id {
         let id = self.next_id();
-        let end = |(node, boot)| End {
+        let end = |(node, boot): (usize, Boot)| End {
             node,
+            id: self.machines[node].id,
             boot,
             state: State::Pending,
             hears_nothing_since: None,
@@ -77,12 +81,11 @@ impl World {
         };
         let (node, other) = (connection.ends[end].node, connection.ends[1 - end].node);
         connection.ends[end].state = State::Open;
+        let them = connection.ends[1 - end].id;
         let early = std::mem::take(&mut connection.early);
         let wall = self.machines[node].wall(self.now_us);
-        let (them, address) = (
-            self.machines[other].id,
-            self.machines[other].address.clone(),
-        );
+        let address = self.machines[other].address.clone();
+        let first = !self.is_linked_to(node, them);
         let Some(process) = &mut self.machines[node].process else {
             return;
         };
@@ -92,7 +95,6 @@ impl World {
             .is_some_and(|roster| roster.admits(them, wall));
         let connections = process.peers.entry(other).or_default();
         connections.push(id);
-        let first = connections.len() == 1;
         if !member || connections.len() > CONNECTIONS_PER_NODE_MAX as usize {
             self.forget_connection(node, other, id);
             self.shut(id, end);
@@ -127,6 +129,15 @@ impl World {
                 id,
                 usize::from(self.connections[&id].ends[DIALER].node != node),
             );
+        }
+    }
+
+    /// Closes every connection of `node` to whoever has this key.
+    pub(crate) fn disconnect_key(&mut self, node: usize, them: NodeId) {
+        for (id, end) in self.ends_of(node) {
+            if self.connections[&id].ends[1 - end].id == them {
+                self.close(id, end);
+            }
         }
     }
 
@@ -166,28 +177,30 @@ impl World {
         };
         connection.ends[end].state = State::Closed;
         let (node, other) = (connection.ends[end].node, connection.ends[1 - end].node);
-        let boot = connection.ends[end].boot;
+        let (boot, them) = (connection.ends[end].boot, connection.ends[1 - end].id);
         if connection.ends[1 - end].state == State::Closed {
             self.connections.remove(&id);
         }
         if !self.machines[node].runs(boot) {
             return;
         }
-        if self.forget_connection(node, other, id) {
-            let them = self.machines[other].id;
+        let (was_there, any_left) = self.forget_connection(node, other, id);
+        if was_there && !any_left {
             self.fabric_disconnected(node, other);
+        }
+        if was_there && !self.is_linked_to(node, them) {
             self.tell(node, Input::LinkDown { node: them });
         }
         self.fail_questions_over(node, id);
     }
 
-    /// Takes a connection out of a node's list; says whether it was the last to that node.
-    fn forget_connection(&mut self, node: usize, other: usize, id: Id) -> bool {
+    /// Takes a connection out of a node's list; says whether it was there, and whether any to that machine is left.
+    fn forget_connection(&mut self, node: usize, other: usize, id: Id) -> (bool, bool) {
         let Some(process) = &mut self.machines[node].process else {
-            return false;
+            return (false, false);
         };
         let Some(connections) = process.peers.get_mut(&other) else {
-            return false;
+            return (false, false);
         };
         let before = connections.len();
         connections.retain(|one| *one != id);
@@ -196,7 +209,12 @@ impl World {
         if last {
             process.peers.remove(&other);
         }
-        last && was_there
+        (was_there, !last)
+    }
+
+    /// Whether `node` has a connection to another under this very key.
+    pub(crate) fn is_linked_to(&self, node: usize, them: NodeId) -> bool {
+        self.link_to(node, them).is_some()
     }
 
     /// The dialer is not there any more to open its end.
@@ -354,6 +372,17 @@ impl World {
         let id = *process.peers.get(&other)?.first()?;
         let connection = self.connections.get(&id)?;
         Some((id, usize::from(connection.ends[DIALER].node != node)))
+    }
+
+    /// The same, to whoever has this key.
+    pub(crate) fn link_to(&self, node: usize, them: NodeId) -> Option<(Id, usize)> {
+        let process = self.machines[node].process.as_ref()?;
+        let connections = process.peers.get(&self.place(them)?)?;
+        connections.iter().find_map(|id| {
+            let connection = self.connections.get(id)?;
+            let end = usize::from(connection.ends[DIALER].node != node);
+            (connection.ends[1 - end].id == them).then_some((*id, end))
+        })
     }
 
     fn ends_of(&self, node: usize) -> Vec<(Id, usize)> {

@@ -117,6 +117,9 @@ impl World {
         let named = |node| called(&self.by_id, &self.machines, node);
         Some(match found {
             Difference::Unknown(node) => format!("#{number} does not know {}", named(node)),
+            Difference::Accepted(node) => {
+                format!("#{number} would let in the replaced key of {}", named(node))
+            }
             Difference::StillKnown(node) => format!("#{number} still knows {}", named(node)),
             Difference::Unlisted(node, tool) => {
                 format!("#{number} does not list {tool} of {}", named(node))
@@ -182,6 +185,7 @@ impl World {
             }
         }
         Expected {
+            replaced: self.truth.replaced.iter().map(|old| old.id).collect(),
             members,
             tolerated,
             shared,
@@ -231,6 +235,8 @@ impl World {
 
 /// What every member is to know.
 struct Expected {
+    /// Keys that were replaced by others.
+    replaced: Vec<NodeId>,
     members: BTreeSet<NodeId>,
     /// Who may be known as well.
     tolerated: BTreeSet<NodeId>,
@@ -242,6 +248,7 @@ struct Expected {
 enum Difference {
     Unknown(NodeId),
     StillKnown(NodeId),
+    Accepted(NodeId),
     Unlisted(NodeId, String),
     StillListed(NodeId, String),
 }
@@ -276,6 +283,11 @@ impl Expected {
         if let Some(node) = known.find(foreign) {
             return Some(Difference::StillKnown(node));
         }
+        let revocations = roster(machine)?.revocations();
+        let mut replaced = self.replaced.iter();
+        if let Some(node) = replaced.find(|node| revocations.check_node(**node).is_ok()) {
+            return Some(Difference::Accepted(*node));
+        }
         for (node, server, tool) in listed(machine.process.as_ref()?) {
             let tool = format!("{server}/{tool}");
             let shared = self.shared.get(&node);
@@ -305,5 +317,7 @@ fn roster(machine: &Machine) -> Option<&Roster> {
 
 /// Whether a node is to be in the mesh and is not yet, or is not running yet.
 fn is_on_its_way(machine: &Machine) -> bool {
-    machine.process.is_none() || (machine.join.again && roster(machine).is_none())
+    machine.process.is_none()
+        || machine.next_key.is_some()
+        || (machine.join.again && roster(machine).is_none())
 }

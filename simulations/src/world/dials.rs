@@ -10,6 +10,7 @@ use peerage_protocol::membership::ticket::{Ticket, Transcript};
 use peerage_protocol::node_state::Input;
 
 use super::World;
+use super::errands::Wish;
 use super::event::{Boot, Event};
 use super::gate::Handshake;
 use super::machine::Joining;
@@ -33,6 +34,8 @@ pub(crate) enum Purpose {
         ticket: Arc<Ticket>,
         name: NodeName,
     },
+    /// Something that a person wants there.
+    Errand(Wish),
 }
 
 impl World {
@@ -44,10 +47,14 @@ impl World {
             self.tell(dialer, Input::DialFailed { node, refused });
             return;
         };
-        let linked = self.machines[dialer]
-            .process
-            .as_ref()
-            .is_some_and(|p| p.is_linked(them));
+        if self.machines[them].id != node {
+            // Its machine goes on with another key.
+            let refused = false;
+            self.join_failed(dialer, node);
+            self.tell(dialer, Input::DialFailed { node, refused });
+            return;
+        }
+        let linked = self.is_linked_to(dialer, node);
         let purpose = self.purpose(dialer, node);
         if linked && matches!(purpose, Some(Purpose::Enter { .. })) {
             return;
@@ -83,7 +90,10 @@ impl World {
         let transcript = Transcript {
             dialer: self.machines[dialer].id,
             listener: self.machines[listener].id,
-            dialer_nonce: self.randomness.bytes(),
+            dialer_nonce: match &purpose {
+                Purpose::Errand(Wish::Ask { opening, .. }) => opening.commitment(),
+                _ => self.randomness.bytes(),
+            },
             listener_nonce: self.randomness.bytes(),
         };
         let id = self.next_id();
@@ -126,15 +136,22 @@ impl World {
 
     fn unreached_after(&mut self, node: usize, to: usize, boot: Boot, wait_us: u64) {
         let at_us = self.now_us + wait_us;
-        self.queue
-            .schedule(at_us, Event::Unreached { node, boot, to });
+        let key = self.machines[to].id;
+        self.queue.schedule(
+            at_us,
+            Event::Unreached {
+                node,
+                boot,
+                to,
+                key,
+            },
+        );
     }
 
-    pub(crate) fn unreached(&mut self, node: usize, boot: Boot, to: usize) {
+    pub(crate) fn unreached(&mut self, node: usize, boot: Boot, them: NodeId) {
         if !self.machines[node].runs(boot) {
             return;
         }
-        let them = self.machines[to].id;
         self.join_failed(node, them);
         self.tell(
             node,
@@ -148,6 +165,10 @@ impl World {
     /// What a dial of `listener` is for; `None` where there is nothing to show.
     fn purpose(&self, dialer: usize, listener: NodeId) -> Option<Purpose> {
         let process = self.machines[dialer].process.as_ref()?;
+        let errand = process.errand.as_ref();
+        if let Some(errand) = errand.filter(|errand| errand.listener == listener) {
+            return Some(Purpose::Errand(errand.wish.clone()));
+        }
         if let Some(Joining { ticket, name }) = process.joining.clone()
             && ticket.issuer == listener
         {
@@ -183,6 +204,7 @@ impl Purpose {
                 proof: ticket.secret.prove(ticket.id, transcript),
                 name: name.clone(),
             },
+            Self::Errand(wish) => wish.claim(),
         }
     }
 }

@@ -50,6 +50,11 @@ impl Disk {
         }
     }
 
+    /// Its node goes on with this key.
+    pub(crate) fn belongs_to(&mut self, owner: NodeId) {
+        self.owner = Some(owner);
+    }
+
     /// A transaction is on disk.
     pub(crate) fn commit(&mut self, at_us: u64, writes: Vec<Write>) {
         for write in &writes {

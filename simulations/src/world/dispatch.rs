@@ -34,13 +34,18 @@ impl World {
                 boot,
                 attempt,
             } => self.join_given_up(node, boot, attempt),
+            Event::WordsCarried { node, admin, words } => self.words_carried(node, admin, words),
+            Event::Collect { node, boot } => self.collect(node, boot),
+            Event::Rotate { node, boot } => self.rotate_again(node, boot),
             Event::Boot { node } => self.boot(node),
             Event::Kill { node, boot } => self.kill_silent(node, boot),
             Event::Resume { node, boot, stall } => self.resume(node, boot, stall),
             Event::Wake { node, boot, wake } => self.wake(node, boot, wake),
             Event::Written { node, boot } => self.written(node, boot),
             Event::Depart { node, boot, to } => self.depart(node, boot, to),
-            Event::Unreached { node, boot, to } => self.unreached(node, boot, to),
+            Event::Unreached {
+                node, boot, key, ..
+            } => self.unreached(node, boot, key),
             Event::Greeted { handshake } => self.greeted(handshake),
             Event::Claimed { handshake } => self.claimed(handshake),
             Event::Answered { handshake } => self.answered(handshake),
@@ -69,6 +74,8 @@ impl World {
         match event {
             Event::TicketHanded { node, .. }
             | Event::JoinGivenUp { node, .. }
+            | Event::Collect { node, .. }
+            | Event::Rotate { node, .. }
             | Event::Wake { node, .. }
             | Event::Written { node, .. }
             | Event::Depart { node, .. }
@@ -102,6 +109,7 @@ impl World {
             | Event::Over { .. }
             | Event::Found
             | Event::Join { .. }
+            | Event::WordsCarried { .. }
             | Event::Boot { .. }
             | Event::Kill { .. }
             | Event::Resume { .. }

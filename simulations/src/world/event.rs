@@ -1,5 +1,8 @@
 //! What can happen in a world at a moment that was scheduled.
 
+use peerage_protocol::id::NodeId;
+use peerage_protocol::membership::join_request::RequestWords;
+
 /// Names a handshake, a connection or a question for as long as the world runs.
 pub(crate) type Id = u64;
 
@@ -25,6 +28,16 @@ pub(crate) enum Event {
         boot: Boot,
         attempt: u32,
     },
+    /// The words that a node shows have been carried to the admin's machine.
+    WordsCarried {
+        node: usize,
+        admin: usize,
+        words: RequestWords,
+    },
+    /// A node whose words were shown asks for its certificate.
+    Collect { node: usize, boot: Boot },
+    /// A node that wants another key looks for an admin that certifies it.
+    Rotate { node: usize, boot: Boot },
     /// A machine starts.
     Boot { node: usize },
     /// The silent node that was to be killed at an output is killed without.
@@ -38,7 +51,12 @@ pub(crate) enum Event {
     /// The members have had their time to hear a goodbye.
     Depart { node: usize, boot: Boot, to: usize },
     /// A dial reached nobody.
-    Unreached { node: usize, boot: Boot, to: usize },
+    Unreached {
+        node: usize,
+        boot: Boot,
+        to: usize,
+        key: NodeId,
+    },
     /// The listener's hello reached the dialer.
     Greeted { handshake: Id },
     /// The dialer's claim reached the listener.
@@ -91,6 +109,9 @@ impl Event {
             Event::Join { .. } => "join",
             Event::TicketHanded { .. } => "ticket",
             Event::JoinGivenUp { .. } => "join-end",
+            Event::WordsCarried { .. } => "words",
+            Event::Collect { .. } => "collect",
+            Event::Rotate { .. } => "rotate",
             Event::Boot { .. } => "boot",
             Event::Kill { .. } => "kill",
             Event::Resume { .. } => "resume",
@@ -123,7 +144,12 @@ impl Event {
         match self {
             Event::Act { action } | Event::Over { action } => [*action as u64, 0, 0],
             Event::Join { node: at } | Event::Boot { node: at } => [node(at), 0, 0],
+            Event::WordsCarried {
+                node: at, admin, ..
+            } => [node(at), node(admin), 0],
             Event::TicketHanded { node: at, boot }
+            | Event::Collect { node: at, boot }
+            | Event::Rotate { node: at, boot }
             | Event::Kill { node: at, boot }
             | Event::Heartbeat { node: at, boot }
             | Event::Read { node: at, boot }
@@ -148,9 +174,10 @@ impl Event {
                 boot,
                 wake: which,
             } => [node(at), u64::from(*boot), u64::from(*which)],
-            Event::Depart { node: at, boot, to } | Event::Unreached { node: at, boot, to } => {
-                [node(at), u64::from(*boot), node(to)]
-            }
+            Event::Depart { node: at, boot, to }
+            | Event::Unreached {
+                node: at, boot, to, ..
+            } => [node(at), u64::from(*boot), node(to)],
             Event::Greeted { handshake: id }
             | Event::Claimed { handshake: id }
             | Event::Answered { handshake: id }

@@ -178,6 +178,13 @@ impl World {
             (Some(Answer::Issue { own, issued }), Purpose::Redeem { ticket, .. }) => {
                 self.certify(id, (ticket.mesh, ticket.addresses.clone()), own, issued);
             }
+            (Some(Answer::Issue { own, issued }), Purpose::Errand(wish)) => {
+                self.errand_granted(id, &wish, own, issued);
+            }
+            (Some(Answer::Refused { reason }), Purpose::Errand(wish)) => {
+                self.errand_refused(id, &wish, reason.as_ref());
+                self.handshake_failed(id, true);
+            }
             (Some(Answer::Refused { .. }), _) => {
                 self.join_failed(dialer, listener);
                 self.handshake_failed(id, true);
@@ -186,7 +193,7 @@ impl World {
         }
     }
 
-    fn certify(
+    pub(crate) fn certify(
         &mut self,
         id: Id,
         (mesh, addresses): (MeshId, Vec<String>),
@@ -265,7 +272,7 @@ impl World {
             return;
         }
         let (dialer, boot) = (handshake.dialer, handshake.dialer_boot);
-        let listener = self.machines[handshake.listener].id;
+        let listener = handshake.transcript.listener;
         if handshake.answer.is_none() && handshake.claim.is_none() && handshake.connection.is_none()
         {
             // Nothing is under way that would take it away later.

@@ -78,6 +78,10 @@ impl World {
         if machine.process.is_none() {
             return;
         }
+        if let Some(admin) = machine.join.asks {
+            self.ask_in(node, admin);
+            return;
+        }
         let wall = machine.wall(self.now_us);
         if machine
             .join
@@ -237,6 +241,7 @@ impl World {
 
     /// The redemption at `issuer`, if there is one, came to nothing.
     pub(crate) fn join_failed(&mut self, node: usize, issuer: NodeId) {
+        self.errand_failed(node, issuer);
         let Some(process) = &mut self.machines[node].process else {
             return;
         };
@@ -254,6 +259,9 @@ impl World {
     pub(crate) fn joined(&mut self, node: usize, issuer: NodeId) {
         let now_us = self.now_us;
         let machine = &mut self.machines[node];
+        if let Some(process) = &mut machine.process {
+            process.errand = None;
+        }
         if let Some(process) = &mut machine.process
             && process
                 .joining
@@ -264,6 +272,7 @@ impl World {
         }
         machine.join.ticket = None;
         machine.join.again = false;
+        machine.join.asks = None;
         if let Some(since_us) = machine.join.wanted_since_us.take() {
             self.statistics.join_us.add(now_us - since_us);
             self.await_join(node);

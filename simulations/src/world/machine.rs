@@ -16,7 +16,9 @@ use peerage_protocol::time::{Monotonic, Now, Timestamp};
 use rustc_hash::FxHashMap;
 
 use super::disk::Disk;
+use super::errands::Errand;
 use super::event::{Boot, Event, Id};
+use super::rotations::NextKey;
 use crate::action::{Attempt, WriteUnderWay};
 use crate::plan::{NodePlan, ServerPlan};
 
@@ -28,6 +30,10 @@ pub(crate) struct Machine {
     pub(crate) plan: NodePlan,
     pub(crate) key: Arc<SigningKey>,
     pub(crate) id: NodeId,
+    /// The key that is to follow, on disk beside the records.
+    pub(crate) next_key: Option<NextKey>,
+    /// Keys it has had before.
+    pub(crate) rotations: u32,
     pub(crate) disk: Disk,
     /// What its wall clock is ahead of the true time, in milliseconds.
     pub(crate) skew_ms: i64,
@@ -56,6 +62,8 @@ pub(crate) struct JoinProgress {
     pub(crate) ticket: Option<Arc<Ticket>>,
     /// Whether it is tried again until it succeeds.
     pub(crate) again: bool,
+    /// The admin that is asked to be let in, where there is no ticket.
+    pub(crate) asks: Option<usize>,
 }
 
 /// A running node.
@@ -85,6 +93,10 @@ pub(crate) struct Process {
     pub(crate) proposals: Arc<Proposals>,
     pub(crate) manifest: Arc<EncodedManifest>,
     pub(crate) joining: Option<Joining>,
+    /// Something else that another is dialed for than a link.
+    pub(crate) errand: Option<Errand>,
+    /// Until when a certificate is asked for, after its words were shown.
+    pub(crate) collects_until_us: u64,
     pub(crate) join_attempts: u32,
     /// Open connections, by the machine at the other end.
     pub(crate) peers: BTreeMap<usize, Vec<Id>>,
@@ -126,6 +138,12 @@ pub(crate) enum Request {
     Judge { handshake: Id },
     /// A verdict on a stranger's claim.
     JudgeStranger { attempt: Attempt },
+    /// What is typed at an admin's to let somebody in: the node whose words they are, or a stranger's victim.
+    Approve { asker: Option<usize> },
+    /// Requests to be let in are heard.
+    OpenRequests,
+    /// The certificate of the next key is kept.
+    Rotate,
     /// Whether the listener's certificate is good.
     Admit { handshake: Id },
     /// Whether an issued certificate is good.
@@ -194,11 +212,6 @@ impl Process {
         let id = RequestId(self.last_request);
         self.requests.insert(id, request);
         id
-    }
-
-    /// Whether a link to that machine stands.
-    pub(crate) fn is_linked(&self, other: usize) -> bool {
-        self.peers.contains_key(&other)
     }
 }
 

@@ -12,6 +12,7 @@ mod describe;
 mod dials;
 mod disk;
 mod dispatch;
+mod errands;
 mod event;
 mod fabric;
 mod gate;
@@ -30,6 +31,8 @@ mod presence;
 mod process;
 mod questions;
 mod queue;
+mod requests;
+mod rotations;
 mod sizes;
 mod slots;
 mod strangers;
@@ -202,6 +205,8 @@ impl World {
             plan: node.clone(),
             key: Arc::new(key),
             id,
+            next_key: None,
+            rotations: 0,
             disk: Disk::new(restarts, backups).of(id),
             skew_ms: node.clock_skew_ms,
             address,

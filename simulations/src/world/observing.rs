@@ -61,6 +61,18 @@ impl World {
                     });
                 }
             }
+            (Request::Approve { asker }, Reply::Approved(Ok(issued))) => {
+                self.truth.issued(issued);
+                if let Some(asker) = asker {
+                    self.truth.readmitted(asker);
+                }
+                let seen = Observation::Approved {
+                    node,
+                    asker,
+                    issued,
+                };
+                self.observe(&seen);
+            }
             (_, Reply::Renewal(Ok(issued))) => self.truth.issued(issued),
             (_, Reply::Founded(Ok(_))) => {
                 self.truth.entered(node);

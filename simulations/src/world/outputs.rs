@@ -75,11 +75,7 @@ impl World {
             } => self.dial(node, to, &addresses),
             // Addresses do not change here, so the table of addresses has nothing to add.
             Output::Provide(_) | Output::Seek { .. } => {}
-            Output::Disconnect { node: to } => {
-                if let Some(to) = self.place(to) {
-                    self.disconnect(node, to);
-                }
-            }
+            Output::Disconnect { node: to } => self.disconnect_key(node, to),
             Output::Release { node: to } => self.release(node, to),
             Output::Publish(announcement) => self.publish(node, announcement),
             Output::Carry { to, announcement } => {
@@ -186,6 +182,8 @@ impl World {
             (Request::Renew { question }, Reply::Renewal(renewal)) => {
                 self.reply_to(question, renewal.map_or(Answer::Refused, Answer::Renewed));
             }
+            (Request::Rotate, Reply::Taken(Ok(()))) => self.key_replaced(node),
+            (Request::Rotate, Reply::Taken(Err(_))) => self.errand_over(node),
             (Request::Reconcile { question }, Reply::Reconciled(told)) => {
                 self.reply_to(question, told.map_or(Answer::Refused, Answer::Told));
             }

@@ -30,6 +30,7 @@ impl World {
         if self.machines[node].process.is_some() {
             return;
         }
+        self.put_key_in_force(node);
         let keys = self.keys(node);
         let now_us = self.now_us;
         let machine = &mut self.machines[node];
@@ -57,6 +58,8 @@ impl World {
             proposals: Arc::default(),
             manifest: state.manifest().clone(),
             joining: None,
+            errand: None,
+            collects_until_us: 0,
             join_attempts: 0,
             peers: BTreeMap::new(),
             asking: BTreeSet::new(),
@@ -81,6 +84,7 @@ impl World {
             self.truth.entered(node);
         }
         self.open_log(node);
+        self.go_on_rotating(node);
         if let Some(region) = self.named_region(node) {
             let region = Some(region);
             self.tell(node, Input::Region { region });

@@ -27,6 +27,8 @@ pub(crate) struct Question {
     pub(crate) asker: usize,
     asker_boot: Boot,
     pub(crate) answerer: usize,
+    /// The keys of both then: their machines may go on with others.
+    keys: [NodeId; 2],
     /// The connection it goes over, and the asker's end of it.
     over: Option<(Id, usize)>,
     pub(super) body: Body,
@@ -63,6 +65,8 @@ pub(crate) enum Answer {
 impl World {
     /// Puts a question to a linked member; without a link it fails at once.
     pub(crate) fn put_question(&mut self, asker: usize, answerer: NodeId, body: Body) {
+        let keys = [self.machines[asker].id, answerer];
+        let over = self.link_to(asker, answerer);
         let Some(answerer) = self.place(answerer) else {
             return;
         };
@@ -70,7 +74,6 @@ impl World {
             return;
         };
         let asker_boot = process.boot;
-        let over = self.link(asker, answerer);
         let id = self.next_id();
         let bytes = EXCHANGE_BYTES + body.bytes();
         self.questions.insert(
@@ -79,6 +82,7 @@ impl World {
                 asker,
                 asker_boot,
                 answerer,
+                keys,
                 over,
                 body,
                 answer: None,
@@ -105,10 +109,10 @@ impl World {
         };
         let (asker, answerer) = (question.asker, question.answerer);
         let (over, body) = (question.over, question.body.clone());
+        let [from, _] = question.keys;
         if !self.is_open_at_the_other_end(over, Event::Asked { question: id }) {
             return;
         }
-        let from = self.machines[asker].id;
         let again = self.network.duplicates(asker, answerer);
         match body {
             Body::Goodbye(announcement) => {
@@ -244,7 +248,7 @@ impl World {
         let Some(question) = self.questions.remove(&id) else {
             return;
         };
-        let (asker, from) = (question.asker, self.machines[question.answerer].id);
+        let (asker, [_, from]) = (question.asker, question.keys);
         if !self.machines[asker].runs(question.asker_boot) {
             return;
         }

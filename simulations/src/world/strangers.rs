@@ -50,6 +50,14 @@ impl World {
             self.crowd(action, target);
             return;
         }
+        if attempt == Attempt::StoodBetween {
+            self.stand_between(stranger, target);
+            return;
+        }
+        if attempt == Attempt::ReplacedKey {
+            self.show_replaced_key(target);
+            return;
+        }
         let process = self.machines[target].process.as_ref();
         let roster = process.and_then(|process| process.roster.clone());
         let Some(claim) = roster.and_then(|roster| self.claim(attempt, &key, &roster)) else {
@@ -122,7 +130,8 @@ impl World {
             Attempt::ReplayedClaim => {
                 return self.randomness.pick(&self.recorded.0).cloned();
             }
-            Attempt::Crowd => return None,
+            Attempt::ForgedRotation => return self.forged_rotation(key, roster),
+            Attempt::Crowd | Attempt::StoodBetween | Attempt::ReplacedKey => return None,
         };
         Some(Claim::Member {
             chain,
@@ -205,6 +214,6 @@ fn body(mesh: MeshId, subject: NodeId, not_before: Timestamp) -> CertificateBody
     }
 }
 
-fn stranger_name() -> peerage_protocol::id::NodeName {
+pub(super) fn stranger_name() -> peerage_protocol::id::NodeName {
     "stranger".parse().expect("a name of letters")
 }

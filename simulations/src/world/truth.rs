@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use peerage_protocol::consensus::proposal::ProposalId;
 use peerage_protocol::id::NodeId;
 use peerage_protocol::membership::certificate::CertificateChain;
+use peerage_protocol::membership::revocation::CertificateDigest;
 use peerage_protocol::membership::revocations::Revocations;
 use peerage_protocol::membership::roster::Roster;
 use peerage_protocol::membership::ticket::TicketId;
@@ -38,8 +40,17 @@ pub(crate) struct Truth {
     pub(crate) double_voters: BTreeSet<(ProposalId, NodeId)>,
     /// Every revocation that some node which was in the mesh then has known.
     pub(crate) revocations: Revocations,
+    /// Keys that were replaced, with what they were certified as.
+    pub(crate) replaced: Vec<ReplacedKey>,
     /// The machines that were told that they belong to the mesh, and not yet that they have left it.
     pub(crate) homes: BTreeSet<usize>,
+}
+
+/// A key that its machine has no more, and that somebody may have found.
+pub(crate) struct ReplacedKey {
+    pub(crate) id: NodeId,
+    /// Its last certificate.
+    pub(crate) chain: Arc<CertificateChain>,
 }
 
 /// One ticket.
@@ -90,12 +101,20 @@ impl Truth {
         }
     }
 
-    /// Whether the holder of `chain` was put out, or somebody who certified it; nobody is spared in a world.
+    /// Whether the holder of `chain` was put out, or somebody who certified it and whose certificates are not spared.
     pub(crate) fn is_put_out(&self, chain: &CertificateChain) -> bool {
-        let holders = std::iter::once(&chain.certificate).chain(&chain.issuers);
-        let subjects: BTreeSet<NodeId> = holders.map(|holder| holder.body.subject).collect();
+        let voids = |issuer: &NodeId, issued: CertificateDigest| {
+            let mut in_force = self.revocations.in_force();
+            in_force.any(|out| out.body.subject == *issuer && !out.body.spared.contains(&issued))
+        };
+        let holder = chain.body().subject;
         let mut in_force = self.revocations.in_force();
-        in_force.any(|revocation| subjects.contains(&revocation.body.subject))
+        if in_force.any(|out| out.body.subject == holder) {
+            return true;
+        }
+        let issued = std::iter::once(&chain.certificate).chain(&chain.issuers);
+        let mut issued = issued.zip(&chain.issuers);
+        issued.any(|(issued, issuer)| voids(&issuer.body.subject, CertificateDigest::of(issued)))
     }
 
     /// An admin made a ticket.

@@ -25,7 +25,7 @@ const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
     reason = "each is taken apart where it was made; none is kept"
 )]
 pub(super) enum Decision {
-    Say(TaskItem),
+    Say(Box<TaskItem>),
     /// Nothing before then.
     LookAgain(Monotonic),
     Nothing,
@@ -50,7 +50,7 @@ impl NodeState {
             Decision::LookAgain(at) => _ = self.tasks.undecided.insert(id, at),
             Decision::Say(item) => match self.append_task(now, &item) {
                 Ok(()) => {
-                    self.tasks.deciding.insert(id, item);
+                    self.tasks.deciding.insert(id, *item);
                 }
                 Err(_) => {
                     self.attempt_failed(id);
@@ -75,20 +75,20 @@ impl NodeState {
             return Decision::Nothing;
         }
         if let Some(item) = broken_completion(id, record) {
-            return Decision::Say(item);
+            return Decision::Say(Box::new(item));
         }
         let phase = record.phase();
         if matches!(phase, TaskPhase::Completed { .. } | TaskPhase::Cancelled) {
             return Decision::Nothing;
         }
         if let Some(word) = record.untold_reassignment(self.me) {
-            return Decision::Say(TaskItem::Reassigned(Box::new(word.clone())));
+            return Decision::Say(Box::new(TaskItem::Reassigned(Box::new(word.clone()))));
         }
         if let Some(item) = answer_to_holder(id, record, round) {
             let completes = matches!(item, TaskItem::Completed { .. });
             let wait = self.wait_until_sure(now, id, round, !completes);
             return match wait {
-                Duration::ZERO => Decision::Say(item),
+                Duration::ZERO => Decision::Say(Box::new(item)),
                 wait => Decision::LookAgain(now.monotonic + wait.min(RETRY_AFTER)),
             };
         }
@@ -104,13 +104,17 @@ impl NodeState {
 
     fn decide_claim(&mut self, now: Now, id: TaskId, round: u32, claim: Claim) -> Decision {
         if !self.tasks.table.blocked_by(id).is_empty() {
-            return Decision::Say(refused(id, &claim, Refusal::Blocked));
+            return Decision::Say(Box::new(refused(id, &claim, Refusal::Blocked)));
         }
         match self.grantable(now, id, round) {
             Grantable::Soon => Decision::LookAgain(now.monotonic + RETRY_AFTER),
             Grantable::After(wait) => {
                 let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                Decision::Say(refused(id, &claim, Refusal::Waiting { milliseconds }))
+                Decision::Say(Box::new(refused(
+                    id,
+                    &claim,
+                    Refusal::Waiting { milliseconds },
+                )))
             }
             Grantable::Now(epoch) => {
                 let latest = self.tasks.table.record(id);
@@ -120,7 +124,7 @@ impl NodeState {
                 let after = latest.map_or(0, |grant| grant.fence.number);
                 let number = self.tasks.last_number.max(after).saturating_add(1);
                 self.tasks.last_number = number;
-                Decision::Say(TaskItem::Granted {
+                Decision::Say(Box::new(TaskItem::Granted {
                     task: id,
                     claim: claim.id,
                     holder: claim.holder,
@@ -129,7 +133,7 @@ impl NodeState {
                         number,
                         epoch,
                     },
-                })
+                }))
             }
         }
     }

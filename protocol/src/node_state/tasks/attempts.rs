@@ -138,7 +138,7 @@ impl NodeState {
         if let Some(attempt) = self.tasks.attempts.get_mut(&task) {
             attempt.asked = true;
         }
-        Decision::Say(TaskItem::Register { task, word })
+        Decision::Say(Box::new(TaskItem::Register { task, word }))
     }
 
     /// What could not be written is asked anew, under another ballot.

@@ -25,7 +25,7 @@ impl NodeState {
             true => None,
         };
         if let Some(word) = word.or_else(|| self.confirmation(record)) {
-            return Decision::Say(TaskItem::Register { task: id, word });
+            return Decision::Say(Box::new(TaskItem::Register { task: id, word }));
         }
         match self.arbiter_word(now, id) {
             Decision::Nothing => self.attempt(now, id),
@@ -94,7 +94,7 @@ impl NodeState {
         let Some(record) = self.tasks.table.record(id) else {
             return Decision::Nothing;
         };
-        let say = |word| Decision::Say(TaskItem::Register { task: id, word });
+        let say = |word| Decision::Say(Box::new(TaskItem::Register { task: id, word }));
         let register = record.register();
         if register.is_sure(me, epoch, record.register_arbiters()) {
             return answer(record, me, epoch).map_or(Decision::Nothing, say);

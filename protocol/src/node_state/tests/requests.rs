@@ -1,7 +1,11 @@
 //! Letting in without a ticket: by words, within a window, on disk before it can be collected.
 
 use super::*;
+use crate::id::Hash;
 use crate::membership::join_request::{Opening, RequestWords};
+use crate::membership::member::Member;
+use crate::membership::peer_record::PeerRecord;
+use crate::wire::announcement::ANNOUNCEMENT_BYTES_MAX;
 
 const MEMBER: Role = Role::Member;
 
@@ -148,4 +152,41 @@ fn a_certificate_of_seconds_ends_its_link_and_is_renewed_for_as_long() {
     let chain = CertificateChain::clone(&given);
     let (_, renewed) = issued(founder.judge(joiner.me(), Claim::Renew { chain }));
     assert_eq!(renewed.body().lifetime(), lifetime);
+}
+
+#[test]
+fn whoever_comes_back_gets_what_was_approved_though_the_admin_did_not_hear_it_leave() {
+    let (mut founder, mut laptop) = (Machine::founder(1), Machine::new(2));
+    laptop.join(&mut founder, "laptop");
+    let before = laptop.own();
+    let member = PeerRecord::sign(
+        &*laptop.state.keys.node,
+        &before,
+        7,
+        Vec::new(),
+        Hash::of(b""),
+        false,
+    );
+    let member = Arc::new(Member::new(Arc::new(before.clone()), Some(member)));
+    let mut desk = Machine::new(3);
+    desk.join(&mut founder, "desk");
+    let announcement = Announcement::of([member], ANNOUNCEMENT_BYTES_MAX);
+    founder.ask(|request| Input::Gossiped {
+        request,
+        from: desk.me(),
+        announcement,
+    });
+    let roster = founder.state.roster().unwrap();
+    assert!(roster.known(laptop.me()).unwrap().record().is_some());
+    founder.open(Some(MINUTE)).unwrap();
+    let nobody_approved = founder.judge(laptop.me(), Claim::Collect);
+    assert!(
+        matches!(nobody_approved, Verdict::Refuse { tell: false, .. }),
+        "{nobody_approved:?}"
+    );
+    let (_, words) = founder.ask_in(laptop.me(), Opening([7; 32]));
+    let given = founder.approve(words, None).unwrap();
+    assert_ne!(*given, before);
+    let (_, collected) = issued(founder.judge(laptop.me(), Claim::Collect));
+    assert_eq!(collected, given);
 }
