@@ -20,10 +20,6 @@ const CATCH_UP_WITHIN: Duration = Duration::from_secs(2 * 60);
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What is to be said of a task now.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "each is taken apart where it was made; none is kept"
-)]
 pub(super) enum Decision {
     Say(Box<TaskItem>),
     /// Nothing before then.
