@@ -214,7 +214,10 @@ impl Draw {
         self.races += 1;
         let at_us = self.moment_us();
         let after_ms = |ms: u64| at_us + ms * SECOND_US / 1_000;
-        let create = TaskDeed::Create { lease_ms: 30_000 };
+        let create = TaskDeed::Create {
+            lease_ms: 30_000,
+            arbiters: 1,
+        };
         self.task_at(at_us, arbiter, race, create);
         self.cut_off(after_ms(1_000), vec![claimer], 1_600);
         self.task_at(after_ms(1_200), holder, race, TaskDeed::Claim);

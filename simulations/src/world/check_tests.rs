@@ -9,7 +9,6 @@ use peerage_protocol::catalog::manifest::{Manifest, ServerManifest, ToolEntry};
 use peerage_protocol::catalog::shelf::Shelf;
 use peerage_protocol::catalog::snapshot::{Catalog, MemberOffer};
 use peerage_protocol::consensus::book::{Book, Carried, Proposals};
-use peerage_protocol::consensus::early::Carried;
 use peerage_protocol::consensus::electorate::{Elector, Electorate, Voter};
 use peerage_protocol::consensus::proof::Proof;
 use peerage_protocol::consensus::proposal::{Choice, PROPOSAL_VERSION, ProposalBody};
