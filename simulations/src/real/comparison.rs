@@ -200,6 +200,7 @@ fn world_plan(real: &SwarmOutcome) -> Plan {
         actions: (0..plan.tools)
             .map(|round| share(round, count, tools_from))
             .collect(),
+        certificate_ms: None,
         settle_us: SETTLE_US,
     }
 }
