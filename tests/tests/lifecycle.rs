@@ -184,10 +184,16 @@ async fn whoever_left_comes_back_with_a_ticket_under_its_name() {
     })
     .await;
     join(&admin, &laptop).await;
-    let nodes = admin.cli(&["nodes", "--json"]).await.done().json();
-    assert_eq!(nodes[1]["name"], "laptop");
-    assert_eq!(nodes[1]["version"], env!("CARGO_PKG_VERSION"));
-    assert!(nodes[1]["last_seen"].as_u64().is_some());
+    // It says itself which version it runs, once it is in.
+    let known = wait_until("the laptop's version", SETTLE, async || {
+        let nodes = admin.cli(&["nodes", "--json"]).await.done().json();
+        let known = nodes[1].clone();
+        (!known["version"].is_null()).then_some(known)
+    });
+    let known = known.await;
+    assert_eq!(known["name"], "laptop");
+    assert_eq!(known["version"], env!("CARGO_PKG_VERSION"));
+    assert!(known["last_seen"].as_u64().is_some());
 }
 
 /// Runs the command line with this line on its standard input.
