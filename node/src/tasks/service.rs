@@ -279,9 +279,10 @@ impl TaskService {
     fn named(&self, error: TaskError) -> TaskServiceError {
         let nodes = match &error {
             TaskError::Held { node, .. } => vec![*node],
-            TaskError::Waiting { arbiter, .. } | TaskError::Unanswered { arbiter, .. } => {
-                vec![*arbiter]
-            }
+            TaskError::Waiting { arbiter, .. }
+            | TaskError::Moved { arbiter, .. }
+            | TaskError::Unanswered { arbiter, .. } => vec![*arbiter],
+            TaskError::NoArbiter { node } => vec![*node],
             TaskError::NoMajority { silent, .. } => silent.clone(),
             _ => return error.into(),
         };

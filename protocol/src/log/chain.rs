@@ -98,6 +98,7 @@ impl Chain {
         self.head_time = header.time;
         self.first = header.sequence + 1;
         self.live_from = self.live_from.max(header.live_from);
+        self.bytes = 0;
     }
 }
 

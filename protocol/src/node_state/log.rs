@@ -101,6 +101,11 @@ impl NodeState {
         writes.extend(batch.epoch.map(|epoch| Write::Put(Record::Epoch(epoch))));
         let all = batch.anchors.iter().chain(&batch.entries);
         writes.extend(all.clone().cloned().map(Write::Append));
+        // What this node had of the chain before is as gone as the rest: else a hole would stay before the anchor.
+        writes.extend(batch.anchors.iter().map(|anchor| Write::Prune {
+            chain: anchor.chain(),
+            first: anchor.sequence() + 1,
+        }));
         let chains: BTreeSet<ChainId> = all.map(|entry| entry.chain()).collect();
         let chains = chains.into_iter().filter_map(|id| self.log.chains.get(id));
         writes.extend(chains.map(|chain| Write::Put(Record::Chain(chain.clone()))));

@@ -149,6 +149,25 @@ pub enum TaskError {
     /// Only admins may.
     #[error("only an admin of the mesh names another arbiter")]
     NotAdmin,
+    /// Another node decides since it was granted.
+    #[error(
+        "{arbiter} decides on the task since an admin named it, and knows nothing of what was granted before: claim the task \
+         again; it is granted once the lease under which {agent} had it is over"
+    )]
+    Moved {
+        /// Who decides now.
+        arbiter: NodeId,
+        /// Who had it.
+        agent: AgentName,
+    },
+    /// It cannot decide, as it writes nothing.
+    #[error(
+        "{node} is no admin and no ordinary member of the mesh, and can decide on nothing; name another"
+    )]
+    NoArbiter {
+        /// Who was named.
+        node: NodeId,
+    },
     /// The arbiter lost sight of what it granted.
     #[error(
         "{arbiter}, which decides on the task, has started anew and grants it in {} s at the latest, once it has heard from \

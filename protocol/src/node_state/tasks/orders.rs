@@ -73,6 +73,7 @@ impl NodeState {
                 note,
             } => {
                 let fence = self.fence_of(task, &agent, fence)?;
+                self.check_round(task, &agent, fence)?;
                 let taken = self.tasks.update_rate.take(now, &agent);
                 taken.map_err(|wait| TaskError::TooOften {
                     agent: agent.clone(),
@@ -216,6 +217,19 @@ impl NodeState {
         }
     }
 
+    /// An arbiter knows nothing of what another granted before it, and takes nothing under that.
+    fn check_round(&self, id: TaskId, agent: &AgentName, fence: Fence) -> Result<(), TaskError> {
+        let record = self.tasks.table.record(id);
+        let moved = record.and_then(|record| record.arbiter());
+        match moved.filter(|(round, _)| *round != fence.round) {
+            Some((_, arbiter)) => Err(TaskError::Moved {
+                arbiter,
+                agent: agent.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
     fn complete_task(
         &mut self,
         now: Now,
@@ -238,6 +252,7 @@ impl NodeState {
             return Ok(Outcome::Already(Box::new(task)));
         }
         let fence = self.fence_of(id, &agent, fence)?;
+        self.check_round(id, &agent, fence)?;
         self.check_same_result(id, &agent, &result)?;
         let said = self.tasks.table.record(id);
         if said.is_none_or(|record| record.finished().is_none()) {
@@ -307,6 +322,13 @@ impl NodeState {
         let roster = self.roster.as_ref();
         let roster = roster.filter(|roster| roster.own.body().role == Role::Admin);
         let roster = roster.ok_or(TaskError::NotAdmin)?;
+        let named = match arbiter == self.me {
+            true => Some(&roster.own),
+            false => roster.member(arbiter),
+        };
+        if named.is_none_or(|chain| !chain.body().role.offers()) {
+            return Err(TaskError::NoArbiter { node: arbiter });
+        }
         let round = task.round.saturating_add(1);
         let body = ReassignmentBody {
             task: id,

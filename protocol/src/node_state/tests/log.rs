@@ -362,6 +362,35 @@ fn what_is_too_old_is_dropped_and_a_newcomer_begins_after_it() {
 }
 
 #[test]
+fn whoever_missed_what_is_dropped_elsewhere_keeps_nothing_of_before_either() {
+    let (mut desk, mut laptop) = two_linked();
+    let (old, _) = desk.append(Lane::MESSAGES, "old");
+    meet(&mut desk, &mut laptop);
+    assert!(laptop.kept_entry(old.chain, 1).is_some());
+    desk.append(Lane::MESSAGES, "missed");
+    desk.append(Lane::MESSAGES, "missed too");
+    let month = crate::log::retention::KEPT_FOR;
+    desk.now.wall = desk.now.wall + month;
+    laptop.now.wall = laptop.now.wall + month;
+    let (young, _) = desk.append(Lane::MESSAGES, "young");
+    desk.tell(Input::LogSwept(vec![crate::log::retention::Swept {
+        chain: old.chain,
+        first: 4,
+        bytes: 10,
+    }]));
+    meet(&mut desk, &mut laptop);
+    let kept = |sequence| laptop.kept_entry(old.chain, sequence);
+    assert_eq!(
+        [1, 2, 3, 4].map(|n| kept(n).is_some()),
+        [false, false, true, true]
+    );
+    let chain = laptop.state.log.chains.get(young.chain).unwrap();
+    assert_eq!((chain.first, chain.head), (4, 4));
+    let young = kept(4).unwrap().sealed().len() as u64;
+    assert_eq!(chain.bytes, young);
+}
+
+#[test]
 fn a_direct_entry_is_held_by_its_ends_and_the_mailboxes_alone() {
     let mut desk = Machine::founder(1).seeded(1);
     let mut others: Vec<Machine> = (2..=8).map(Machine::new).collect();

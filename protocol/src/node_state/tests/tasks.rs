@@ -403,7 +403,21 @@ fn an_admin_has_another_node_decide_and_that_one_waits_for_the_lease_it_cannot_k
     let reassign = || TaskOrder::Reassign { task, arbiter };
     let refused = ordered(&mut laptop, &mut desk, reassign());
     assert_eq!(refused, Err(TaskError::NotAdmin));
+    let held = ordered(&mut laptop, &mut desk, claim(task, "coder", 9)).unwrap();
+    let fence = held.held().unwrap().1;
     ordered(&mut desk, &mut laptop, reassign()).unwrap();
+    let late = complete(task, "coder");
+    let moved = ordered(&mut laptop, &mut desk, late);
+    assert!(
+        matches!(moved, Err(TaskError::Moved { arbiter: now, .. }) if now == arbiter),
+        "{moved:?}"
+    );
+    let release = TaskOrder::Release {
+        task,
+        agent: agent("coder"),
+        fence: Some(fence),
+    };
+    ordered(&mut laptop, &mut desk, release).unwrap();
     desk.pass(LEASE / 10);
     let early = ordered(&mut desk, &mut laptop, claim(task, "reader", 1));
     assert!(matches!(early, Err(TaskError::Waiting { .. })), "{early:?}");

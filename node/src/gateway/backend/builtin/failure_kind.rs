@@ -1,12 +1,14 @@
 //! What kind of failure a builtin tool reports, for programs: the command line makes its exit code of it.
 
 use peerage_protocol::consensus::book::BookError;
+use peerage_protocol::log::AppendError;
 use peerage_protocol::node_state::{ProposeError, VoteError};
 use peerage_protocol::tasks::TaskError;
 use serde::{Deserialize, Serialize};
 
 use super::answer::ToolError;
 use crate::deciding::DecidingError;
+use crate::messaging::MessagingError;
 use crate::tasks::TaskServiceError;
 
 /// The name of the kind in the `_meta` of a result.
@@ -33,12 +35,14 @@ impl FailureKind {
                 TaskServiceError::Task(error) | TaskServiceError::Named { error, .. },
             ) => Self::of_task(error),
             ToolError::Deciding(error) => Self::of_decision(error),
+            ToolError::Messaging(MessagingError::Append(AppendError::NotAWriter)) => Self::Refused,
             _ => Self::Failed,
         }
     }
 
     fn of_task(error: &TaskError) -> Self {
         match error {
+            TaskError::Append(AppendError::NotAWriter) => Self::Refused,
             TaskError::Unanswered { .. } => Self::Unreachable,
             TaskError::Unknown { .. }
             | TaskError::UnknownDependency { .. }
@@ -53,8 +57,11 @@ impl FailureKind {
         match error {
             DecidingError::NoVote { .. }
             | DecidingError::Propose(
-                ProposeError::NoVote { .. } | ProposeError::Book(BookError::Full { .. }),
+                ProposeError::NoVote { .. }
+                | ProposeError::Book(BookError::Full { .. })
+                | ProposeError::Append(AppendError::NotAWriter),
             )
+            | DecidingError::Vote(VoteError::Append(AppendError::NotAWriter))
             | DecidingError::Vote(
                 VoteError::Final { .. } | VoteError::NotListed { .. } | VoteError::TooLate,
             ) => Self::Refused,
